@@ -1,0 +1,197 @@
+/* The binary contract between a compiled model and the Tessera runtime.
+ *
+ * A compiled model is a shared library that exports one symbol,
+ * `tessera_module`, a constant TesseraModule. Everything in it is data but
+ * `TesseraEntry.run`. The runtime reads the table, binds symbols to the sizes of
+ * the caller's tensors, plans storage from the values' size expressions, fills
+ * a TesseraContext and calls `run`.
+ *
+ * Every struct begins with its own size in bytes, so that a newer runtime can
+ * read an older model: a field beyond `size` is absent and means zero.
+ * Pointers are never null unless said so; strings are UTF-8, NUL-terminated.
+ */
+#ifndef TESSERA_ABI_H
+#define TESSERA_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised when a struct changes in a way that `size` cannot express. */
+#define TESSERA_ABI_VERSION 1
+
+/* Name of the exported symbol, of type TesseraModule. */
+#define TESSERA_MODULE_SYMBOL "tessera_module"
+
+/* Element types have DLPack's numbering (code, bits), lanes always 1. Booleans
+ * are one byte each, 0 or 1; types narrower than a byte are packed, the first
+ * element in the low bits. */
+typedef struct TesseraElementType {
+  uint8_t code; /* DLDataTypeCode: 0 int, 1 uint, 2 float, 4 bfloat, 6 bool,
+                   7.. float8 and narrower */
+  uint8_t bits;
+} TesseraElementType;
+
+/* A size as a program in postfix order over int64: the runtime evaluates it
+ * with overflow checks. Symbols are indexed as in TesseraEntry.symbols. */
+typedef enum TesseraSizeOp {
+  TESSERA_SIZE_CONSTANT = 0, /* push the operand */
+  TESSERA_SIZE_SYMBOL = 1,   /* push symbol[operand] */
+  TESSERA_SIZE_ADD = 2,
+  TESSERA_SIZE_MUL = 3,
+  TESSERA_SIZE_FLOORDIV = 4,
+  TESSERA_SIZE_CEILDIV = 5,
+  TESSERA_SIZE_MOD = 6,
+  TESSERA_SIZE_MIN = 7,
+  TESSERA_SIZE_MAX = 8
+} TesseraSizeOp;
+
+typedef struct TesseraSizeStep {
+  int64_t op; /* TesseraSizeOp */
+  int64_t operand;
+} TesseraSizeStep;
+
+typedef struct TesseraSize {
+  int64_t stepCount; /* at least 1 */
+  const TesseraSizeStep *steps;
+} TesseraSize;
+
+/* What an input or output is. Tensors only, so far; the others are admitted so
+ * that a runtime can refuse them by name. */
+typedef enum TesseraKind {
+  TESSERA_TENSOR = 0,
+  TESSERA_SEQUENCE = 1,
+  TESSERA_OPTIONAL = 2
+} TesseraKind;
+
+/* An input or output of an entry, or a tapped intermediate. */
+typedef struct TesseraPort {
+  uint32_t size;
+  uint32_t kind; /* TesseraKind */
+  const char *name;
+  TesseraElementType type;
+  uint16_t rank;
+  /* Input: each dimension is one CONSTANT or one SYMBOL step, which binds or
+   * checks that symbol. Output: any expression. */
+  const TesseraSize *dims; /* [rank] */
+  /* The value whose storage an output is written in place of, or -1. For an
+   * input: index of the output that may alias it (a cache), or -1. */
+  int32_t alias;
+} TesseraPort;
+
+/* A named size that inputs bind. */
+typedef struct TesseraSymbol {
+  uint32_t size;
+  const char *name; /* the ONNX dim_param, or INPUT.AXIS */
+  int64_t min, typical, max;
+} TesseraSymbol;
+
+/* An intermediate buffer in the arena. Two values may share bytes when their
+ * life times [firstUse, lastUse] (in kernel calls) do not overlap. */
+typedef struct TesseraValue {
+  uint32_t size;
+  TesseraSize bytes;
+  int64_t firstUse, lastUse;
+} TesseraValue;
+
+struct TesseraContext;
+
+/* A task of a parallel loop: `worker` is below TesseraContext.maxWorkers and no
+ * two tasks run at once with the same worker. */
+typedef void (*TesseraTask)(void *captures, int64_t task, int64_t worker);
+
+/* Runs task(captures, 0 .. tasks-1, worker), in any order and on any threads,
+ * and returns when all have ended. May be called from inside a task. */
+typedef void (*TesseraParallelFor)(void *pool, TesseraTask task, void *captures,
+                                   int64_t tasks);
+
+/* One run of one entry. Filled by the runtime; read by generated code. The
+ * order of the fields up to `errorMessage` is fixed. */
+typedef struct TesseraContext {
+  uint64_t size;
+  const int64_t *symbols;     /* [symbolCount] */
+  void *const *inputs;        /* [inputCount], dense row-major data */
+  void *const *outputs;       /* [outputCount], dense row-major data */
+  const char *weights;        /* base of the weight bytes; null if none */
+  char *arena;                /* 64-byte aligned */
+  const int64_t *offsets;     /* [valueCount], byte offsets into the arena */
+  TesseraParallelFor parallelFor;
+  void *pool;                 /* first argument of parallelFor */
+  int64_t maxWorkers;
+  /* Set by generated code when a run-time check fails: a static string. */
+  const char *errorMessage;
+  const int64_t *const *inputStrides; /* [inputCount][rank], in elements */
+  void *const *taps;          /* [tapCount], null where not wanted */
+  void *device;               /* device function table; null on the CPU */
+  void *stream;
+  int64_t rank, world;
+} TesseraContext;
+
+/* Returns 0, or non-zero with context->errorMessage set. */
+typedef int32_t (*TesseraRun)(TesseraContext *context);
+
+/* One callable function of the model. */
+typedef struct TesseraEntry {
+  uint32_t size;
+  uint32_t inputCount, outputCount, symbolCount, valueCount, tapCount;
+  const char *name;
+  const TesseraPort *inputs;
+  const TesseraPort *outputs;
+  const TesseraSymbol *symbols;
+  const TesseraValue *values;
+  const TesseraPort *taps;
+  TesseraRun run;
+} TesseraEntry;
+
+/* Where the weight bytes are. */
+typedef enum TesseraWeightPlace {
+  TESSERA_WEIGHTS_NONE = 0,   /* the caller gives them at load */
+  TESSERA_WEIGHTS_APPENDED = 1, /* page-aligned, at the end of the library file */
+  TESSERA_WEIGHTS_FILE = 2    /* beside it, in LIBRARY.weights */
+} TesseraWeightPlace;
+
+/* The trailer that ends a library with appended weights, and the header that
+ * begins a weight file: 32 bytes, little-endian. */
+#define TESSERA_WEIGHTS_MAGIC "TSRAWGT1"
+typedef struct TesseraWeightsMark {
+  char magic[8];
+  uint64_t offset; /* of the first byte, from the start of the file; a multiple
+                      of 4096 */
+  uint64_t bytes;
+  uint64_t hash;   /* XXH64 (seed 0) of the bytes; equals TesseraWeights.hash */
+} TesseraWeightsMark;
+
+typedef struct TesseraWeights {
+  uint32_t size;
+  uint32_t place; /* TesseraWeightPlace */
+  uint64_t bytes; /* 0: the model has no weights */
+  uint64_t hash;
+} TesseraWeights;
+
+/* What the code needs of the machine. */
+typedef struct TesseraTarget {
+  uint32_t size;
+  const char *architecture; /* "x86-64" */
+  const char *cpu;          /* as given to --cpu: "x86-64-v3", "znver4" … */
+  /* LLVM names of the features needed, separated by commas: "avx2,fma". */
+  const char *features;
+} TesseraTarget;
+
+typedef struct TesseraModule {
+  uint32_t size;
+  uint32_t abiVersion; /* TESSERA_ABI_VERSION */
+  const char *producer; /* "tessera 0.1.0" */
+  uint32_t targetCount, entryCount;
+  const TesseraTarget *targets;
+  const TesseraEntry *entries; /* the first is the default */
+  TesseraWeights weights;
+  /* JSON: options, kernels by route, model hash. Nothing reads it to run. */
+  const char *manifest;
+} TesseraModule;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* TESSERA_ABI_H */

@@ -1,0 +1,52 @@
+# LLVM/MLIR, the flags that every C++ target shares, ccache and the
+# precompiled MLIR headers.
+
+find_package(MLIR REQUIRED CONFIG)
+if(NOT LLVM_VERSION_MAJOR EQUAL 22)
+  message(FATAL_ERROR "Tessera expects LLVM/MLIR 22 but got "
+    "${LLVM_PACKAGE_VERSION}; install libmlir-22-dev or set MLIR_DIR")
+endif()
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+set(LLVM_RUNTIME_OUTPUT_INTDIR ${CMAKE_BINARY_DIR}/bin)
+set(LLVM_LIBRARY_OUTPUT_INTDIR ${CMAKE_BINARY_DIR}/lib)
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+
+find_program(TESSERA_CCACHE ccache)
+if(TESSERA_CCACHE)
+  # Precompiled headers are cached only with these settings.
+  set(launcher ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${TESSERA_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+endif()
+
+# mlir_tablegen takes its -I from the directory property, not from targets.
+include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+
+separate_arguments(TESSERA_LLVM_DEFINITIONS UNIX_COMMAND "${LLVM_DEFINITIONS}")
+
+add_library(TesseraFlags INTERFACE)
+target_compile_definitions(TesseraFlags INTERFACE ${TESSERA_LLVM_DEFINITIONS})
+target_compile_options(TesseraFlags INTERFACE
+  -Wall -Wextra -Wno-unused-parameter -Werror
+  $<$<COMPILE_LANGUAGE:CXX>:-Xclang=-fno-pch-timestamp>
+  $<$<BOOL:${TESSERA_SANITIZE}>:-fsanitize=${TESSERA_SANITIZE}>
+  $<$<BOOL:${TESSERA_SANITIZE}>:-fno-sanitize-recover=all>
+  $<$<BOOL:${TESSERA_SANITIZE}>:-fno-omit-frame-pointer>)
+target_link_options(TesseraFlags INTERFACE
+  -fuse-ld=lld
+  $<$<BOOL:${TESSERA_SANITIZE}>:-fsanitize=${TESSERA_SANITIZE}>)
+
+# One owner of the precompiled MLIR headers; tessera_library reuses them.
+file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cpp.in "")
+configure_file(${CMAKE_BINARY_DIR}/precompiled.cpp.in
+  ${CMAKE_BINARY_DIR}/precompiled.cpp COPYONLY)
+add_library(TesseraPrecompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
+target_link_libraries(TesseraPrecompiled PRIVATE TesseraFlags)
+target_compile_options(TesseraPrecompiled PRIVATE -fno-exceptions)
+target_precompile_headers(TesseraPrecompiled PRIVATE
+  ${CMAKE_SOURCE_DIR}/tools/cmake/precompiled.h)
