@@ -1,0 +1,168 @@
+// Verifiers and result sizes of convolution and pooling.
+#include "dialects/Graph/IR/Graph.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::graph;
+
+int64_t graph::windowOutputSize(int64_t size, int64_t kernel, int64_t stride,
+                                int64_t dilation, int64_t padLow,
+                                int64_t padHigh, bool ceilMode) {
+  int64_t room = size + padLow + padHigh - dilation * (kernel - 1) - 1;
+  if (room < 0)
+    return 0;
+  if (!ceilMode)
+    return room / stride + 1;
+  int64_t count = llvm::divideCeilSigned(room, stride) + 1;
+  return (count - 1) * stride >= size + padLow ? count - 1 : count;
+}
+
+/// Checks that each array has one entry per spatial dimension and that those
+/// of `positive` are positive and those of `pads` not negative.
+static LogicalResult verifyWindow(Operation *op, int64_t spatialRank,
+                                  ArrayRef<ArrayRef<int64_t>> positive,
+                                  ArrayRef<ArrayRef<int64_t>> pads) {
+  auto check = [&](ArrayRef<int64_t> values, int64_t least) -> LogicalResult {
+    if (static_cast<int64_t>(values.size()) != spatialRank)
+      return op->emitOpError("C2: expects ")
+             << spatialRank << " window entries, but got " << values.size();
+    for (int64_t value : values)
+      if (value < least)
+        return op->emitOpError("C2: expects window entries of at least ")
+               << least << ", but got " << value;
+    return success();
+  };
+  for (ArrayRef<int64_t> values : positive)
+    if (failed(check(values, 1)))
+      return failure();
+  for (ArrayRef<int64_t> values : pads)
+    if (failed(check(values, 0)))
+      return failure();
+  return success();
+}
+
+/// The size of spatial dimension `axis` (of the tensor) as a folded value.
+static OpFoldResult reifyWindow(OpBuilder &builder, Location loc,
+                                OpFoldResult size, int64_t kernel,
+                                int64_t stride, int64_t dilation,
+                                int64_t padLow, int64_t padHigh,
+                                bool ceilMode) {
+  if (std::optional<int64_t> known = getConstantIntValue(size))
+    return builder.getIndexAttr(windowOutputSize(
+        *known, kernel, stride, dilation, padLow, padHigh, ceilMode));
+  AffineExpr symbol = builder.getAffineSymbolExpr(0);
+  AffineExpr room = symbol + (padLow + padHigh - dilation * (kernel - 1) - 1);
+  AffineExpr count = (ceilMode ? room.ceilDiv(stride) : room.floorDiv(stride)) + 1;
+  return affine::makeComposedFoldedAffineApply(builder, loc, count, {size});
+}
+
+//===----------------------------------------------------------------------===//
+// Convolution
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConvOp::verify() {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  auto filter = cast<RankedTensorType>(getFilter().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  int64_t rank = input.getRank();
+  if (rank < 3 || filter.getRank() != rank || result.getRank() != rank)
+    return emitOpError("C1: expects operands and result of one rank, at least "
+                       "3, but got ")
+           << rank << ", " << filter.getRank() << " and " << result.getRank();
+  if (failed(verifyWindow(*this, rank - 2, {getStrides(), getDilations()},
+                          {getPadLow(), getPadHigh()})))
+    return failure();
+  int64_t groups = getGroups();
+  int64_t channels = input.getShape().back();
+  int64_t outputs = filter.getShape().back();
+  int64_t perGroup = filter.getDimSize(rank - 2);
+  if (groups < 1 || ShapedType::isDynamic(channels) ||
+      ShapedType::isDynamic(outputs) || channels % groups ||
+      outputs % groups || perGroup != channels / groups ||
+      result.getShape().back() != outputs)
+    return emitOpError("C3: expects channels divisible by ")
+           << groups << " groups and a filter for them, but got " << input
+           << " and " << filter;
+  for (int64_t i = 1; i < rank - 1; ++i) {
+    int64_t size = input.getDimSize(i), kernel = filter.getDimSize(i - 1);
+    int64_t got = result.getDimSize(i);
+    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(kernel) ||
+        ShapedType::isDynamic(got))
+      continue;
+    int64_t expected = windowOutputSize(
+        size, kernel, getStrides()[i - 1], getDilations()[i - 1],
+        getPadLow()[i - 1], getPadHigh()[i - 1]);
+    if (expected != got)
+      return emitOpError("C4: expects size ")
+             << expected << " in dimension " << i << ", but got " << got;
+  }
+  return success();
+}
+
+LogicalResult ConvOp::reifyResultShapes(OpBuilder &builder,
+                                        ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, getLoc(), getInput());
+  auto filter = cast<RankedTensorType>(getFilter().getType());
+  for (size_t i = 1; i + 1 < sizes.size(); ++i) {
+    if (filter.isDynamicDim(i - 1))
+      return emitOpError("has a filter of unknown size");
+    sizes[i] = reifyWindow(builder, getLoc(), sizes[i],
+                           filter.getDimSize(i - 1), getStrides()[i - 1],
+                           getDilations()[i - 1], getPadLow()[i - 1],
+                           getPadHigh()[i - 1], /*ceilMode=*/false);
+  }
+  sizes.back() = builder.getIndexAttr(filter.getShape().back());
+  shapes = {sizes};
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Pooling
+//===----------------------------------------------------------------------===//
+
+LogicalResult PoolOp::verify() {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  int64_t rank = input.getRank();
+  if (rank < 3 || result.getRank() != rank)
+    return emitOpError("C1: expects an input and result of one rank, at least "
+                       "3, but got ")
+           << rank << " and " << result.getRank();
+  if (failed(verifyWindow(*this, rank - 2,
+                          {getKernel(), getStrides(), getDilations()},
+                          {getPadLow(), getPadHigh()})))
+    return failure();
+  for (int64_t i = 0; i < rank; ++i) {
+    int64_t size = input.getDimSize(i), got = result.getDimSize(i);
+    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(got))
+      continue;
+    int64_t expected = size;
+    if (i > 0 && i < rank - 1)
+      expected = windowOutputSize(
+          size, getKernel()[i - 1], getStrides()[i - 1], getDilations()[i - 1],
+          getPadLow()[i - 1], getPadHigh()[i - 1], getCeilMode());
+    if (expected != got)
+      return emitOpError("C3: expects size ")
+             << expected << " in dimension " << i << ", but got " << got;
+  }
+  return success();
+}
+
+LogicalResult PoolOp::reifyResultShapes(OpBuilder &builder,
+                                        ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, getLoc(), getInput());
+  for (size_t i = 1; i + 1 < sizes.size(); ++i)
+    sizes[i] = reifyWindow(builder, getLoc(), sizes[i], getKernel()[i - 1],
+                           getStrides()[i - 1], getDilations()[i - 1],
+                           getPadLow()[i - 1], getPadHigh()[i - 1],
+                           getCeilMode());
+  shapes = {sizes};
+  return success();
+}

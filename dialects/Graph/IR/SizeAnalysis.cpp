@@ -1,0 +1,320 @@
+// Normalised expressions of sizes; see the header.
+#include "dialects/Graph/IR/SizeAnalysis.h"
+#include "dialects/Graph/IR/Graph.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace tessera::graph;
+
+AffineExpr SizeAnalysis::symbolFor(FlatSymbolRefAttr name) {
+  auto [it, isNew] = namedSymbols.try_emplace(name, symbolList.size());
+  if (isNew)
+    symbolList.push_back({name, {}, -1});
+  return getAffineSymbolExpr(it->second, context);
+}
+
+AffineExpr SizeAnalysis::opaque(Value value, int64_t dimension) {
+  symbolList.push_back({{}, value, dimension});
+  return getAffineSymbolExpr(symbolList.size() - 1, context);
+}
+
+AffineExpr SizeAnalysis::simplify(AffineExpr expression) {
+  return simplifyAffineExpr(expression, 0, symbolList.size());
+}
+
+bool SizeAnalysis::areEqual(AffineExpr a, AffineExpr b) {
+  if (a == b)
+    return true;
+  auto difference = dyn_cast<AffineConstantExpr>(simplify(a - b));
+  return difference && difference.getValue() == 0;
+}
+
+AffineExpr SizeAnalysis::sizeOf(Value value) {
+  auto it = known.find({value, -1});
+  if (it != known.end())
+    return it->second;
+  AffineExpr expression = simplify(computeSize(value));
+  known[{value, -1}] = expression;
+  return expression;
+}
+
+AffineExpr SizeAnalysis::sizeOf(OpFoldResult size) {
+  if (auto value = dyn_cast<Value>(size))
+    return sizeOf(value);
+  return getAffineConstantExpr(
+      cast<IntegerAttr>(cast<Attribute>(size)).getInt(), context);
+}
+
+AffineExpr SizeAnalysis::dimOf(Value tensor, int64_t dimension) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.isDynamicDim(dimension))
+    return getAffineConstantExpr(type.getDimSize(dimension), context);
+  auto it = known.find({tensor, dimension});
+  if (it != known.end())
+    return it->second;
+  AffineExpr expression = simplify(computeDim(tensor, dimension));
+  known[{tensor, dimension}] = expression;
+  return expression;
+}
+
+SmallVector<AffineExpr> SizeAnalysis::dimsOf(Value tensor) {
+  SmallVector<AffineExpr> dims;
+  for (int64_t i = 0, e = cast<RankedTensorType>(tensor.getType()).getRank();
+       i < e; ++i)
+    dims.push_back(dimOf(tensor, i));
+  return dims;
+}
+
+bool SizeAnalysis::haveSameSizes(Value a, Value b) {
+  SmallVector<AffineExpr> dimsA = dimsOf(a), dimsB = dimsOf(b);
+  if (dimsA.size() != dimsB.size())
+    return false;
+  for (auto [x, y] : llvm::zip(dimsA, dimsB))
+    if (!areEqual(x, y))
+      return false;
+  return true;
+}
+
+AffineExpr SizeAnalysis::elementCountOf(Value tensor) {
+  AffineExpr count = getAffineConstantExpr(1, context);
+  for (AffineExpr dim : dimsOf(tensor))
+    count = count * dim;
+  return simplify(count);
+}
+
+//===----------------------------------------------------------------------===//
+// Index values
+//===----------------------------------------------------------------------===//
+
+AffineExpr SizeAnalysis::computeSize(Value value) {
+  IntegerAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return getAffineConstantExpr(constant.getInt(), context);
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return opaque(value);
+  auto positive = [&](Value divisor) {
+    auto expr = dyn_cast<AffineConstantExpr>(sizeOf(divisor));
+    return expr && expr.getValue() > 0;
+  };
+  // Sizes are not negative, so signed division of a size by a positive constant
+  // rounds down; the analysis uses this for sums with constants as well, as
+  // ONNX's own shape arithmetic does.
+  return TypeSwitch<Operation *, AffineExpr>(op)
+      .Case([&](SizeOp size) { return symbolFor(size.getSymbolAttr()); })
+      .Case([&](arith::AddIOp add) {
+        return sizeOf(add.getLhs()) + sizeOf(add.getRhs());
+      })
+      .Case([&](arith::SubIOp sub) {
+        return sizeOf(sub.getLhs()) - sizeOf(sub.getRhs());
+      })
+      .Case([&](arith::MulIOp mul) {
+        return sizeOf(mul.getLhs()) * sizeOf(mul.getRhs());
+      })
+      .Case<arith::FloorDivSIOp, arith::DivSIOp, arith::DivUIOp>([&](auto div) {
+        return positive(div.getRhs())
+                   ? sizeOf(div.getLhs()).floorDiv(sizeOf(div.getRhs()))
+                   : opaque(value);
+      })
+      .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>([&](auto div) {
+        return positive(div.getRhs())
+                   ? sizeOf(div.getLhs()).ceilDiv(sizeOf(div.getRhs()))
+                   : opaque(value);
+      })
+      .Case<arith::RemSIOp, arith::RemUIOp>([&](auto rem) {
+        return positive(rem.getRhs())
+                   ? sizeOf(rem.getLhs()) % sizeOf(rem.getRhs())
+                   : opaque(value);
+      })
+      .Case<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
+            arith::ExtUIOp, arith::TruncIOp>([&](auto cast) {
+        return value.getType().isInteger(1) || cast.getIn().getType().isInteger(1)
+                   ? opaque(value)
+                   : sizeOf(cast.getIn());
+      })
+      .Case([&](affine::AffineApplyOp apply) {
+        AffineMap map = apply.getAffineMap();
+        SmallVector<AffineExpr> dims, symbols;
+        for (Value operand : apply.getDimOperands())
+          dims.push_back(sizeOf(operand));
+        for (Value operand : apply.getSymbolOperands())
+          symbols.push_back(sizeOf(operand));
+        return map.getResult(0).replaceDimsAndSymbols(dims, symbols);
+      })
+      .Case([&](tensor::DimOp dim) {
+        std::optional<int64_t> index = dim.getConstantIndex();
+        auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+        if (!index || !type || *index < 0 || *index >= type.getRank())
+          return opaque(value);
+        return dimOf(dim.getSource(), *index);
+      })
+      .Default([&](Operation *) { return opaque(value); });
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor dimensions
+//===----------------------------------------------------------------------===//
+
+AffineExpr SizeAnalysis::argumentDim(BlockArgument argument,
+                                     int64_t dimension) {
+  auto function =
+      dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  if (!function || !argument.getOwner()->isEntryBlock())
+    return opaque(argument, dimension);
+  // An argument of a kernel: `shapes` over its trailing index arguments.
+  if (auto shapes = function->getAttrOfType<ArrayAttr>("shapes"))
+    if (argument.getArgNumber() < shapes.size()) {
+      auto map = cast<AffineMapAttr>(shapes[argument.getArgNumber()]).getValue();
+      SmallVector<AffineExpr> symbols;
+      for (unsigned i = 0; i < map.getNumSymbols(); ++i)
+        symbols.push_back(sizeOf(function.getArgument(shapes.size() + i)));
+      return map.getResult(dimension).replaceSymbols(symbols);
+    }
+  auto dims = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                   kDimsAttr);
+  if (dims && dimension < static_cast<int64_t>(dims.size()))
+    if (auto name = dyn_cast<FlatSymbolRefAttr>(dims[dimension]))
+      return symbolFor(name);
+  return opaque(argument, dimension);
+}
+
+AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
+  if (auto argument = dyn_cast<BlockArgument>(tensor))
+    return argumentDim(argument, dimension);
+  Operation *op = tensor.getDefiningOp();
+  unsigned resultNumber = cast<OpResult>(tensor).getResultNumber();
+  auto among = [&](ArrayRef<int64_t> shape, ValueRange sizes) {
+    int64_t dynamic = 0;
+    for (int64_t i = 0; i < dimension; ++i)
+      dynamic += ShapedType::isDynamic(shape[i]);
+    return sizeOf(sizes[dynamic]);
+  };
+  auto windowed = [&](Value input, int64_t kernel, int64_t stride,
+                      int64_t dilation, int64_t low, int64_t high, bool ceil) {
+    AffineExpr room =
+        dimOf(input, dimension) + (low + high - dilation * (kernel - 1) - 1);
+    return (ceil ? room.ceilDiv(stride) : room.floorDiv(stride)) + 1;
+  };
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
+  return TypeSwitch<Operation *, AffineExpr>(op)
+      .Case([&](DestinationStyleOpInterface dps) {
+        return dimOf(dps.getDpsInits()[resultNumber], dimension);
+      })
+      .Case<BroadcastToOp, ReshapeOp, IotaOp>(
+          [&](auto sized) { return among(shape, sized.getSizes()); })
+      .Case([&](GatherOp gather) {
+        int64_t axis = gather.getAxis();
+        int64_t added =
+            cast<RankedTensorType>(gather.getIndices().getType()).getRank();
+        if (dimension < axis)
+          return dimOf(gather.getData(), dimension);
+        if (dimension < axis + added)
+          return dimOf(gather.getIndices(), dimension - axis);
+        return dimOf(gather.getData(), dimension - added + 1);
+      })
+      .Case([&](ReverseOp reverse) { return dimOf(reverse.getSource(), dimension); })
+      .Case([&](ArgReduceOp reduce) {
+        int64_t removed = reduce.getDimension();
+        return dimOf(reduce.getSource(), dimension + (dimension >= removed));
+      })
+      .Case([&](ConvOp conv) {
+        if (dimension == 0)
+          return dimOf(conv.getInput(), 0);
+        int64_t i = dimension - 1;
+        int64_t kernel =
+            cast<RankedTensorType>(conv.getFilter().getType()).getDimSize(i);
+        if (ShapedType::isDynamic(kernel))
+          return opaque(tensor, dimension);
+        return windowed(conv.getInput(), kernel, conv.getStrides()[i],
+                        conv.getDilations()[i], conv.getPadLow()[i],
+                        conv.getPadHigh()[i], /*ceil=*/false);
+      })
+      .Case([&](PoolOp pool) {
+        int64_t i = dimension - 1;
+        if (dimension == 0 || i >= static_cast<int64_t>(pool.getKernel().size()))
+          return dimOf(pool.getInput(), dimension);
+        return windowed(pool.getInput(), pool.getKernel()[i],
+                        pool.getStrides()[i], pool.getDilations()[i],
+                        pool.getPadLow()[i], pool.getPadHigh()[i],
+                        pool.getCeilMode());
+      })
+      .Case([&](tensor::EmptyOp empty) {
+        return among(shape, empty.getDynamicSizes());
+      })
+      .Case([&](tensor::CastOp cast) { return dimOf(cast.getSource(), dimension); })
+      .Case([&](tensor::ExtractSliceOp slice) {
+        llvm::SmallBitVector dropped = slice.getDroppedDims();
+        int64_t kept = -1;
+        for (auto [i, size] : llvm::enumerate(slice.getMixedSizes()))
+          if (!dropped.test(i) && ++kept == dimension)
+            return sizeOf(size);
+        return opaque(tensor, dimension);
+      })
+      .Case([&](tensor::InsertSliceOp insert) {
+        return dimOf(insert.getDest(), dimension);
+      })
+      .Case([&](tensor::ExpandShapeOp expand) {
+        return sizeOf(expand.getMixedOutputShape()[dimension]);
+      })
+      .Case([&](tensor::CollapseShapeOp collapse) {
+        AffineExpr product = getAffineConstantExpr(1, context);
+        for (int64_t source : collapse.getReassociationIndices()[dimension])
+          product = product * dimOf(collapse.getSrc(), source);
+        return product;
+      })
+      .Case([&](tensor::ConcatOp concat) {
+        AffineExpr size = dimOf(concat.getInputs().front(), dimension);
+        if (dimension == static_cast<int64_t>(concat.getDim()))
+          for (Value input : concat.getInputs().drop_front())
+            size = size + dimOf(input, dimension);
+        return size;
+      })
+      .Case([&](tensor::PadOp pad) {
+        return dimOf(pad.getSource(), dimension) +
+               sizeOf(pad.getMixedLowPad()[dimension]) +
+               sizeOf(pad.getMixedHighPad()[dimension]);
+      })
+      .Default([&](Operation *op) {
+        if (OpTrait::hasElementwiseMappableTraits(op))
+          for (Value operand : op->getOperands())
+            if (isa<RankedTensorType>(operand.getType()))
+              return dimOf(operand, dimension);
+        return opaque(tensor, dimension);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Back to IR
+//===----------------------------------------------------------------------===//
+
+OpFoldResult SizeAnalysis::materialize(OpBuilder &builder, Location loc,
+                                       AffineExpr expression) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expression))
+    return builder.getIndexAttr(constant.getValue());
+  SmallVector<Value> values(symbolList.size());
+  expression.walk([&](AffineExpr part) {
+    auto used = dyn_cast<AffineSymbolExpr>(part);
+    if (!used || values[used.getPosition()])
+      return;
+    Symbol symbol = symbolList[used.getPosition()];
+    Value value = symbol.value;
+    if (symbol.name)
+      value = SizeOp::create(builder, loc, builder.getIndexType(), symbol.name);
+    else if (symbol.dimension >= 0)
+      value = tensor::DimOp::create(builder, loc, value, symbol.dimension);
+    else if (!value.getType().isIndex())
+      value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                         value);
+    values[used.getPosition()] = value;
+  });
+  return affine::expandAffineExpr(builder, loc, expression, {}, values);
+}

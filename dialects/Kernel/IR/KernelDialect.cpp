@@ -1,0 +1,53 @@
+// The kernel dialect's registration and its attributes.
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "dialects/Kernel/IR/KernelDialect.cpp.inc"
+#include "dialects/Kernel/IR/KernelEnums.cpp.inc"
+#include "dialects/Kernel/IR/KernelAttrInterfaces.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Kernel/IR/KernelAttributes.cpp.inc"
+
+using namespace mlir;
+using namespace tessera::kernel;
+
+void KernelDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Kernel/IR/KernelAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Kernel/IR/KernelOps.cpp.inc"
+      >();
+}
+
+StringRef ContractionAttr::getRoute() const { return "builder"; }
+StringRef RowsAttr::getRoute() const { return "rows"; }
+StringRef GenericAttr::getRoute() const { return "generic"; }
+
+LogicalResult
+ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        int64_t rows, int64_t vectors, int64_t lanes,
+                        int64_t taskRows, int64_t taskPanels, int64_t depth,
+                        int64_t prefetchRows) {
+  if (rows < 1 || vectors < 1 || lanes < 1 || taskRows < 1 || taskPanels < 1 ||
+      depth < 0 || prefetchRows < 0)
+    return emitError() << "C1: expects positive tile and task sizes";
+  if (taskRows % rows)
+    return emitError() << "C2: expects taskRows to be a multiple of rows, but "
+                          "got "
+                       << taskRows << " and " << rows;
+  return success();
+}
+
+LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t lanes, int64_t unroll,
+                               int64_t taskElements) {
+  if (lanes < 1 || unroll < 1 || taskElements < 1)
+    return emitError() << "C1: expects positive sizes";
+  return success();
+}

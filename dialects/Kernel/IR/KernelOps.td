@@ -1,0 +1,298 @@
+// The kernel dialect: fused groups, their schedules, and what generated code
+// needs of the runtime. See dialects/Kernel/README.md.
+#ifndef TESSERA_KERNEL_OPS
+#define TESSERA_KERNEL_OPS
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Kernel_Dialect : Dialect {
+  let name = "kernel";
+  let cppNamespace = "::tessera::kernel";
+  let summary = "Fused kernels, their schedules and their storage";
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
+}
+
+def Kernel_Context
+    : Type<CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">, "context pointer">,
+      BuildableType<"::mlir::LLVM::LLVMPointerType::get($_builder.getContext())">;
+
+class Kernel_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Kernel_Dialect, mnemonic, traits>;
+
+class Kernel_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Kernel_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+//===----------------------------------------------------------------------===//
+// Schedules
+//===----------------------------------------------------------------------===//
+
+def Kernel_ScheduleAttrInterface : AttrInterface<"ScheduleAttrInterface"> {
+  let cppNamespace = "::tessera::kernel";
+  let description = [{
+    How a kernel is turned into code. Passes write schedules, emitters only read
+    them.
+  }];
+  let methods = [
+    InterfaceMethod<"The route for reports: builder, rows or generic.",
+                    "::llvm::StringRef", "getRoute">];
+}
+
+class Kernel_Schedule<string name, string mnemonic>
+    : Kernel_Attr<name, mnemonic, [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface>]>;
+
+def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction"> {
+  let summary = "Register-tile kernel for a matrix product or convolution";
+  let description = [{
+    The register tile is `rows` x `vectors * lanes` accumulators, `lanes` f32
+    elements a vector. A task covers `taskRows` rows (a multiple of `rows`) and
+    `taskPanels` column panels of `vectors * lanes` columns. `depth` elements of
+    the contracted dimension are summed before the result is written (0: all of
+    them). `prefetchRows` is the distance, in steps of the contracted dimension,
+    at which panels are prefetched (0: not).
+
+    C1: rows, vectors, lanes, taskRows, taskPanels are positive and depth and
+    prefetchRows not negative. C2: rows divides taskRows.
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$vectors, "int64_t":$lanes,
+                        "int64_t":$taskRows, "int64_t":$taskPanels,
+                        "int64_t":$depth, "int64_t":$prefetchRows);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Kernel_RowsAttr : Kernel_Schedule<"Rows", "rows"> {
+  let summary = "Row kernel: elementwise work and reductions over the same rows";
+  let description = [{
+    `lanes` elements a vector, `unroll` vectors (or reduction accumulators) in
+    flight; a task covers about `taskElements` elements.
+
+    C1: all are positive.
+  }];
+  let parameters = (ins "int64_t":$lanes, "int64_t":$unroll, "int64_t":$taskElements);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Kernel_GenericAttr : Kernel_Schedule<"Generic", "generic"> {
+  let summary = "Loops from linalg: the fallback and the oracle";
+  let assemblyFormat = "";
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+def Kernel_FuncOp : Kernel_Op<"func", [
+    AutomaticAllocationScope, FunctionOpInterface, IsolatedFromAbove, Symbol,
+    SingleBlock]> {
+  let summary = "A fused group of operations";
+  let description = [{
+    The arguments are, in this order: the inputs, the `outputs` outputs, and one
+    `index` for each symbol of the sizes. `shapes` holds for each tensor argument
+    a map from these index arguments to its sizes. `kernel.yield` gives what the
+    outputs hold at the end.
+
+    C1: there are at least `outputs` tensor arguments, before all index
+    arguments, and at least one output. C2: `shapes` has one map for each tensor
+    argument, with as many symbols as there are index arguments, no dimensions,
+    and as many results as the tensor's rank; a static dimension is a constant.
+    C3: the yield's operands have the outputs' types. C4: every schedule
+    implements ScheduleAttrInterface.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
+                       I64Attr:$outputs, ArrayAttr:$shapes,
+                       DefaultValuedAttr<ArrayAttr, "{}">:$schedules,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::TypeRange":$inputs,
+                                 "::mlir::TypeRange":$outputs, "::mlir::ArrayAttr":$shapes,
+                                 "int64_t":$symbolCount)>];
+  let extraClassDeclaration = [{
+    int64_t getTensorCount() { return getShapes().size(); }
+    int64_t getInputCount() { return getTensorCount() - getOutputs(); }
+    int64_t getSymbolCount() { return getNumArguments() - getTensorCount(); }
+    ::mlir::Block::BlockArgListType getInputArguments() {
+      return getArguments().take_front(getInputCount());
+    }
+    ::mlir::Block::BlockArgListType getOutputArguments() {
+      return getArguments().slice(getInputCount(), getOutputs());
+    }
+    ::mlir::Block::BlockArgListType getSymbolArguments() {
+      return getArguments().drop_front(getTensorCount());
+    }
+    ::mlir::AffineMap getShape(int64_t tensor) {
+      return ::llvm::cast<::mlir::AffineMapAttr>(getShapes()[tensor]).getValue();
+    }
+    ::tessera::kernel::YieldOp getYield();
+    /// The first schedule, or null.
+    ::tessera::kernel::ScheduleAttrInterface getSchedule();
+
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+  }];
+}
+
+def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"FuncOp">]> {
+  let summary = "What the kernel's outputs hold at its end";
+  let arguments = (ins Variadic<AnyRankedTensor>:$values);
+  let assemblyFormat = "attr-dict $values `:` type($values)";
+}
+
+def Kernel_CallOp : Kernel_Op<"call", [
+    AttrSizedOperandSegments, Pure, DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Run a kernel into destinations";
+  let description = [{
+    C1: `callee` names a `kernel.func`. C2: the operands' and results' types are
+    its argument and output types, `sizes` its index arguments.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyRankedTensor>:$inputs,
+                       Variadic<AnyRankedTensor>:$outputs, Variadic<Index>:$sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $callee `ins` `(` ($inputs^ `:` type($inputs))? `)` `outs` `(` $outputs `:` type($outputs) `)`
+    (`sizes` `(` $sizes^ `)`)? attr-dict `->` type($results)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+  }];
+}
+
+def Kernel_LaunchOp : Kernel_Op<"launch", [
+    AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Run a kernel on storage (buffer state)";
+  let description = [{
+    `arguments` are the memrefs of the kernel's inputs and outputs. A target
+    replaces it together with the `kernel.func`.
+
+    C1: `callee` names a `kernel.func`. C2: `arguments` and `sizes` have the
+    shapes and element types of its arguments.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Kernel_Context:$context,
+                       Variadic<AnyMemRef>:$arguments, Variadic<Index>:$sizes);
+  let assemblyFormat = [{
+    $callee `of` $context `(` $arguments `)` (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($arguments)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Generated code and its context (buffer state)
+//===----------------------------------------------------------------------===//
+
+def Kernel_ParallelForOp : Kernel_Op<"parallel_for", [
+    AutomaticAllocationScope, RecursiveMemoryEffects]> {
+  let summary = "Run the body for every task, on any threads and in any order";
+  let description = [{
+    The body's arguments are the task, below `count`, and the worker, below the
+    context's maxWorkers. It may use any value from above. It becomes a function
+    called through the context's parallelFor.
+
+    C1: the body has two arguments of the type of `count`.
+  }];
+  let arguments = (ins AnySignlessIntegerOrIndex:$count, Kernel_Context:$context);
+  let regions = (region MinSizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$count, "::mlir::Value":$context,
+      "::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, ::mlir::Value, ::mlir::Value)>":$body)>];
+}
+
+def Kernel_EndOp : Kernel_Op<"end", [Pure, Terminator, ReturnLike, ParentOneOf<["ParallelForOp"]>]> {
+  let summary = "End of a task";
+  let assemblyFormat = "attr-dict";
+}
+
+def Kernel_SymbolOp : Kernel_Op<"symbol", [Pure]> {
+  let summary = "The value of the entry's symbol `number`";
+  let arguments = (ins Kernel_Context:$context, I64Attr:$number);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$context $number attr-dict";
+}
+
+def Kernel_StorageKind : I32EnumAttr<"StorageKind", "Where bytes are", [
+    I32EnumAttrCase<"Input", 0, "input">, I32EnumAttrCase<"Output", 1, "output">,
+    I32EnumAttrCase<"Weights", 2, "weights">, I32EnumAttrCase<"Value", 3, "value">,
+    I32EnumAttrCase<"Tap", 4, "tap">]> {
+  let cppNamespace = "::tessera::kernel";
+  let genSpecializedAttr = 0;
+}
+def Kernel_StorageKindAttr : EnumAttr<Kernel_Dialect, Kernel_StorageKind, "storage_kind">;
+
+def Kernel_StorageOp : Kernel_Op<"storage", [Pure]> {
+  let summary = "The memref of an input, output, value or of weights";
+  let description = [{
+    `position` is the number of the input, output, value or tap, or the byte
+    offset into the weights. The layout is dense row-major.
+
+    C1: `sizes` has one value for each dynamic size of the result, whose layout is
+    the identity.
+  }];
+  let arguments = (ins Kernel_Context:$context, Kernel_StorageKindAttr:$kind,
+                       I64Attr:$position, Variadic<Index>:$sizes);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = "$context $kind $position (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Kernel_PortAttr : Kernel_Attr<"Port", "port"> {
+  let summary = "An input or output of an entry: name, element type, sizes over the symbols";
+  let parameters = (ins StringRefParameter<"name">:$name, "::mlir::Type":$elementType,
+                        "::mlir::AffineMap":$dims, DefaultValuedParameter<"int64_t", "-1">:$alias);
+  let assemblyFormat = "`<` $name `,` $elementType `,` $dims (`,` `alias` $alias^)? `>`";
+}
+
+def Kernel_NamedSizeAttr : Kernel_Attr<"NamedSize", "named_size"> {
+  let summary = "A symbol of an entry: name and range";
+  let parameters = (ins StringRefParameter<"name">:$name, "int64_t":$min, "int64_t":$typical,
+                        "int64_t":$max);
+  let assemblyFormat = "`<` $name `,` $min `,` $typical `,` $max `>`";
+}
+
+def Kernel_ValueAttr : Kernel_Attr<"Value", "value"> {
+  let summary = "An intermediate: bytes over the symbols, first and last use in kernel calls";
+  let parameters = (ins "::mlir::AffineMap":$bytes, "int64_t":$firstUse, "int64_t":$lastUse);
+  let assemblyFormat = "`<` $bytes `,` $firstUse `,` $lastUse `>`";
+}
+
+def Kernel_WeightPlaceAttr : Kernel_Attr<"WeightPlace", "weight_place"> {
+  let summary = "Byte offset of a graph.weights in the artifact's weight bytes";
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$weights, "uint64_t":$offset);
+  let assemblyFormat = "`<` $weights `,` $offset `>`";
+}
+
+def Kernel_EntryOp : Kernel_Op<"entry", [Symbol]> {
+  let summary = "An entry of the artifact: what the runtime must know to run a function";
+  let description = [{
+    C1: the arrays hold #kernel.port, #kernel.port, #kernel.named_size and
+    #kernel.value; every map has no dimensions and one symbol for each of
+    `symbols`. `function` takes the context pointer.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$function,
+                       ArrayAttr:$inputs, ArrayAttr:$outputs, ArrayAttr:$symbols,
+                       ArrayAttr:$values, ArrayAttr:$weights, I64Attr:$weight_bytes);
+  let assemblyFormat = [{
+    $sym_name `runs` $function `inputs` $inputs `outputs` $outputs `symbols` $symbols
+    `values` $values `weights` $weights `bytes` $weight_bytes attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // TESSERA_KERNEL_OPS
