@@ -199,7 +199,7 @@ ParseResult ParallelForOp::parse(OpAsmParser &parser, OperationState &result) {
 void ParallelForOp::print(OpAsmPrinter &printer) {
   Block &block = getBody().front();
   printer << " (" << block.getArgument(0) << ", " << block.getArgument(1)
-          << ") in (" << getCount() << ") of " << getContext();
+          << ") in (" << getCount() << ") of " << getRunContext();
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
   if (!getCount().getType().isIndex())
     printer << " : " << getCount().getType();

@@ -185,10 +185,10 @@ def Kernel_LaunchOp : Kernel_Op<"launch", [
     C1: `callee` names a `kernel.func`. C2: `arguments` and `sizes` have the
     shapes and element types of its arguments.
   }];
-  let arguments = (ins FlatSymbolRefAttr:$callee, Kernel_Context:$context,
+  let arguments = (ins FlatSymbolRefAttr:$callee, Kernel_Context:$run_context,
                        Variadic<AnyMemRef>:$arguments, Variadic<Index>:$sizes);
   let assemblyFormat = [{
-    $callee `of` $context `(` $arguments `)` (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($arguments)
+    $callee `of` $run_context `(` $arguments `)` (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($arguments)
   }];
 }
 
@@ -206,12 +206,12 @@ def Kernel_ParallelForOp : Kernel_Op<"parallel_for", [
 
     C1: the body has two arguments of the type of `count`.
   }];
-  let arguments = (ins AnySignlessIntegerOrIndex:$count, Kernel_Context:$context);
+  let arguments = (ins AnySignlessIntegerOrIndex:$count, Kernel_Context:$run_context);
   let regions = (region MinSizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let skipDefaultBuilders = 1;
-  let builders = [OpBuilder<(ins "::mlir::Value":$count, "::mlir::Value":$context,
+  let builders = [OpBuilder<(ins "::mlir::Value":$count, "::mlir::Value":$runContext,
       "::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, ::mlir::Value, ::mlir::Value)>":$body)>];
 }
 
@@ -222,9 +222,9 @@ def Kernel_EndOp : Kernel_Op<"end", [Pure, Terminator, ReturnLike, ParentOneOf<[
 
 def Kernel_SymbolOp : Kernel_Op<"symbol", [Pure]> {
   let summary = "The value of the entry's symbol `number`";
-  let arguments = (ins Kernel_Context:$context, I64Attr:$number);
+  let arguments = (ins Kernel_Context:$run_context, I64Attr:$number);
   let results = (outs Index:$result);
-  let assemblyFormat = "$context $number attr-dict";
+  let assemblyFormat = "$run_context $number attr-dict";
 }
 
 def Kernel_StorageKind : I32EnumAttr<"StorageKind", "Where bytes are", [
@@ -245,10 +245,10 @@ def Kernel_StorageOp : Kernel_Op<"storage", [Pure]> {
     C1: `sizes` has one value for each dynamic size of the result, whose layout is
     the identity.
   }];
-  let arguments = (ins Kernel_Context:$context, Kernel_StorageKindAttr:$kind,
+  let arguments = (ins Kernel_Context:$run_context, Kernel_StorageKindAttr:$kind,
                        I64Attr:$position, Variadic<Index>:$sizes);
   let results = (outs AnyMemRef:$result);
-  let assemblyFormat = "$context $kind $position (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
+  let assemblyFormat = "$run_context $kind $position (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
