@@ -3,6 +3,8 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
+#include "lib/Transforms/Buffer/Passes.h"
+
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -10,6 +12,7 @@
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  tessera::registerBufferTransformsPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

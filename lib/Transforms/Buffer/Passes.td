@@ -1,0 +1,34 @@
+// Passes that lead from the kernel state to the buffer state.
+include "mlir/Pass/PassBase.td"
+
+def PlanStorage : Pass<"plan-storage", "mlir::ModuleOp"> {
+  let summary = "Give every tensor of an entry its storage";
+  let description = [{
+    Kernels are destination style already, so what is left to decide is which
+    bytes each destination is: an output of the entry, or a value of the arena
+    with its size and life time. Reshapes between kernels are other views of the
+    same bytes.
+
+      %n = graph.size @seq                          %n = kernel.symbol %ctx 0
+      %w = graph.weight @w                          %x = kernel.storage %ctx input 0 sizes(%n)
+      %e = tensor.empty(%n)                    ==>  %w = kernel.storage %ctx weights 0
+      %t = kernel.call @k ins(%x, %w) outs(%e)      %t = kernel.storage %ctx output 0 sizes(%n)
+      return %t                                     kernel.launch @k of %ctx (%x, %w, %t)
+
+    and a `kernel.entry` with ports, symbols, values and weights. The runtime
+    packs the values into the arena.
+
+    Expects the kernel state. Fails where a size depends on data, and where an
+    output is not the result of a kernel of its own.
+  }];
+  let dependentDialects = ["tessera::kernel::KernelDialect", "mlir::memref::MemRefDialect",
+                           "mlir::LLVM::LLVMDialect", "mlir::arith::ArithDialect"];
+}
+
+def VerifyBufferState : Pass<"verify-buffer-state", "mlir::ModuleOp"> {
+  let summary = "Fail on tensors, allocations and copies";
+  let description = [{
+    The border of the buffer state: no operation outside a `kernel.func` has a
+    tensor operand or result, and none is `memref.alloc` or `memref.copy`.
+  }];
+}

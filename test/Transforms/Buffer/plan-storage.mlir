@@ -1,0 +1,47 @@
+// RUN: tessera-opt %s --split-input-file --plan-storage --verify-buffer-state --cse | FileCheck %s
+
+// Two kernels: the first result lives in the arena, the second in the output.
+// A reshape between them is another view of the same bytes.
+
+graph.symbol @n min 0 typical 8 max 100
+graph.weights @w : tensor<4xf32> from dense<1.0> : tensor<4xf32> as tensor<4xf32>
+kernel.func @scale(%x: tensor<?x4xf32>, %w: tensor<4xf32>, %out: tensor<?x4xf32>, %s0: index) -> tensor<?x4xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<()[s0] -> (s0, 4)>, affine_map<()[s0] -> (4)>, affine_map<()[s0] -> (s0, 4)>], schedules = [#kernel.generic]} {
+  %b = graph.broadcast_to %w sizes(%s0) : tensor<4xf32> -> tensor<?x4xf32>
+  %r = arith.mulf %x, %b : tensor<?x4xf32>
+  kernel.yield %r : tensor<?x4xf32>
+}
+kernel.func @negate(%x: tensor<?xf32>, %out: tensor<?xf32>, %s0: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<()[s0] -> (s0 * 4)>, affine_map<()[s0] -> (s0 * 4)>], schedules = [#kernel.generic]} {
+  %r = arith.negf %x : tensor<?xf32>
+  kernel.yield %r : tensor<?xf32>
+}
+
+// CHECK-LABEL: func.func @main
+// CHECK-SAME:    (%[[CTX:.*]]: !llvm.ptr)
+// CHECK-DAG:     %[[N:.*]] = kernel.symbol %[[CTX]] 0
+// CHECK-DAG:     %[[X:.*]] = kernel.storage %[[CTX]] input 0 sizes({{.*}}) : memref<?x4xf32>
+// CHECK-DAG:     %[[W:.*]] = kernel.storage %[[CTX]] weights 0 : memref<4xf32>
+// CHECK-DAG:     %[[V:.*]] = kernel.storage %[[CTX]] value 0 sizes({{.*}}) : memref<?x4xf32>
+// CHECK:         kernel.launch @scale of %[[CTX]](%[[X]], %[[W]], %[[V]]) sizes(%[[N]])
+// CHECK-DAG:     %[[VIEW:.*]] = kernel.storage %[[CTX]] value 0 sizes({{.*}}) : memref<?xf32>
+// CHECK-DAG:     %[[Y:.*]] = kernel.storage %[[CTX]] output 0 sizes({{.*}}) : memref<?xf32>
+// CHECK:         kernel.launch @negate of %[[CTX]](%[[VIEW]], %[[Y]])
+// CHECK:       kernel.entry @main_entry runs @main
+// CHECK-SAME:    inputs [#kernel.port<"x", f32, ()[s0] -> (s0, 4)>]
+// CHECK-SAME:    outputs [#kernel.port<"y", f32, ()[s0] -> (s0 * 4)>]
+// CHECK-SAME:    symbols [#kernel.named_size<"n", 0, 8, 100>]
+// CHECK-SAME:    values [#kernel.value<()[s0] -> (s0 * 16), 0, 1>]
+// CHECK-SAME:    weights [#kernel.weight_place<@w, 0>] bytes 64
+func.func @main(%x: tensor<?x4xf32> {graph.name = "x", graph.dims = [@n, 4]}) -> (tensor<?xf32> {graph.name = "y"}) {
+  %n = graph.size @n
+  %w = graph.weight @w : tensor<4xf32>
+  %e = tensor.empty(%n) : tensor<?x4xf32>
+  %s = kernel.call @scale ins(%x, %w : tensor<?x4xf32>, tensor<4xf32>) outs(%e : tensor<?x4xf32>) sizes(%n) -> tensor<?x4xf32>
+  %flat = tensor.collapse_shape %s [[0, 1]] : tensor<?x4xf32> into tensor<?xf32>
+  %c4 = arith.constant 4 : index
+  %m = arith.muli %n, %c4 : index
+  %f = tensor.empty(%m) : tensor<?xf32>
+  %r = kernel.call @negate ins(%flat : tensor<?xf32>) outs(%f : tensor<?xf32>) sizes(%n) -> tensor<?xf32>
+  return %r : tensor<?xf32>
+}
