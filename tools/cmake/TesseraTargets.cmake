@@ -2,13 +2,16 @@
 
 # tessera_library(Name SOURCES a.cpp ... [LINK other targets] [DEPENDS IncGen ...])
 # A static library on MLIR with precompiled headers. Its public includes are
-# the source and build roots: #include "dialects/Graph/IR/Graph.h".
+# the source and build roots: #include "dialects/Graph/IR/Graph.h". EXCEPTIONS:
+# may catch what a library of others throws; then without precompiled headers.
 function(tessera_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "EXCEPTIONS" "" "SOURCES;LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE TesseraFlags PUBLIC ${arg_LINK} MLIR LLVM)
-  target_compile_options(${name} PRIVATE -fno-exceptions)
-  target_precompile_headers(${name} REUSE_FROM TesseraPrecompiled)
+  if(NOT arg_EXCEPTIONS)
+    target_compile_options(${name} PRIVATE -fno-exceptions)
+    target_precompile_headers(${name} REUSE_FROM TesseraPrecompiled)
+  endif()
   if(arg_DEPENDS)
     add_dependencies(${name} ${arg_DEPENDS})
   endif()
