@@ -4,6 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 
 #include "lib/Transforms/Buffer/Passes.h"
+#include "lib/Transforms/Graph/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -12,6 +13,7 @@
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  tessera::registerGraphTransformsPasses();
   tessera::registerBufferTransformsPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);

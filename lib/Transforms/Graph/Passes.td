@@ -1,0 +1,62 @@
+// Passes on the graph state.
+include "mlir/Pass/PassBase.td"
+
+def SinkReshapes : Pass<"graph-sink-reshapes", "mlir::func::FuncOp"> {
+  let summary = "Move reshapes of computed values below elementwise operations";
+  let description = [{
+    A reshape between a contraction and its epilogue would end the kernel. Below
+    the epilogue it is a view of stored bytes:
+
+      %v = tensor.expand_shape %p [[0, 1], [2]]        %s = arith.addf %p, (collapse of %b)
+      %s = arith.addf %v, %b                      ==>  %v = tensor.expand_shape %s [[0, 1], [2]]
+
+    Moves only reshapes of results with one use that are computed (not of
+    arguments, weights or constants). Reshapes of broadcasts that only insert or
+    remove dimensions of size 1 become broadcasts of reshapes, so that the other
+    operands stay index maps.
+  }];
+  let dependentDialects = ["mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
+}
+
+def LegalizeBooleans : Pass<"graph-legalize-booleans", "mlir::func::FuncOp"> {
+  let summary = "Make boolean inputs and outputs of the entry bytes";
+  let description = [{
+    Storage holds booleans as i8, 0 or 1; registers hold i1.
+
+      func @main(%x: tensor<4xi1>)   ==>   func @main(%b: tensor<4xi8>)
+                                             %x = arith.cmpi ne, %b, 0
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+}
+
+def OutlineConstants : Pass<"graph-outline-constants", "mlir::ModuleOp"> {
+  let summary = "Make constants that are not splats weights";
+  let description = [{
+    Kernels take data as operands: layers that differ only in constants stay one
+    kernel, and no code carries tables.
+
+      %c = arith.constant dense<[1.0, 2.0]>   ==>   graph.weights @constant_0 … from dense<…>
+                                                   %c = graph.weight @constant_0
+  }];
+  let dependentDialects = ["tessera::graph::GraphDialect"];
+}
+
+def PackWeights : Pass<"graph-pack-weights", "mlir::ModuleOp"> {
+  let summary = "Store the right-hand sides of contractions as column panels";
+  let description = [{
+    The contraction builder reads its right-hand side [K, N] in panels of
+    `width` columns, each row of a panel one or two vectors. The weight's recipe
+    gains the packing; users see it unpacked again, which the builder reads
+    directly:
+
+      %w = graph.weight @w : tensor<KxN>   ==>   %p = graph.weight @w_packed : tensor<N/16 x K x 16>
+                                                 %w = linalg.unpack %p …
+
+    Convolution filters [spatial..., C, N] are packed as [spatial * C, N]. Only
+    for weights whose every use is such an operand.
+  }];
+  let options = [Option<"width", "width", "int64_t", /*default=*/"16",
+                        "Columns in a panel">];
+  let dependentDialects = ["tessera::graph::GraphDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}

@@ -1,0 +1,389 @@
+// Which operations of an entry become one kernel; see the header.
+#include "lib/Transforms/Kernel/KernelGroups.h"
+
+#include "dialects/Graph/IR/Graph.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace tessera;
+
+bool tessera::isClonedIntoUsers(Operation *op) {
+  if (isa<tensor::EmptyOp, graph::BroadcastToOp, graph::IotaOp,
+          graph::ReverseOp, linalg::TransposeOp, linalg::BroadcastOp,
+          tensor::ExtractSliceOp, tensor::SplatOp, tensor::FromElementsOp,
+          linalg::UnPackOp>(op))
+    return true;
+  if (auto fill = dyn_cast<linalg::FillOp>(op))
+    return matchPattern(fill.value(), m_Constant());
+  return op->hasTrait<OpTrait::ConstantLike>();
+}
+
+bool tessera::isView(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
+             graph::ReshapeOp>(op);
+}
+
+namespace {
+
+bool isElementwise(Operation *op) {
+  if (OpTrait::hasElementwiseMappableTraits(op))
+    return true;
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && linalg::isElementwise(generic);
+}
+
+bool isReduction(Operation *op) {
+  return isa<linalg::ReduceOp, linalg::SoftmaxOp, graph::ArgReduceOp>(op);
+}
+
+/// The tensor that a reduction reads, and the dimensions that it removes (for
+/// softmax: that it couples).
+std::pair<Value, SmallVector<int64_t>> reductionOf(Operation *op) {
+  if (auto reduce = dyn_cast<linalg::ReduceOp>(op))
+    return {reduce.getInputs()[0], SmallVector<int64_t>(reduce.getDimensions())};
+  if (auto softmax = dyn_cast<linalg::SoftmaxOp>(op))
+    return {softmax.getInput(), {static_cast<int64_t>(softmax.getDimension())}};
+  auto arg = cast<graph::ArgReduceOp>(op);
+  return {arg.getSource(), {static_cast<int64_t>(arg.getDimension())}};
+}
+
+bool isContraction(Operation *op) {
+  if (isa<graph::ConvOp>(op))
+    return true;
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp && linalg::isaContractionOpInterface(linalgOp);
+}
+
+RootKind kindOf(Operation *op) {
+  if (isContraction(op))
+    return RootKind::Contraction;
+  if (isReduction(op))
+    return RootKind::Rows;
+  if (isa<graph::PoolOp>(op))
+    return RootKind::Window;
+  if (isElementwise(op) || isa<graph::GatherOp>(op))
+    return RootKind::Elementwise;
+  if (isa<tensor::ConcatOp, tensor::PadOp>(op))
+    return RootKind::Movement;
+  return RootKind::Other;
+}
+
+/// Forms the groups in one pass over the entry. Groups that merge keep the
+/// number of one of them; `owner` follows it.
+class GroupBuilder {
+public:
+  explicit GroupBuilder(func::FuncOp entry)
+      : entry(entry), sizes(entry.getContext()) {}
+
+  SmallVector<KernelGroup> run();
+
+private:
+  /// Calls `visit` with the operation below each tensor operand of `op`, through
+  /// operations that are cloned; `joinable` is false below a view.
+  void forEachProducer(Operation *op,
+                       function_ref<void(Operation *, bool joinable)> visit);
+
+  std::optional<unsigned> ownerOf(Operation *op) {
+    auto it = owner.find(op);
+    return it == owner.end() ? std::nullopt : std::optional(it->second);
+  }
+
+  bool sameSizes(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b);
+
+  /// Whether a result of sizes `dims` can be computed in `group`.
+  bool fits(const KernelGroup &group, ArrayRef<AffineExpr> dims);
+
+  /// Whether putting `op` (or all of group `from`) into `into` leaves the groups
+  /// without a cycle.
+  bool canAdd(Operation *op, unsigned into, ArrayRef<unsigned> producers);
+  bool canMerge(unsigned from, unsigned into);
+
+  bool isReadOutside(unsigned from, unsigned into, Operation *op);
+
+  unsigned start(RootKind kind, Operation *op);
+  void add(Operation *op, unsigned group, ArrayRef<unsigned> producers);
+  void merge(unsigned from, unsigned into);
+  void place(Operation *op);
+  void placeElementwise(Operation *op, ArrayRef<unsigned> candidates,
+                        ArrayRef<unsigned> producers);
+  void placeReduction(Operation *op, ArrayRef<unsigned> candidates,
+                      ArrayRef<unsigned> producers);
+
+  func::FuncOp entry;
+  graph::SizeAnalysis sizes;
+  SmallVector<KernelGroup> groups;
+  /// For each group those it reads from, directly or not.
+  SmallVector<llvm::BitVector> reads;
+  DenseMap<Operation *, unsigned> owner;
+};
+
+void GroupBuilder::forEachProducer(
+    Operation *op, function_ref<void(Operation *, bool joinable)> visit) {
+  SmallVector<std::pair<Value, bool>> pending;
+  for (Value operand : op->getOperands())
+    pending.push_back({operand, true});
+  llvm::SmallDenseSet<std::pair<Value, bool>> seen;
+  while (!pending.empty()) {
+    auto [value, joinable] = pending.pop_back_val();
+    Operation *producer = value.getDefiningOp();
+    if (!producer || !isa<TensorType>(value.getType()) ||
+        !seen.insert({value, joinable}).second)
+      continue;
+    bool view = isView(producer);
+    if (view || isClonedIntoUsers(producer)) {
+      // A transposed or sliced reading of a value needs it stored.
+      bool moves = view || isa<linalg::TransposeOp, tensor::ExtractSliceOp,
+                               graph::ReverseOp, linalg::UnPackOp>(producer);
+      for (Value operand : producer->getOperands())
+        pending.push_back({operand, joinable && !moves});
+      continue;
+    }
+    visit(producer, joinable);
+  }
+}
+
+bool GroupBuilder::sameSizes(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b) {
+  if (a.size() != b.size())
+    return false;
+  for (auto [x, y] : llvm::zip(a, b))
+    if (!sizes.areEqual(x, y))
+      return false;
+  return true;
+}
+
+bool GroupBuilder::fits(const KernelGroup &group, ArrayRef<AffineExpr> dims) {
+  if (group.kind == RootKind::Movement || group.kind == RootKind::Other)
+    return false;
+  if (sameSizes(group.space, dims))
+    return true;
+  if (group.kind != RootKind::Rows)
+    return false;
+  // What is computed once per row: without the reduced dimensions, or with 1 in
+  // their place.
+  SmallVector<AffineExpr> kept, ones(group.space);
+  for (int64_t i = 0, e = group.space.size(); i < e; ++i) {
+    if (!llvm::is_contained(group.reduced, i))
+      kept.push_back(group.space[i]);
+    else
+      ones[i] = getAffineConstantExpr(1, entry.getContext());
+  }
+  return sameSizes(kept, dims) || sameSizes(ones, dims);
+}
+
+bool GroupBuilder::canAdd(Operation *op, unsigned into,
+                          ArrayRef<unsigned> producers) {
+  return llvm::none_of(producers, [&](unsigned producer) {
+    return producer != into && reads[producer].test(into);
+  });
+}
+
+bool GroupBuilder::canMerge(unsigned from, unsigned into) {
+  for (unsigned other = 0; other < groups.size(); ++other) {
+    if (other == from || other == into || groups[other].operations.empty())
+      continue;
+    if ((reads[into].test(other) && reads[other].test(from)) ||
+        (reads[from].test(other) && reads[other].test(into)))
+      return false;
+  }
+  return true;
+}
+
+bool GroupBuilder::isReadOutside(unsigned from, unsigned into, Operation *op) {
+  for (Operation *member : groups[from].operations)
+    for (Operation *user : member->getUsers()) {
+      std::optional<unsigned> group = ownerOf(user);
+      if (user != op && group != from && group != into)
+        return true;
+    }
+  return false;
+}
+
+unsigned GroupBuilder::start(RootKind kind, Operation *op) {
+  KernelGroup group;
+  group.kind = kind;
+  Value spaceOf = op->getResult(0);
+  if (kind == RootKind::Rows)
+    std::tie(spaceOf, group.reduced) = reductionOf(op);
+  group.space = sizes.dimsOf(spaceOf);
+  groups.push_back(group);
+  for (llvm::BitVector &set : reads)
+    set.resize(groups.size());
+  reads.emplace_back(groups.size());
+  return groups.size() - 1;
+}
+
+void GroupBuilder::add(Operation *op, unsigned group,
+                       ArrayRef<unsigned> producers) {
+  groups[group].operations.push_back(op);
+  owner[op] = group;
+  llvm::BitVector added(groups.size());
+  for (unsigned producer : producers)
+    if (producer != group) {
+      added.set(producer);
+      added |= reads[producer];
+    }
+  reads[group] |= added;
+  for (unsigned other = 0; other < groups.size(); ++other)
+    if (reads[other].test(group))
+      reads[other] |= added;
+}
+
+void GroupBuilder::merge(unsigned from, unsigned into) {
+  for (Operation *op : groups[from].operations)
+    owner[op] = into;
+  llvm::append_range(groups[into].operations, groups[from].operations);
+  if (groups[from].kind == RootKind::Rows &&
+      groups[into].kind == RootKind::Elementwise) {
+    groups[into].kind = RootKind::Rows;
+    groups[into].space = groups[from].space;
+    groups[into].reduced = groups[from].reduced;
+  }
+  groups[from].operations.clear();
+  reads[into] |= reads[from];
+  for (llvm::BitVector &set : reads)
+    if (set.test(from) || set.test(into)) {
+      set.reset(from);
+      set.set(into);
+      set |= reads[into];
+    }
+  for (unsigned group = 0; group < groups.size(); ++group)
+    reads[group].reset(group);
+  reads[from].reset();
+}
+
+/// Joins the kernel of an operand: a contraction's epilogue first, then rows,
+/// then elementwise work; other elementwise operands that fit come along.
+void GroupBuilder::placeElementwise(Operation *op,
+                                    ArrayRef<unsigned> candidates,
+                                    ArrayRef<unsigned> producers) {
+  SmallVector<AffineExpr> dims = sizes.dimsOf(op->getResult(0));
+  auto rank = [&](unsigned group) {
+    switch (groups[group].kind) {
+    case RootKind::Contraction:
+    case RootKind::Window:
+      return 2;
+    case RootKind::Rows:
+      return 1;
+    default:
+      return 0;
+    }
+  };
+  std::optional<unsigned> best;
+  for (unsigned candidate : candidates)
+    if (fits(groups[candidate], dims) && canAdd(op, candidate, producers) &&
+        (!best || rank(candidate) > rank(*best) ||
+         (rank(candidate) == rank(*best) && candidate > *best)))
+      best = candidate;
+  if (!best) {
+    add(op, start(RootKind::Elementwise, op), producers);
+    return;
+  }
+  unsigned group = *best;
+  add(op, group, producers);
+  for (unsigned other : candidates) {
+    if (other == group || groups[other].operations.empty())
+      continue;
+    bool bothRows = groups[other].kind == RootKind::Rows &&
+                    groups[group].kind == RootKind::Rows &&
+                    groups[other].reduced == groups[group].reduced &&
+                    sameSizes(groups[other].space, groups[group].space);
+    bool elementwise = groups[other].kind == RootKind::Elementwise &&
+                       fits(groups[group], groups[other].space);
+    bool epilogue = rank(group) == 2;
+    if ((bothRows || elementwise) && canMerge(other, group) &&
+        (!epilogue || !isReadOutside(other, group, op)))
+      merge(other, group);
+  }
+}
+
+/// Joins an operand's elementwise work or rows of the same shape.
+void GroupBuilder::placeReduction(Operation *op, ArrayRef<unsigned> candidates,
+                                  ArrayRef<unsigned> producers) {
+  auto [source, reduced] = reductionOf(op);
+  SmallVector<AffineExpr> space = sizes.dimsOf(source);
+  for (unsigned candidate : candidates) {
+    KernelGroup &group = groups[candidate];
+    bool elementwise =
+        group.kind == RootKind::Elementwise && sameSizes(group.space, space);
+    bool rows = group.kind == RootKind::Rows && group.reduced == reduced &&
+                sameSizes(group.space, space);
+    if (!(elementwise || rows) || !canAdd(op, candidate, producers))
+      continue;
+    group.kind = RootKind::Rows;
+    group.reduced = reduced;
+    add(op, candidate, producers);
+    return;
+  }
+  add(op, start(RootKind::Rows, op), producers);
+}
+
+void GroupBuilder::place(Operation *op) {
+  SmallVector<unsigned> candidates, producers;
+  forEachProducer(op, [&](Operation *producer, bool joinable) {
+    std::optional<unsigned> group = ownerOf(producer);
+    if (!group)
+      return;
+    if (!llvm::is_contained(producers, *group))
+      producers.push_back(*group);
+    if (joinable && !llvm::is_contained(candidates, *group))
+      candidates.push_back(*group);
+  });
+  llvm::sort(candidates);
+  RootKind kind = kindOf(op);
+  if (kind == RootKind::Elementwise && !isa<graph::GatherOp>(op))
+    return placeElementwise(op, candidates, producers);
+  if (kind == RootKind::Rows)
+    return placeReduction(op, candidates, producers);
+  add(op, start(kind, op), producers);
+}
+
+SmallVector<KernelGroup> GroupBuilder::run() {
+  DenseMap<Operation *, unsigned> position;
+  for (Operation &op : entry.getBody().front()) {
+    position[&op] = position.size();
+    bool onTensors = llvm::any_of(op.getResultTypes(), [](Type type) {
+      return isa<RankedTensorType>(type);
+    });
+    if (onTensors && !isView(&op) && !isClonedIntoUsers(&op) &&
+        !isa<graph::WeightOp>(op))
+      place(&op);
+  }
+
+  // In an order in which producers come first; among those that are ready, the
+  // one that began first.
+  SmallVector<unsigned> pending;
+  for (unsigned group = 0; group < groups.size(); ++group)
+    if (!groups[group].operations.empty()) {
+      llvm::sort(groups[group].operations, [&](Operation *a, Operation *b) {
+        return position[a] < position[b];
+      });
+      pending.push_back(group);
+    }
+  llvm::sort(pending, [&](unsigned a, unsigned b) {
+    return position[groups[a].operations[0]] < position[groups[b].operations[0]];
+  });
+  SmallVector<KernelGroup> ordered;
+  llvm::BitVector done(groups.size());
+  while (!pending.empty()) {
+    auto ready = llvm::find_if(pending, [&](unsigned group) {
+      llvm::BitVector missing = reads[group];
+      missing.reset(done);
+      return missing.none();
+    });
+    assert(ready != pending.end() && "kernel groups form a cycle");
+    done.set(*ready);
+    ordered.push_back(groups[*ready]);
+    pending.erase(ready);
+  }
+  return ordered;
+}
+
+} // namespace
+
+SmallVector<KernelGroup> tessera::formKernelGroups(func::FuncOp entry) {
+  return GroupBuilder(entry).run();
+}

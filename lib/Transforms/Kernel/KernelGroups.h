@@ -1,0 +1,55 @@
+// Which operations of an entry become one kernel.
+//
+// A kernel has one root: a contraction or convolution, a window (pooling), a row
+// group (reductions over the same dimensions of the same rows), or nothing but
+// elementwise work or data movement. Operations join the kernel of an operand
+// when their sizes are those of its iteration space, so that they can be computed
+// on the elements while these are in registers:
+//
+//   %p = linalg.matmul …          contraction, space (n, 3072)
+//   %b = graph.broadcast_to %bias cloned: it only maps indices
+//   %s = arith.addf %p, %b        joins: result (n, 3072)
+//   %t = math.tanh %s             joins
+//   %m = linalg.reduce max %t     a root of its own: a row group
+//
+// The objective is bytes moved between kernels; recomputing is never done but for
+// operations that only map indices or are constant.
+#ifndef TESSERA_LIB_TRANSFORMS_KERNEL_KERNELGROUPS_H
+#define TESSERA_LIB_TRANSFORMS_KERNEL_KERNELGROUPS_H
+
+#include "dialects/Graph/IR/SizeAnalysis.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/BitVector.h"
+
+namespace tessera {
+
+/// What kind of root a kernel has.
+enum class RootKind { Contraction, Window, Rows, Elementwise, Movement, Other };
+
+/// One kernel to be: its operations in order, and its iteration space.
+struct KernelGroup {
+  RootKind kind;
+  llvm::SmallVector<mlir::Operation *> operations;
+  /// Sizes of the iteration space. For rows: of the tensor that is reduced.
+  llvm::SmallVector<mlir::AffineExpr> space;
+  /// Rows: the dimensions of `space` that its reductions remove.
+  llvm::SmallVector<int64_t> reduced;
+};
+
+/// Whether `op` only maps indices or is constant, and so is cloned into every
+/// kernel that uses it: broadcasts, constants, fills, counters, transposes and
+/// slices.
+bool isClonedIntoUsers(mlir::Operation *op);
+
+/// Whether `op` is a reshape, which is another view of stored bytes.
+bool isView(mlir::Operation *op);
+
+/// The kernels of `entry`, in an order in which each follows those it reads
+/// from. Every operation on tensors is in exactly one of them but for views and
+/// those that are cloned.
+llvm::SmallVector<KernelGroup> formKernelGroups(mlir::func::FuncOp entry);
+
+} // namespace tessera
+
+#endif // TESSERA_LIB_TRANSFORMS_KERNEL_KERNELGROUPS_H
