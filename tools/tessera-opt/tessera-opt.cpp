@@ -2,7 +2,7 @@
 // people who read what a pass does.
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
-
+#include "lib/Target/CPU/Passes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
 
@@ -15,6 +15,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   tessera::registerGraphTransformsPasses();
   tessera::registerBufferTransformsPasses();
+  tessera::cpu::registerTargetCPUPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

@@ -1,0 +1,116 @@
+// Turns each kernel into a function on memrefs, by the route of its schedule.
+#include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/CPU/ContractionBuilder.h"
+#include "lib/Target/CPU/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace tessera::cpu {
+#define GEN_PASS_DEF_EMITKERNELS
+#include "lib/Target/CPU/Passes.h.inc"
+} // namespace tessera::cpu
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+using LaunchMap =
+    llvm::DenseMap<StringAttr, SmallVector<kernel::LaunchOp>>;
+
+/// The memref type of a kernel's tensor argument `index`: dense, or with
+/// dynamic strides when some launch passes something else.
+MemRefType argumentType(RankedTensorType tensor, int64_t index,
+                        ArrayRef<kernel::LaunchOp> launches) {
+  MemRefType dense = MemRefType::get(tensor.getShape(), tensor.getElementType());
+  for (kernel::LaunchOp launch : launches)
+    if (launch.getArguments()[index].getType() != dense) {
+      SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
+      if (!strides.empty())
+        strides.back() = 1;
+      return MemRefType::get(tensor.getShape(), tensor.getElementType(),
+                             StridedLayoutAttr::get(tensor.getContext(),
+                                                    ShapedType::kDynamic,
+                                                    strides));
+    }
+  return dense;
+}
+
+/// The function that `kernel` becomes, with only a return in its body.
+func::FuncOp declareFunction(kernel::FuncOp kernel,
+                             ArrayRef<kernel::LaunchOp> launches) {
+  OpBuilder builder(kernel);
+  SmallVector<Type> types = {
+      LLVM::LLVMPointerType::get(builder.getContext())};
+  for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    types.push_back(tensor ? Type(argumentType(tensor, i, launches)) : type);
+  }
+  auto function =
+      func::FuncOp::create(builder, kernel.getLoc(), kernel.getSymName(),
+                           builder.getFunctionType(types, {}));
+  function.setPrivate();
+  builder.setInsertionPointToEnd(function.addEntryBlock());
+  func::ReturnOp::create(builder, kernel.getLoc());
+  return function;
+}
+
+LogicalResult emitKernel(kernel::FuncOp kernel, func::FuncOp function) {
+  kernel::ScheduleAttrInterface schedule = kernel.getSchedule();
+  if (!schedule)
+    return kernel.emitOpError("expects a schedule, but got none");
+  if (isa<kernel::ContractionAttr>(schedule))
+    return cpu::emitContractionKernel(kernel, function);
+  return kernel.emitOpError("expects a schedule of a CPU route, but got ")
+         << schedule;
+}
+
+/// kernel.launch @k of %ctx (%a) sizes(%n)  ==>  func.call @k(%ctx, %a, %n)
+void replaceLaunch(kernel::LaunchOp launch, func::FuncOp function) {
+  OpBuilder builder(launch);
+  SmallVector<Value> operands = {launch.getRunContext()};
+  ArrayRef<Type> types = function.getArgumentTypes();
+  for (auto [argument, type] :
+       llvm::zip(launch.getArguments(), types.drop_front()))
+    operands.push_back(argument.getType() == type
+                           ? argument
+                           : memref::CastOp::create(builder, launch.getLoc(),
+                                                    type, argument));
+  llvm::append_range(operands, launch.getSizes());
+  func::CallOp::create(builder, launch.getLoc(), function, operands);
+  launch.erase();
+}
+
+struct EmitKernels : cpu::impl::EmitKernelsBase<EmitKernels> {
+  void runOnOperation() override {
+    LaunchMap launches;
+    getOperation().walk([&](kernel::LaunchOp launch) {
+      launches[launch.getCalleeAttr().getAttr()].push_back(launch);
+    });
+    bool failed = false;
+    for (auto kernel : llvm::make_early_inc_range(
+             getOperation().getOps<kernel::FuncOp>())) {
+      ArrayRef<kernel::LaunchOp> callers = launches[kernel.getSymNameAttr()];
+      func::FuncOp function = declareFunction(kernel, callers);
+      if (emitKernel(kernel, function).failed()) {
+        failed = true;
+        continue;
+      }
+      for (kernel::LaunchOp launch : callers)
+        replaceLaunch(launch, function);
+      kernel.erase();
+    }
+    if (failed)
+      signalPassFailure();
+  }
+};
+
+} // namespace
