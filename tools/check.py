@@ -144,7 +144,7 @@ class Checks:
         ended, output = run([str(path), "--gtest_color=no"], self.environment, self.build)
 
         def tests(mark):
-            return re.findall(rf"^\[{mark}\] (\S+).* \(\d+ ms\)$", output, re.MULTILINE)
+            return re.findall(rf"\[{mark}\] (\S+).* \(\d+ ms\)$", output, re.MULTILINE)
 
         # What started and is in neither list failed or ended the process.
         passed, skipped = tests(" {7}OK "), tests("  SKIPPED ")
