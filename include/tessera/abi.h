@@ -45,7 +45,9 @@ typedef enum TesseraSizeOp {
   TESSERA_SIZE_CEILDIV = 5,
   TESSERA_SIZE_MOD = 6,
   TESSERA_SIZE_MIN = 7,
-  TESSERA_SIZE_MAX = 8
+  TESSERA_SIZE_MAX = 8,
+  TESSERA_SIZE_WORKERS = 9 /* push TesseraContext.maxWorkers: scratch per worker
+                              in the arena. In values only, not in shapes */
 } TesseraSizeOp;
 
 typedef struct TesseraSizeStep {

@@ -1,0 +1,137 @@
+#include "Model.h"
+#include "StoragePlan.h"
+
+#include <cerrno>
+#include <cstring>
+#include <dlfcn.h>
+#include <unistd.h>
+
+namespace tessera::runtime {
+namespace {
+
+/// dlopen looks a name without slash up in the system's folders.
+std::string asPath(const std::string &path) {
+  return path.find('/') == std::string::npos ? "./" + path : path;
+}
+
+/// Bytes with a unit for people: "1.50 MiB".
+std::string bytesText(double bytes) {
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  for (; bytes >= 1024 && unit < 4; ++unit)
+    bytes /= 1024;
+  std::ostringstream text;
+  text.precision(unit ? 2 : 0);
+  text << std::fixed << bytes << ' ' << units[unit];
+  return text.str();
+}
+
+/// "bytes X, at least Y": the storage plan at typical sizes, or why there is
+/// none.
+std::string storageText(const Entry &entry) {
+  std::vector<int64_t> symbols;
+  for (const Symbol &symbol : entry.symbols)
+    symbols.push_back(symbol.typical);
+  std::vector<StorageRequest> requests;
+  for (const Value &value : entry.values) {
+    Result<int64_t> bytes = value.bytes.evaluate(symbols.data(), /*workers=*/1);
+    if (!bytes.ok())
+      return bytes.takeStatus().message();
+    requests.push_back({*bytes, value.firstUse, value.lastUse});
+  }
+  Result<StoragePlan> plan = planStorage(requests);
+  if (!plan.ok())
+    return plan.takeStatus().message();
+  return std::to_string(requests.size()) + " values in " +
+         bytesText(plan->bytes) + " (" + bytesText(plan->lowerBound) +
+         " alive at once) at typical sizes and 1 thread";
+}
+
+} // namespace
+
+Model::~Model() {
+  if (library)
+    dlclose(library);
+}
+
+Status Model::open(const TesseraLoadOptions &options) {
+  Result<std::vector<Entry>> entries = readEntries(*module);
+  if (!entries.ok())
+    return entries.takeStatus();
+  allEntries = std::move(*entries);
+  if (Status bad = checkTargets(*module); !bad.ok())
+    return bad;
+  Result<WeightFile> weights =
+      WeightFile::open(module->weights, libraryPath, options);
+  if (!weights.ok())
+    return weights.takeStatus();
+  weightFile = std::move(*weights);
+  return Status();
+}
+
+Result<std::shared_ptr<const Model>>
+Model::load(const std::string &path, const TesseraLoadOptions &options) {
+  std::shared_ptr<Model> model(new Model);
+  model->libraryPath = asPath(path);
+  if (access(model->libraryPath.c_str(), R_OK) != 0)
+    return failure(TESSERA_INVALID_MODEL, "cannot open model '", path,
+                   "': ", strerror(errno));
+  model->library = dlopen(model->libraryPath.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!model->library)
+    return failure(TESSERA_INVALID_MODEL, "'", path,
+                   "' is not a loadable library: ", dlerror());
+  model->module = static_cast<const TesseraModule *>(
+      dlsym(model->library, TESSERA_MODULE_SYMBOL));
+  if (!model->module)
+    return failure(TESSERA_INVALID_MODEL, "'", path,
+                   "' is not a compiled model: it has no symbol '",
+                   TESSERA_MODULE_SYMBOL, "'");
+  if (Status bad = model->open(options); !bad.ok())
+    return std::move(bad).within("'" + path + "'");
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+Result<std::shared_ptr<const Model>>
+Model::wrap(const TesseraModule &table, const TesseraLoadOptions &options) {
+  std::shared_ptr<Model> model(new Model);
+  model->module = &table;
+  if (Status bad = model->open(options); !bad.ok())
+    return bad;
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+std::string Model::describe() const {
+  std::ostringstream text;
+  text << "producer  " << module->producer << '\n';
+  for (uint32_t i = 0; i < module->targetCount; ++i)
+    text << "target    " << module->targets[i].architecture << ' '
+         << module->targets[i].cpu << " (" << module->targets[i].features
+         << ")\n";
+  static const char *const places[] = {"given at load", "at the library's end",
+                                       "in a file beside the library"};
+  text << "weights   " << bytesText(double(module->weights.bytes));
+  if (module->weights.bytes && module->weights.place < 3)
+    text << ' ' << places[module->weights.place];
+  text << '\n';
+  for (const Entry &entry : allEntries) {
+    text << "entry     " << entry.name << '\n';
+    auto list = [&](const char *kind, const std::vector<Port> &ports) {
+      for (const Port &port : ports)
+        text << "  " << kind << ' ' << port.name << ": " << entry.typeText(port)
+             << '\n';
+    };
+    list("input  ", entry.inputs);
+    list("output ", entry.outputs);
+    list("tap    ", entry.taps);
+    for (const Symbol &symbol : entry.symbols) {
+      text << "  size    " << symbol.name << ": from " << symbol.min;
+      if (symbol.max != INT64_MAX)
+        text << " to " << symbol.max;
+      text << ", typically " << symbol.typical << '\n';
+    }
+    text << "  storage " << storageText(entry) << '\n';
+  }
+  return text.str();
+}
+
+} // namespace tessera::runtime

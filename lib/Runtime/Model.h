@@ -1,0 +1,54 @@
+// A loaded model: its library, its table and its weights.
+#ifndef TESSERA_RUNTIME_MODEL_H
+#define TESSERA_RUNTIME_MODEL_H
+
+#include "ModelTable.h"
+#include "WeightFile.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tessera::runtime {
+
+/// Immutable after loading; sessions share it.
+class Model {
+public:
+  /// Loads the shared library at `path`. None of its code runs (a compiled
+  /// model has no constructors) before its table is checked against this
+  /// runtime and this machine. Errors begin with the path.
+  static Result<std::shared_ptr<const Model>>
+  load(const std::string &path, const TesseraLoadOptions &options);
+
+  /// The model of a table that is in this program already and stays there.
+  static Result<std::shared_ptr<const Model>>
+  wrap(const TesseraModule &table, const TesseraLoadOptions &options);
+
+  ~Model();
+  Model(const Model &) = delete;
+
+  const TesseraModule &table() const { return *module; }
+  /// Never empty; the first is the default.
+  const std::vector<Entry> &entries() const { return allEntries; }
+  const char *weights() const { return weightFile.data(); }
+  /// "" for a wrapped model.
+  const std::string &path() const { return libraryPath; }
+
+  /// For people: producer, machine, weights, and every entry's inputs, outputs,
+  /// sizes and storage at typical sizes.
+  std::string describe() const;
+
+private:
+  Model() = default;
+  Status open(const TesseraLoadOptions &options);
+
+  std::string libraryPath;
+  void *library = nullptr;
+  const TesseraModule *module = nullptr;
+  std::vector<Entry> allEntries;
+  WeightFile weightFile;
+};
+
+} // namespace tessera::runtime
+
+#endif // TESSERA_RUNTIME_MODEL_H

@@ -1,0 +1,208 @@
+#include "ModelTable.h"
+#include "CpuFeatures.h"
+#include "TensorLayout.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tessera::runtime {
+namespace {
+
+/// Reads element `index` of an array whose elements are as long as the model
+/// says, with zeros for the fields that it does not have. All structs of ABI
+/// version 1 have at least the fields known here.
+template <typename T>
+Result<T> readStruct(const T *array, uint32_t index, const char *kind) {
+  if (!array)
+    return failure(TESSERA_INVALID_MODEL, "has no table of ", kind, "s");
+  const uint32_t stride = array->size;
+  if (stride < sizeof(T) || stride % alignof(T) != 0)
+    return failure(TESSERA_INVALID_MODEL, "expects a ", kind, " of at least ",
+                   sizeof(T), " bytes but got ", stride);
+  T result;
+  std::memcpy(&result,
+              reinterpret_cast<const char *>(array) + size_t(index) * stride,
+              sizeof(T));
+  if (result.size != stride)
+    return failure(TESSERA_INVALID_MODEL, kind, " ", index, " has ",
+                   result.size, " bytes but the first has ", stride);
+  return result;
+}
+
+enum class Role { Input, Output, Tap };
+
+Result<Port> readPort(const TesseraPort *ports, uint32_t index, Role role,
+                      int64_t symbolCount) {
+  static const char *const roleNames[] = {"input", "output", "tap"};
+  const char *kind = roleNames[int(role)];
+  Result<TesseraPort> raw = readStruct(ports, index, kind);
+  if (!raw.ok())
+    return raw.takeStatus();
+  if (!raw->name)
+    return failure(TESSERA_INVALID_MODEL, kind, " ", index, " has no name");
+  const std::string where = std::string(kind) + " '" + raw->name + "'";
+  if (raw->kind != TESSERA_TENSOR)
+    return failure(TESSERA_INVALID_MODEL, where, " is ",
+                   raw->kind == TESSERA_SEQUENCE   ? "a sequence"
+                   : raw->kind == TESSERA_OPTIONAL ? "an optional"
+                                                   : "of an unknown kind",
+                   ", which this runtime does not support");
+  if (!isKnownType(raw->type))
+    return failure(TESSERA_INVALID_MODEL, where,
+                   " has an unknown element type: code ", int(raw->type.code),
+                   ", ", int(raw->type.bits), " bits");
+  Port port{raw->name, raw->type, {}, raw->alias};
+  for (uint16_t axis = 0; axis < raw->rank; ++axis) {
+    if (!raw->dims)
+      return failure(TESSERA_INVALID_MODEL, where, " has no dimensions");
+    Result<SizeExpression> dim =
+        SizeExpression::read(raw->dims[axis], symbolCount);
+    if (!dim.ok())
+      return dim.takeStatus().within(where);
+    if (role == Role::Input && !dim->constant() && !dim->symbol())
+      return failure(TESSERA_INVALID_MODEL, where, " has in dimension ", axis,
+                     " neither a number nor a symbol");
+    port.dims.push_back(*dim);
+  }
+  return port;
+}
+
+Status readPorts(const TesseraPort *ports, uint32_t count, Role role,
+                 int64_t symbolCount, std::vector<Port> &result) {
+  for (uint32_t i = 0; i < count; ++i) {
+    Result<Port> port = readPort(ports, i, role, symbolCount);
+    if (!port.ok())
+      return port.takeStatus();
+    result.push_back(std::move(*port));
+  }
+  return Status();
+}
+
+Status readSymbols(const TesseraEntry &raw, std::vector<Symbol> &result) {
+  for (uint32_t i = 0; i < raw.symbolCount; ++i) {
+    Result<TesseraSymbol> symbol = readStruct(raw.symbols, i, "symbol");
+    if (!symbol.ok())
+      return symbol.takeStatus();
+    if (!symbol->name || symbol->min < 0 || symbol->min > symbol->max)
+      return failure(TESSERA_INVALID_MODEL, "symbol ", i,
+                     " has no name or no range");
+    result.push_back({symbol->name, symbol->min, symbol->typical, symbol->max});
+  }
+  return Status();
+}
+
+Status readValues(const TesseraEntry &raw, std::vector<Value> &result) {
+  for (uint32_t i = 0; i < raw.valueCount; ++i) {
+    Result<TesseraValue> value = readStruct(raw.values, i, "value");
+    if (!value.ok())
+      return value.takeStatus();
+    Result<SizeExpression> bytes =
+        SizeExpression::read(value->bytes, raw.symbolCount);
+    if (!bytes.ok())
+      return bytes.takeStatus().within("value " + std::to_string(i));
+    if (value->firstUse > value->lastUse)
+      return failure(TESSERA_INVALID_MODEL, "value ", i, " is used first at ",
+                     value->firstUse, " and last at ", value->lastUse);
+    result.push_back({*bytes, value->firstUse, value->lastUse});
+  }
+  return Status();
+}
+
+/// The runtime learns a symbol's size from the inputs only.
+Status checkSymbolsBound(const Entry &entry) {
+  std::vector<bool> bound(entry.symbols.size());
+  for (const Port &input : entry.inputs)
+    for (const SizeExpression &dim : input.dims)
+      if (std::optional<int64_t> symbol = dim.symbol())
+        bound[*symbol] = true;
+  auto unbound = std::find(bound.begin(), bound.end(), false);
+  if (unbound == bound.end())
+    return Status();
+  return failure(TESSERA_INVALID_MODEL, "symbol '",
+                 entry.symbols[unbound - bound.begin()].name,
+                 "' is the size of no input");
+}
+
+Result<Entry> readEntry(const TesseraEntry &raw) {
+  Entry entry{};
+  entry.name = raw.name;
+  entry.run = raw.run;
+  if (!raw.run)
+    return failure(TESSERA_INVALID_MODEL, "has no code");
+  const int64_t symbols = raw.symbolCount;
+  Status bad = readSymbols(raw, entry.symbols);
+  if (bad.ok())
+    bad = readPorts(raw.inputs, raw.inputCount, Role::Input, symbols,
+                    entry.inputs);
+  if (bad.ok())
+    bad = readPorts(raw.outputs, raw.outputCount, Role::Output, symbols,
+                    entry.outputs);
+  if (bad.ok())
+    bad = readPorts(raw.taps, raw.tapCount, Role::Tap, symbols, entry.taps);
+  if (bad.ok())
+    bad = readValues(raw, entry.values);
+  if (bad.ok())
+    bad = checkSymbolsBound(entry);
+  if (!bad.ok())
+    return bad;
+  return entry;
+}
+
+} // namespace
+
+std::string Entry::typeText(const Port &port) const {
+  std::string text = std::string(typeName(port.type)) + " (";
+  for (size_t axis = 0; axis < port.dims.size(); ++axis)
+    text += (axis ? ", " : "") + port.dims[axis].text([this](int64_t index) {
+      return symbolName(index);
+    });
+  return text + ")";
+}
+
+Result<std::vector<Entry>> readEntries(const TesseraModule &module) {
+  // The version stands before everything that could have moved.
+  if (module.abiVersion != TESSERA_ABI_VERSION)
+    return failure(TESSERA_INVALID_MODEL, "expects ABI version ",
+                   TESSERA_ABI_VERSION, " but the model has ",
+                   module.abiVersion, "; compile it again with this version");
+  if (module.size < sizeof(TesseraModule))
+    return failure(TESSERA_INVALID_MODEL, "expects a module table of at least ",
+                   sizeof(TesseraModule), " bytes but got ", module.size);
+  if (module.entryCount == 0)
+    return failure(TESSERA_INVALID_MODEL, "the model has no entry");
+  std::vector<Entry> entries;
+  for (uint32_t i = 0; i < module.entryCount; ++i) {
+    Result<TesseraEntry> raw = readStruct(module.entries, i, "entry");
+    if (!raw.ok())
+      return raw.takeStatus();
+    if (!raw->name)
+      return failure(TESSERA_INVALID_MODEL, "entry ", i, " has no name");
+    Result<Entry> entry = readEntry(*raw);
+    if (!entry.ok())
+      return entry.takeStatus().within("entry '" + std::string(raw->name) +
+                                       "'");
+    entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+Status checkTargets(const TesseraModule &module) {
+  for (uint32_t i = 0; i < module.targetCount; ++i) {
+    Result<TesseraTarget> target = readStruct(module.targets, i, "target");
+    if (!target.ok())
+      return target.takeStatus();
+    if (!target->architecture ||
+        std::strcmp(target->architecture, "x86-64") != 0)
+      return failure(TESSERA_UNSUPPORTED_MACHINE, "is for architecture '",
+                     target->architecture ? target->architecture : "",
+                     "' but this machine is 'x86-64'");
+    if (!target->features)
+      continue;
+    if (Status bad = checkCpuFeatures(target->features, cpuFeatures());
+        !bad.ok())
+      return bad;
+  }
+  return Status();
+}
+
+} // namespace tessera::runtime

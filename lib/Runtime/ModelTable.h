@@ -1,0 +1,56 @@
+// The table of a compiled model, checked and in a form that is easy to use.
+#ifndef TESSERA_RUNTIME_MODELTABLE_H
+#define TESSERA_RUNTIME_MODELTABLE_H
+
+#include "SizeExpression.h"
+#include "Status.h"
+
+#include <string>
+#include <vector>
+
+namespace tessera::runtime {
+
+/// An input, output or tap. Names belong to the model.
+struct Port {
+  const char *name;
+  TesseraElementType type;
+  std::vector<SizeExpression> dims;
+  /// As TesseraPort.alias.
+  int32_t alias;
+};
+
+struct Symbol {
+  const char *name;
+  int64_t min, typical, max;
+};
+
+/// A buffer of the arena, alive in [firstUse, lastUse].
+struct Value {
+  SizeExpression bytes;
+  int64_t firstUse, lastUse;
+};
+
+struct Entry {
+  const char *name;
+  std::vector<Port> inputs, outputs, taps;
+  std::vector<Symbol> symbols;
+  std::vector<Value> values;
+  TesseraRun run;
+
+  std::string symbolName(int64_t index) const { return symbols[index].name; }
+  /// "float32 (batch, 768)".
+  std::string typeText(const Port &port) const;
+};
+
+/// Checks the ABI version, the sizes of all structs (an older model has shorter
+/// ones, whose missing fields are zero), that only tensors cross the border,
+/// that every size program is well formed, every symbol is bound by some input
+/// and every life time is in order. Errors name the entry and the port.
+Result<std::vector<Entry>> readEntries(const TesseraModule &module);
+
+/// Checks every target of the module against this machine.
+Status checkTargets(const TesseraModule &module);
+
+} // namespace tessera::runtime
+
+#endif // TESSERA_RUNTIME_MODELTABLE_H

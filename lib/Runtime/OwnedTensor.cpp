@@ -1,0 +1,51 @@
+#include "OwnedTensor.h"
+#include "TensorLayout.h"
+
+namespace tessera::runtime {
+namespace {
+
+constexpr int32_t hostDevice = 1; // kDLCPU
+
+/// What a tensor's managerContext points to.
+struct Owner {
+  TesseraManagedTensor managed;
+  std::vector<int64_t> shape, strides;
+  Block block;
+};
+
+void deleteOwner(TesseraManagedTensor *self) {
+  delete static_cast<Owner *>(self->managerContext);
+}
+
+void deleteLegacy(TesseraLegacyManagedTensor *self) {
+  ReleaseTensor()(static_cast<TesseraManagedTensor *>(self->managerContext));
+  delete self;
+}
+
+} // namespace
+
+OwnedTensor OwnedTensor::create(TesseraElementType type,
+                                const std::vector<int64_t> &shape,
+                                Block block) {
+  Owner *owner = new Owner{{}, shape, denseStrides(shape), std::move(block)};
+  TesseraManagedTensor &managed = owner->managed;
+  managed.versionMajor = 1;
+  managed.managerContext = owner;
+  managed.deleter = deleteOwner;
+  managed.tensor.data = owner->block.data();
+  managed.tensor.deviceType = hostDevice;
+  managed.tensor.rank = int32_t(shape.size());
+  managed.tensor.type = type;
+  managed.tensor.lanes = 1;
+  managed.tensor.shape = owner->shape.data();
+  managed.tensor.strides = owner->strides.data();
+  return OwnedTensor(&managed);
+}
+
+TesseraLegacyManagedTensor *makeLegacy(TesseraManagedTensor *tensor) {
+  if (!tensor)
+    return nullptr;
+  return new TesseraLegacyManagedTensor{tensor->tensor, tensor, deleteLegacy};
+}
+
+} // namespace tessera::runtime

@@ -1,0 +1,162 @@
+#include "SizeExpression.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace tessera::runtime {
+namespace {
+
+/// Deepest stack that a size program may need; the left-associated programs
+/// that the compiler writes need very little.
+constexpr int64_t maxDepth = 64;
+
+bool pushesValue(int64_t op) {
+  return op == TESSERA_SIZE_CONSTANT || op == TESSERA_SIZE_SYMBOL ||
+         op == TESSERA_SIZE_WORKERS;
+}
+
+bool isBinary(int64_t op) {
+  return op >= TESSERA_SIZE_ADD && op <= TESSERA_SIZE_MAX;
+}
+
+int64_t floorMod(int64_t a, int64_t b) { return ((a % b) + b) % b; }
+
+int64_t floorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+/// Applies a binary step; an error on overflow or on a divisor below one.
+Result<int64_t> apply(int64_t op, int64_t a, int64_t b) {
+  int64_t result;
+  switch (op) {
+  case TESSERA_SIZE_ADD:
+    if (__builtin_add_overflow(a, b, &result))
+      break;
+    return result;
+  case TESSERA_SIZE_MUL:
+    if (__builtin_mul_overflow(a, b, &result))
+      break;
+    return result;
+  case TESSERA_SIZE_MIN:
+    return std::min(a, b);
+  case TESSERA_SIZE_MAX:
+    return std::max(a, b);
+  default:
+    if (b <= 0)
+      return failure(TESSERA_INVALID_INPUT,
+                     "size expects a positive divisor but got ", b);
+    if (op == TESSERA_SIZE_MOD)
+      return floorMod(a, b);
+    return op == TESSERA_SIZE_FLOORDIV
+               ? floorDiv(a, b)
+               : floorDiv(a, b) + (floorMod(a, b) != 0 ? 1 : 0);
+  }
+  return failure(TESSERA_INVALID_INPUT, "size does not fit 64 bits: ", a,
+                 op == TESSERA_SIZE_ADD ? " + " : " * ", b);
+}
+
+} // namespace
+
+Result<SizeExpression> SizeExpression::read(const TesseraSize &size,
+                                            int64_t symbolCount) {
+  if (size.stepCount < 1 || !size.steps)
+    return failure(TESSERA_INVALID_MODEL, "size program is empty");
+  int64_t depth = 0;
+  for (int64_t i = 0; i < size.stepCount; ++i) {
+    const TesseraSizeStep &step = size.steps[i];
+    if (!pushesValue(step.op) && !isBinary(step.op))
+      return failure(TESSERA_INVALID_MODEL, "size program has unknown step ",
+                     step.op);
+    if (step.op == TESSERA_SIZE_SYMBOL &&
+        (step.operand < 0 || step.operand >= symbolCount))
+      return failure(TESSERA_INVALID_MODEL, "size program names symbol ",
+                     step.operand, " of ", symbolCount);
+    depth += pushesValue(step.op) ? 1 : -1;
+    if (depth < 1 || depth > maxDepth)
+      return failure(TESSERA_INVALID_MODEL, "size program has stack depth ",
+                     depth, " after step ", i, ", expected 1 to ", maxDepth);
+  }
+  if (depth != 1)
+    return failure(TESSERA_INVALID_MODEL, "size program leaves ", depth,
+                   " values, expected 1");
+  return SizeExpression(size);
+}
+
+Result<int64_t> SizeExpression::evaluate(const int64_t *symbols,
+                                         int64_t workers) const {
+  int64_t stack[maxDepth];
+  int64_t depth = 0;
+  for (int64_t i = 0; i < stepCount; ++i) {
+    const TesseraSizeStep &step = steps[i];
+    if (step.op == TESSERA_SIZE_CONSTANT) {
+      stack[depth++] = step.operand;
+    } else if (step.op == TESSERA_SIZE_SYMBOL) {
+      stack[depth++] = symbols[step.operand];
+    } else if (step.op == TESSERA_SIZE_WORKERS) {
+      stack[depth++] = workers;
+    } else {
+      Result<int64_t> value =
+          apply(step.op, stack[depth - 2], stack[depth - 1]);
+      if (!value.ok())
+        return value;
+      --depth;
+      stack[depth - 1] = *value;
+    }
+  }
+  return stack[0];
+}
+
+std::optional<int64_t> SizeExpression::constant() const {
+  if (stepCount == 1 && steps[0].op == TESSERA_SIZE_CONSTANT)
+    return steps[0].operand;
+  return std::nullopt;
+}
+
+std::optional<int64_t> SizeExpression::symbol() const {
+  if (stepCount == 1 && steps[0].op == TESSERA_SIZE_SYMBOL)
+    return steps[0].operand;
+  return std::nullopt;
+}
+
+std::string SizeExpression::text(
+    const std::function<std::string(int64_t)> &symbolName) const {
+  // Each part carries whether it is a sum, which a product must bracket.
+  struct Part {
+    std::string text;
+    bool isSum;
+  };
+  auto factor = [](const Part &part) {
+    return part.isSum ? "(" + part.text + ")" : part.text;
+  };
+  std::vector<Part> stack;
+  for (int64_t i = 0; i < stepCount; ++i) {
+    const TesseraSizeStep &step = steps[i];
+    if (step.op == TESSERA_SIZE_CONSTANT) {
+      stack.push_back({std::to_string(step.operand), false});
+      continue;
+    }
+    if (step.op == TESSERA_SIZE_SYMBOL) {
+      stack.push_back({symbolName(step.operand), false});
+      continue;
+    }
+    if (step.op == TESSERA_SIZE_WORKERS) {
+      stack.push_back({"workers", false});
+      continue;
+    }
+    Part right = std::move(stack.back());
+    stack.pop_back();
+    Part &left = stack.back();
+    if (step.op == TESSERA_SIZE_ADD) {
+      left = {left.text + " + " + right.text, true};
+    } else if (step.op == TESSERA_SIZE_MUL) {
+      left = {factor(left) + " * " + factor(right), false};
+    } else {
+      static const char *const names[] = {"floordiv", "ceildiv", "mod", "min",
+                                          "max"};
+      left = {std::string(names[step.op - TESSERA_SIZE_FLOORDIV]) + "(" +
+                  left.text + ", " + right.text + ")",
+              false};
+    }
+  }
+  return stack.back().text;
+}
+
+} // namespace tessera::runtime

@@ -1,0 +1,73 @@
+"""Compiling in a child process, which a fatal error of LLVM cannot take along."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from ._library import TesseraError, find_in_builds
+
+COMPILER_VARIABLE = "TESSERA_COMPILER"
+
+
+class CompileError(TesseraError):
+    """The compiler refused or crashed. `exit_code` is negative for a signal."""
+
+    def __init__(self, message, exit_code):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def find_compiler():
+    """The `tessera` program: named by the environment, beside this package, in a
+    build folder of the repository, or in PATH."""
+    named = os.environ.get(COMPILER_VARIABLE)
+    if named:
+        return named
+    beside = Path(__file__).resolve().parent / "tessera"
+    if beside.is_file():
+        return str(beside)
+    found = find_in_builds("bin/tessera") or shutil.which("tessera")
+    if not found:
+        raise TesseraError(
+            "the compiler 'tessera' was not found: build the target tessera, or "
+            f"name the program in {COMPILER_VARIABLE}"
+        )
+    return str(found)
+
+
+def flags_of(options):
+    """Command line flags: shape={"seq": 128} is --shape seq=128, opt_level=3 is
+    -O3, emit="so" is --emit=so, verbose=True is --verbose; lists repeat."""
+    flags = []
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        flag = "--" + name.replace("_", "-")
+        if name == "opt_level":
+            flags.append(f"-O{value}")
+        elif value is True:
+            flags.append(flag)
+        elif isinstance(value, dict):
+            flags += [f"{flag}={key}={item}" for key, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            flags += [f"{flag}={item}" for item in value]
+        else:
+            flags.append(f"{flag}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
+    return flags
+
+
+def compile(path, output=None, **options):
+    """Compiles an ONNX model; returns the path of the library.
+
+    output: where to write it; None: the model's path with the ending `.so`.
+    options: flags of `tessera compile`, with underscores for dashes.
+    """
+    path = Path(path)
+    output = Path(output) if output is not None else path.with_suffix(".so")
+    command = [find_compiler(), "compile", str(path), "-o", str(output), *flags_of(options)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        message = done.stdout.strip() or f"the compiler ended with code {done.returncode}"
+        raise CompileError(message, done.returncode)
+    return output

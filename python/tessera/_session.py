@@ -1,0 +1,173 @@
+"""Loading and running compiled models, in the manner of ONNX Runtime."""
+
+import ctypes
+import os
+from ctypes import POINTER, byref, c_void_p, pointer
+
+import numpy as np
+
+from ._library import (
+    InputBinding,
+    LoadOptions,
+    ManagedTensor,
+    OutputBinding,
+    PortInfo,
+    SessionOptions,
+    TesseraError,
+    check,
+    library,
+)
+from ._tensors import as_output, from_object, to_array
+from ._types import dtype_of, type_string
+
+INPUTS, OUTPUTS, TAPS = range(3)
+VERIFY = {"default": 0, "full": 1, "mark": 2}
+
+
+class Port:
+    """An input, an output or a tapped intermediate.
+
+    `name`; `type`, such as "tensor(float)"; `shape`, a list of numbers and, for
+    sizes known at run time only, strings; `dtype`, NumPy's.
+    """
+
+    def __init__(self, info):
+        self.name = info.name.decode()
+        self.element_type = (info.type.code, info.type.bits)
+        self.type = type_string(*self.element_type)
+        self.dtype = dtype_of(*self.element_type)
+        self.shape = [
+            info.symbols[axis].decode() if info.symbols[axis] else info.dims[axis]
+            for axis in range(info.rank)
+        ]
+
+    def __repr__(self):
+        return f"Port(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
+
+
+class Session:
+    """A loaded model, ready to run. Threads may run one session at once."""
+
+    def __init__(self, path, threads=0, weights=None, entry=None, verify="default"):
+        self._session = self._model = None  # for __del__
+        self._library = library()
+        if verify not in VERIFY:
+            raise TesseraError(f"expects verify as one of {sorted(VERIFY)} but got {verify!r}")
+        load_options = LoadOptions(size=ctypes.sizeof(LoadOptions), verify=VERIFY[verify])
+        if weights is not None:
+            self._set_weights(load_options, weights)
+        model = c_void_p()
+        check(
+            self._library.tessera_model_load(
+                os.fsencode(path), byref(load_options), byref(model)
+            )
+        )
+        self._model = model
+        options = SessionOptions(
+            size=ctypes.sizeof(SessionOptions),
+            threads=threads,
+            entry=entry.encode() if entry else None,
+        )
+        session = c_void_p()
+        check(self._library.tessera_session_create(model, byref(options), byref(session)))
+        self._session = session
+        self._ports = [self._read_ports(group) for group in (INPUTS, OUTPUTS, TAPS)]
+        self._by_name = [{port.name: port for port in ports} for ports in self._ports]
+
+    def _set_weights(self, options, weights):
+        if isinstance(weights, (str, os.PathLike)):
+            options.weights_path = os.fsencode(weights)
+            return
+        data = np.frombuffer(weights, np.uint8)
+        self._weights = data  # the session reads from it
+        options.weights_data = data.ctypes.data
+        options.weights_bytes = data.nbytes
+
+    def _read_ports(self, group):
+        ports = []
+        for index in range(self._library.tessera_session_port_count(self._session, group)):
+            info = PortInfo(size=ctypes.sizeof(PortInfo))
+            check(self._library.tessera_session_port(self._session, group, index, byref(info)))
+            ports.append(Port(info))
+        return ports
+
+    def __del__(self):
+        if self._session:
+            self._library.tessera_session_release(self._session)
+        if self._model:
+            self._library.tessera_model_release(self._model)
+
+    def get_inputs(self):
+        return list(self._ports[INPUTS])
+
+    def get_outputs(self):
+        return list(self._ports[OUTPUTS])
+
+    def get_taps(self):
+        """Intermediates that run() gives when asked for by name."""
+        return list(self._ports[TAPS])
+
+    @property
+    def threads(self):
+        """Number of threads that a run uses."""
+        return self._library.tessera_session_threads(self._session)
+
+    @property
+    def manifest(self):
+        """JSON text that the compiler wrote about the model."""
+        return self._library.tessera_model_manifest(self._model).decode()
+
+    def describe(self):
+        """What the model is, as text for people."""
+        return self._library.tessera_model_describe(self._model).decode()
+
+    def run(self, names, inputs, outputs=None):
+        """Runs the model and returns the outputs called `names` (None: all) as
+        a list of NumPy arrays.
+
+        `inputs` maps names to NumPy arrays or to anything with `__dlpack__` in
+        host memory. `outputs` maps names to NumPy arrays that take the results,
+        with the exact type and shape, C-contiguous.
+        """
+        if names is None:
+            names = [port.name for port in self._ports[OUTPUTS]]
+        outputs = outputs or {}
+        for name in outputs:
+            if name not in names:
+                raise TesseraError(f"output '{name}' is given memory but not asked for")
+        keep = []
+        input_bindings = (InputBinding * len(inputs))()
+        for binding, (name, value) in zip(input_bindings, inputs.items()):
+            port = self._by_name[INPUTS].get(name)
+            binding.name = name.encode()
+            tensor, owner = from_object(value, port.element_type if port else (0, 0), name)
+            keep.append((tensor, owner))
+            binding.tensor = pointer(tensor)
+        output_bindings = (OutputBinding * len(names))()
+        for binding, name in zip(output_bindings, names):
+            binding.name = name.encode()
+            if name in outputs:
+                binding.tensor, owner = as_output(outputs[name], name)
+                keep.append(owner)
+        check(
+            self._library.tessera_session_run(
+                self._session, input_bindings, len(inputs), output_bindings, len(names)
+            )
+        )
+        return [
+            outputs[name] if name in outputs else to_array(binding.tensor)
+            for binding, name in zip(output_bindings, names)
+        ]
+
+
+def load(path, threads=0, weights=None, entry=None, verify="default"):
+    """Loads a compiled model.
+
+    threads: number of threads, the caller's included; 0: one per core that this
+        process may use.
+    weights: a weight file to use instead of the model's own, or a 64-byte
+        aligned buffer with the bytes.
+    entry: name of the function to run; None: the model's first.
+    verify: "default", "full" (hash all weights) or "mark" (hash none).
+    """
+    return Session(path, threads, weights, entry, verify)

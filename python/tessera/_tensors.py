@@ -1,0 +1,123 @@
+"""Tensors across the border, without copies."""
+
+import ctypes
+from ctypes import POINTER, c_int64, c_void_p, cast, pointer, py_object
+
+import numpy as np
+
+from ._library import ElementType, ManagedTensor, Tensor, TesseraError, library
+from ._types import codes_by_dtype, dtype_of
+
+HOST = 1  # kDLCPU
+
+_capsule_is_valid = ctypes.pythonapi.PyCapsule_IsValid
+_capsule_is_valid.restype = ctypes.c_int
+_capsule_is_valid.argtypes = [py_object, ctypes.c_char_p]
+_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_capsule_pointer.restype = c_void_p
+_capsule_pointer.argtypes = [py_object, ctypes.c_char_p]
+
+
+def _int64_array(values):
+    return (c_int64 * len(values))(*values)
+
+
+def from_array(array, wanted, name):
+    """A Tensor on the array's memory, and what must live as long. An unsigned
+    integer array stands for a type of that width that NumPy does not have."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    itemsize = array.itemsize
+    if any(stride % itemsize for stride in array.strides):
+        array = np.ascontiguousarray(array)
+    key = codes_by_dtype().get(array.dtype)
+    if array.dtype.kind == "u" and dtype_of(*wanted).kind in "uV" and itemsize * 8 == wanted[1]:
+        key = wanted
+    if key is None:
+        raise TesseraError(f"input '{name}' has NumPy type {array.dtype}, which no model takes")
+    shape = _int64_array(array.shape)
+    strides = _int64_array([stride // itemsize for stride in array.strides])
+    tensor = Tensor(
+        array.__array_interface__["data"][0],
+        HOST,
+        0,
+        array.ndim,
+        ElementType(*key),
+        1,
+        shape,
+        strides,
+        0,
+    )
+    return tensor, (array, shape, strides)
+
+
+def from_dlpack(value, name):
+    """A Tensor on the memory of an object with `__dlpack__`, and what must live
+    as long. The capsule is only borrowed: it frees its tensor when it dies."""
+    try:
+        capsule = value.__dlpack__(max_version=(1, 0))
+    except TypeError:  # a producer from before DLPack 1.0
+        capsule = value.__dlpack__()
+    if _capsule_is_valid(capsule, b"dltensor_versioned"):
+        address = _capsule_pointer(capsule, b"dltensor_versioned")
+        managed = cast(address, POINTER(ManagedTensor)).contents
+        if managed.version_major != 1:
+            raise TesseraError(
+                f"input '{name}' expects DLPack version 1 but got {managed.version_major}"
+            )
+        return managed.tensor, (capsule, value)
+    if _capsule_is_valid(capsule, b"dltensor"):
+        address = _capsule_pointer(capsule, b"dltensor")
+        return cast(address, POINTER(Tensor)).contents, (capsule, value)
+    raise TesseraError(f"input '{name}' gave no DLPack tensor")
+
+
+def from_object(value, wanted, name):
+    """A Tensor for a NumPy array, an object with `__dlpack__`, or what NumPy can
+    make an array of; `wanted` is the (code, bits) of the input."""
+    if isinstance(value, np.ndarray):
+        return from_array(value, wanted, name)
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.generic):
+        return from_dlpack(value, name)
+    return from_array(np.asarray(value), wanted, name)
+
+
+class _Owner:
+    """Releases the runtime's tensor when the last array on it is gone."""
+
+    def __init__(self, managed):
+        self.managed = managed
+
+    def __del__(self):
+        library().tessera_tensor_release(self.managed)
+
+
+def to_array(managed):
+    """A NumPy array on a tensor of the runtime, which it then owns. Types
+    narrower than a byte come as a flat array of packed bytes."""
+    owner = _Owner(cast(managed, c_void_p))
+    tensor = managed.contents.tensor
+    shape = tensor.shape[: tensor.rank]
+    bits = tensor.type.bits
+    count = 1
+    for size in shape:
+        count *= size
+    byte_count = (count * bits + 7) // 8
+    dtype = dtype_of(tensor.type.code, bits)
+    if byte_count == 0:
+        return np.empty(shape, dtype)
+    memory = (ctypes.c_uint8 * byte_count).from_address(tensor.data + tensor.byte_offset)
+    memory.owner = owner
+    array = np.frombuffer(memory, dtype)
+    return array.reshape(shape) if bits >= 8 else array
+
+
+def as_output(array, name):
+    """A ManagedTensor on the caller's array, and what must live as long."""
+    if not isinstance(array, np.ndarray) or not array.flags.writeable:
+        raise TesseraError(f"output '{name}' expects a writeable NumPy array")
+    if not array.dtype.isnative:
+        raise TesseraError(f"output '{name}' expects native byte order")
+    tensor, keep = from_array(array, (0, 0), name)
+    managed = ManagedTensor(1, 0, None, None, 0, tensor)
+    return pointer(managed), (managed, keep)

@@ -1,0 +1,46 @@
+"""Models written by hand (test/unit/Runtime/FixtureModel.c) with weights."""
+
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "python"))
+
+WEIGHTS = np.array([0.5, 1.0, -2.0, 4.0], np.float32)
+WEIGHT_HASH = 0x88440E3975816C93  # XXH64 of their bytes
+PAGE = 4096
+
+
+def fixture_library(name):
+    found = list(REPOSITORY.glob(f"build*/test/runtime-fixtures/{name}.so"))
+    if not found:
+        pytest.skip("the target tessera-runtime-fixtures is not built")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def mark(offset, size=WEIGHTS.nbytes, digest=WEIGHT_HASH):
+    return struct.pack("<8sQQQ", b"TSRAWGT1", offset, size, digest)
+
+
+def with_appended_weights(name, target):
+    code = fixture_library(name).read_bytes()
+    code += bytes(-len(code) % PAGE)
+    target.write_bytes(code + WEIGHTS.tobytes() + mark(len(code)))
+    return target
+
+
+@pytest.fixture
+def add_model(tmp_path):
+    """main: z = x + y + WEIGHTS, with the tap sum = x + y; pick: x[index]."""
+    return with_appended_weights("fixture-add", tmp_path / "add.so")
+
+
+@pytest.fixture
+def weight_file(tmp_path):
+    path = tmp_path / "weights.bin"
+    path.write_bytes(mark(PAGE).ljust(PAGE, b"\0") + WEIGHTS.tobytes())
+    return path

@@ -1,0 +1,122 @@
+/* A model written by hand, for the tests of the runtime. The FIXTURE_ macros
+ * make damaged ones of it.
+ *
+ *   main(x: float32 (n, 4), y: float32 (n, 4)) -> z: float32 (n, 4)
+ *     sum = x + y        in the arena, one task per row; also a tap
+ *     z   = sum + w      w: 4 weights
+ *   pick(x: float32 (n, 4), index: int64 ()) -> row: float32 (4)
+ *     fails if index is not in [0, n)
+ */
+#include "tessera/abi.h"
+
+#ifndef FIXTURE_ABI_VERSION
+#define FIXTURE_ABI_VERSION TESSERA_ABI_VERSION
+#endif
+#ifndef FIXTURE_FEATURES
+#define FIXTURE_FEATURES "sse2"
+#endif
+#ifndef FIXTURE_ARCHITECTURE
+#define FIXTURE_ARCHITECTURE "x86-64"
+#endif
+#ifndef FIXTURE_WEIGHT_PLACE
+#define FIXTURE_WEIGHT_PLACE TESSERA_WEIGHTS_APPENDED
+#endif
+#ifndef FIXTURE_SYMBOL
+#define FIXTURE_SYMBOL tessera_module
+#endif
+#ifndef FIXTURE_KIND
+#define FIXTURE_KIND TESSERA_TENSOR
+#endif
+#ifndef FIXTURE_LAST_USE
+#define FIXTURE_LAST_USE 1
+#endif
+
+enum { columns = 4 };
+
+struct AddCaptures {
+  const float *left, *right;
+  int64_t rightStride; /* 0: the same row for all */
+  float *result;
+};
+
+static void addRow(void *captures, int64_t row, int64_t worker) {
+  const struct AddCaptures *add = captures;
+  (void)worker;
+  for (int64_t i = 0; i < columns; ++i)
+    add->result[row * columns + i] =
+        add->left[row * columns + i] + add->right[row * add->rightStride + i];
+}
+
+static int32_t runMain(TesseraContext *context) {
+  const int64_t rows = context->symbols[0];
+  float *sum = (float *)(context->arena + context->offsets[0]);
+  struct AddCaptures first = {context->inputs[0], context->inputs[1], columns,
+                              sum};
+  context->parallelFor(context->pool, addRow, &first, rows);
+  struct AddCaptures second = {sum, (const float *)context->weights, 0,
+                               context->outputs[0]};
+  context->parallelFor(context->pool, addRow, &second, rows);
+  float *tap = context->taps[0];
+  for (int64_t i = 0; tap && i < rows * columns; ++i)
+    tap[i] = sum[i];
+  return 0;
+}
+
+static int32_t runPick(TesseraContext *context) {
+  const int64_t index = *(const int64_t *)context->inputs[1];
+  if (index < 0 || index >= context->symbols[0]) {
+    context->errorMessage = "node 'pick' (Gather): index out of range";
+    return 1;
+  }
+  const float *row = (const float *)context->inputs[0] + index * columns;
+  for (int64_t i = 0; i < columns; ++i)
+    ((float *)context->outputs[0])[i] = row[i];
+  return 0;
+}
+
+#define FLOAT32 {2, 32}
+#define INT64 {0, 64}
+static const TesseraSizeStep symbolStep[] = {{TESSERA_SIZE_SYMBOL, 0}};
+static const TesseraSizeStep columnsStep[] = {{TESSERA_SIZE_CONSTANT, columns}};
+static const TesseraSizeStep sumBytes[] = {
+    {TESSERA_SIZE_SYMBOL, 0},
+    {TESSERA_SIZE_CONSTANT, columns * sizeof(float)},
+    {TESSERA_SIZE_MUL, 0}};
+static const TesseraSize rowsByColumns[] = {{1, symbolStep}, {1, columnsStep}};
+static const TesseraSize oneRow[] = {{1, columnsStep}};
+
+static const TesseraSymbol symbols[] = {
+    {sizeof(TesseraSymbol), "n", 0, 8, 100000}};
+static const TesseraValue values[] = {
+    {sizeof(TesseraValue), {3, sumBytes}, 0, FIXTURE_LAST_USE}};
+
+#define MATRIX(name)                                                           \
+  {sizeof(TesseraPort), FIXTURE_KIND, name, FLOAT32, 2, rowsByColumns, -1}
+static const TesseraPort mainInputs[] = {MATRIX("x"), MATRIX("y")};
+static const TesseraPort mainOutputs[] = {MATRIX("z")};
+static const TesseraPort mainTaps[] = {MATRIX("sum")};
+static const TesseraPort pickInputs[] = {
+    MATRIX("x"),
+    {sizeof(TesseraPort), TESSERA_TENSOR, "index", INT64, 0, 0, -1}};
+static const TesseraPort pickOutputs[] = {
+    {sizeof(TesseraPort), TESSERA_TENSOR, "row", FLOAT32, 1, oneRow, -1}};
+
+static const TesseraEntry entries[] = {
+    {sizeof(TesseraEntry), 2, 1, 1, 1, 1, "main", mainInputs, mainOutputs,
+     symbols, values, mainTaps, runMain},
+    {sizeof(TesseraEntry), 2, 1, 1, 0, 0, "pick", pickInputs, pickOutputs,
+     symbols, 0, 0, runPick}};
+static const TesseraTarget targets[] = {
+    {sizeof(TesseraTarget), FIXTURE_ARCHITECTURE, "x86-64", FIXTURE_FEATURES}};
+
+__attribute__((visibility("default"))) const TesseraModule FIXTURE_SYMBOL = {
+    sizeof(TesseraModule),
+    FIXTURE_ABI_VERSION,
+    "tessera by hand",
+    1,
+    2,
+    targets,
+    entries,
+    /* XXH64 of the four floats 0.5, 1, -2, 4 */
+    {sizeof(TesseraWeights), FIXTURE_WEIGHT_PLACE, 16, FIXTURE_WEIGHT_HASH},
+    "{\"options\": {}}"};
