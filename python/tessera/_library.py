@@ -17,6 +17,7 @@ from ctypes import (
 from pathlib import Path
 
 LIBRARY_VARIABLE = "TESSERA_RUNTIME_LIBRARY"
+BUILD_VARIABLE = "TESSERA_BUILD_DIR"
 
 
 class TesseraError(Exception):
@@ -126,9 +127,12 @@ PROTOTYPES = {
 
 
 def find_in_builds(relative):
-    """Newest `build*/RELATIVE` of the repository that this package lies in."""
+    """RELATIVE in the build folder that the environment names, else the newest
+    in any `build*` folder of the repository that this package lies in; or None."""
+    named = os.environ.get(BUILD_VARIABLE)
     repository = Path(__file__).resolve().parents[2]
-    found = [path for path in repository.glob(f"build*/{relative}") if path.is_file()]
+    folders = [Path(named)] if named else repository.glob("build*")
+    found = [folder / relative for folder in folders if (folder / relative).is_file()]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 

@@ -10,16 +10,18 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "python"))
 
+from tessera._library import find_in_builds  # noqa: E402
+
 WEIGHTS = np.array([0.5, 1.0, -2.0, 4.0], np.float32)
 WEIGHT_HASH = 0x88440E3975816C93  # XXH64 of their bytes
 PAGE = 4096
 
 
 def fixture_library(name):
-    found = list(REPOSITORY.glob(f"build*/test/runtime-fixtures/{name}.so"))
+    found = find_in_builds(f"test/runtime-fixtures/{name}.so")
     if not found:
         pytest.skip("the target tessera-runtime-fixtures is not built")
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return found
 
 
 def mark(offset, size=WEIGHTS.nbytes, digest=WEIGHT_HASH):
