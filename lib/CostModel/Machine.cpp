@@ -1,0 +1,259 @@
+// Built-in machine records and the reading of calibrated ones.
+#include "lib/CostModel/Machine.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <unistd.h>
+
+using namespace llvm;
+using namespace tessera;
+
+static Error failure(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message);
+}
+
+/// AVX2 with two FMA ports: the least that kernels are built for.
+static Machine avx2(StringRef name, StringRef cpu) {
+  Machine machine;
+  machine.name = name.str();
+  machine.cpu = cpu.str();
+  machine.tuneCpu = cpu.str();
+  return machine;
+}
+
+static Machine avx512(StringRef name, StringRef cpu) {
+  Machine machine = avx2(name, cpu);
+  machine.lanes = 16;
+  machine.vectorRegisters = 32;
+  machine.l2Bytes = 1 << 20;
+  machine.l2BytesPerCycle = 40;
+  return machine;
+}
+
+/// Measured on a 2-core virtual machine of Emerald Rapids.
+static Machine emeraldRapids(StringRef name, StringRef cpu) {
+  Machine machine = avx512(name, cpu);
+  machine.int8MacsPerCycle = 2;
+  machine.bf16MacsPerCycle = 0.5;
+  machine.f16MacsPerCycle = 2;
+  machine.gigahertz = 2.7;
+  machine.l1Bytes = 48 << 10;
+  machine.l1Ways = 12;
+  machine.l2Bytes = 2 << 20;
+  machine.l2BytesPerCycle = 50;
+  machine.l3GigabytesPerSecond = 28;
+  machine.prefetchPanels = true;
+  return machine;
+}
+
+/// Measured on a 2-core virtual machine of Zen 4, whose own tuning in LLVM
+/// unrolls inner loops until they spill.
+static Machine zen4(StringRef name, StringRef cpu) {
+  Machine machine = avx512(name, cpu);
+  machine.tuneCpu = "emeraldrapids";
+  machine.f32MacsPerCycle = 1;
+  machine.int8MacsPerCycle = 1;
+  machine.bf16MacsPerCycle = 1;
+  machine.gigahertz = 3.65;
+  machine.l2BytesPerCycle = 27;
+  machine.l3GigabytesPerSecond = 80;
+  machine.memoryGigabytesPerSecond = 23;
+  machine.storeCycles = 2.3;
+  return machine;
+}
+
+static Machine zen3(StringRef name, StringRef cpu) {
+  Machine machine = avx2(name, cpu);
+  machine.tuneCpu = "haswell";
+  machine.gigahertz = 3.4;
+  machine.l2BytesPerCycle = 32;
+  machine.l3GigabytesPerSecond = 60;
+  machine.memoryGigabytesPerSecond = 20;
+  return machine;
+}
+
+namespace {
+struct Family {
+  StringLiteral name;
+  StringLiteral cpu;
+  Machine (*record)(StringRef name, StringRef cpu);
+};
+} // namespace
+
+static const Family families[] = {
+    {"x86-64-v3", "x86-64-v3", avx2},
+    {"x86-64-v4", "x86-64-v4", avx512},
+    {"haswell", "haswell", avx2},
+    {"skylake-avx512", "skylake-avx512", avx512},
+    {"icelake-server", "icelake-server", avx512},
+    {"sapphirerapids", "sapphirerapids", emeraldRapids},
+    {"emeraldrapids", "emeraldrapids", emeraldRapids},
+    {"znver2", "znver2", zen3},
+    {"znver3", "znver3", zen3},
+    {"znver4", "znver4", zen4},
+    {"znver5", "znver5", zen4},
+};
+
+static const Family *familyNamed(StringRef name) {
+  const Family *found = find_if(
+      families, [&](const Family &family) { return family.name == name; });
+  return found == std::end(families) ? nullptr : found;
+}
+
+/// Cache sizes of this machine, where the system tells them.
+static void readCaches(Machine &machine) {
+  auto read = [](int name, int64_t &value) {
+    long size = sysconf(name);
+    if (size > 0)
+      value = size;
+  };
+  read(_SC_LEVEL1_DCACHE_SIZE, machine.l1Bytes);
+  read(_SC_LEVEL1_DCACHE_ASSOC, machine.l1Ways);
+  read(_SC_LEVEL2_CACHE_SIZE, machine.l2Bytes);
+}
+
+Expected<Machine> tessera::machineFor(StringRef cpu) {
+  if (cpu != "native") {
+    if (const Family *family = familyNamed(cpu))
+      return family->record(family->name, family->cpu);
+    std::string known = "native";
+    for (const Family &family : families)
+      known += ", " + family.name.str();
+    return failure("unknown CPU '" + cpu + "'; known are " + known);
+  }
+  StringRef host = sys::getHostCPUName();
+  Machine machine;
+  if (const Family *family = familyNamed(host)) {
+    machine = family->record(family->name, family->cpu);
+  } else {
+    StringMap<bool> features = sys::getHostCPUFeatures();
+    if (features["avx512f"] && features["avx512bw"] && features["avx512dq"] &&
+        features["avx512vl"] && features["avx512cd"])
+      machine = avx512(host, "x86-64-v4");
+    else if (features["avx2"] && features["fma"])
+      machine = avx2(host, "x86-64-v3");
+    else
+      return failure("this CPU ('" + host +
+                     "') has no AVX2; Tessera's kernels need x86-64-v3");
+  }
+  readCaches(machine);
+  return machine;
+}
+
+//===----------------------------------------------------------------------===//
+// JSON
+//===----------------------------------------------------------------------===//
+
+/// Calls `visit` with the name of each number of the record and a reference.
+template <typename Visit>
+static void forEachNumber(Machine &machine, Visit visit) {
+  visit("lanes", machine.lanes);
+  visit("vectorRegisters", machine.vectorRegisters);
+  visit("f32MacsPerCycle", machine.f32MacsPerCycle);
+  visit("int8MacsPerCycle", machine.int8MacsPerCycle);
+  visit("bf16MacsPerCycle", machine.bf16MacsPerCycle);
+  visit("f16MacsPerCycle", machine.f16MacsPerCycle);
+  visit("macLatency", machine.macLatency);
+  visit("gigahertz", machine.gigahertz);
+  visit("l1Bytes", machine.l1Bytes);
+  visit("l1Ways", machine.l1Ways);
+  visit("l2Bytes", machine.l2Bytes);
+  visit("l3ShareBytes", machine.l3ShareBytes);
+  visit("l2BytesPerCycle", machine.l2BytesPerCycle);
+  visit("l3GigabytesPerSecond", machine.l3GigabytesPerSecond);
+  visit("memoryGigabytesPerSecond", machine.memoryGigabytesPerSecond);
+  visit("storeCycles", machine.storeCycles);
+}
+
+std::string tessera::toJson(const Machine &machine) {
+  json::Object object{{"name", machine.name},
+                      {"cpu", machine.cpu},
+                      {"tuneCpu", machine.tuneCpu},
+                      {"prefetchPanels", machine.prefetchPanels}};
+  Machine copy = machine;
+  forEachNumber(copy, [&](StringRef name, auto &value) { object[name] = value; });
+  std::string text;
+  raw_string_ostream(text) << json::Value(std::move(object));
+  return text;
+}
+
+static Error assign(double &target, double value) {
+  target = value;
+  return Error::success();
+}
+
+static Error assign(int64_t &target, double value) {
+  target = static_cast<int64_t>(value);
+  return target == value ? Error::success() : failure("expects a whole number");
+}
+
+Expected<Machine> tessera::readMachine(StringRef path) {
+  auto named = [&](const Twine &message) {
+    return failure("machine record '" + path + "': " + message);
+  };
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(path);
+  if (!buffer)
+    return named(buffer.getError().message());
+  Expected<json::Value> value = json::parse((*buffer)->getBuffer());
+  if (!value)
+    return named(toString(value.takeError()));
+  json::Object *object = value->getAsObject();
+  if (!object)
+    return named("expects a JSON object");
+
+  Expected<Machine> base =
+      machineFor(object->getString("base").value_or("x86-64-v3"));
+  if (!base)
+    return named(toString(base.takeError()));
+  Machine machine = *base;
+  for (auto &[key, field] : *object) {
+    StringRef name = key;
+    if (name == "base")
+      continue;
+    std::string *text = StringSwitch<std::string *>(name)
+                            .Case("name", &machine.name)
+                            .Case("cpu", &machine.cpu)
+                            .Case("tuneCpu", &machine.tuneCpu)
+                            .Default(nullptr);
+    if (text) {
+      std::optional<StringRef> given = field.getAsString();
+      if (!given)
+        return named("field '" + name + "' expects a string");
+      *text = given->str();
+      continue;
+    }
+    if (name == "prefetchPanels") {
+      std::optional<bool> given = field.getAsBoolean();
+      if (!given)
+        return named("field '" + name + "' expects true or false");
+      machine.prefetchPanels = *given;
+      continue;
+    }
+    bool found = false;
+    Error error = Error::success();
+    forEachNumber(machine, [&](StringRef known, auto &target) {
+      if (known != name)
+        return;
+      found = true;
+      std::optional<double> number = field.getAsNumber();
+      consumeError(std::move(error));
+      error = number && *number >= 0 ? assign(target, *number)
+                                     : failure("expects a number, not negative");
+    });
+    if (error)
+      return named("field '" + name + "' " + toString(std::move(error)));
+    if (!found)
+      return named("unknown field '" + name + "'");
+  }
+  if (machine.lanes != 8 && machine.lanes != 16)
+    return named("expects 8 or 16 lanes, but got " + Twine(machine.lanes));
+  if (machine.vectorRegisters < 8 || machine.l1Bytes <= 0 ||
+      machine.l1Ways <= 0 || machine.l2Bytes <= 0 || machine.gigahertz <= 0)
+    return named("expects positive registers, caches and clock rate");
+  return machine;
+}
