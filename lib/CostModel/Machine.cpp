@@ -13,7 +13,7 @@
 using namespace llvm;
 using namespace tessera;
 
-static Error failure(const Twine &message) {
+static Error makeError(const Twine &message) {
   return createStringError(inconvertibleErrorCode(), message);
 }
 
@@ -124,7 +124,7 @@ Expected<Machine> tessera::machineFor(StringRef cpu) {
     std::string known = "native";
     for (const Family &family : families)
       known += ", " + family.name.str();
-    return failure("unknown CPU '" + cpu + "'; known are " + known);
+    return makeError("unknown CPU '" + cpu + "'; known are " + known);
   }
   StringRef host = sys::getHostCPUName();
   Machine machine;
@@ -138,7 +138,7 @@ Expected<Machine> tessera::machineFor(StringRef cpu) {
     else if (features["avx2"] && features["fma"])
       machine = avx2(host, "x86-64-v3");
     else
-      return failure("this CPU ('" + host +
+      return makeError("this CPU ('" + host +
                      "') has no AVX2; Tessera's kernels need x86-64-v3");
   }
   readCaches(machine);
@@ -189,12 +189,14 @@ static Error assign(double &target, double value) {
 
 static Error assign(int64_t &target, double value) {
   target = static_cast<int64_t>(value);
-  return target == value ? Error::success() : failure("expects a whole number");
+  if (target == value)
+    return Error::success();
+  return makeError("expects a whole number");
 }
 
 Expected<Machine> tessera::readMachine(StringRef path) {
   auto named = [&](const Twine &message) {
-    return failure("machine record '" + path + "': " + message);
+    return makeError("machine record '" + path + "': " + message);
   };
   ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(path);
   if (!buffer)
@@ -211,8 +213,9 @@ Expected<Machine> tessera::readMachine(StringRef path) {
   if (!base)
     return named(toString(base.takeError()));
   Machine machine = *base;
-  for (auto &[key, field] : *object) {
-    StringRef name = key;
+  for (auto &member : *object) {
+    StringRef name = member.first;
+    const json::Value &field = member.second;
     if (name == "base")
       continue;
     std::string *text = StringSwitch<std::string *>(name)
@@ -242,8 +245,10 @@ Expected<Machine> tessera::readMachine(StringRef path) {
       found = true;
       std::optional<double> number = field.getAsNumber();
       consumeError(std::move(error));
-      error = number && *number >= 0 ? assign(target, *number)
-                                     : failure("expects a number, not negative");
+      if (number && *number >= 0)
+        error = assign(target, *number);
+      else
+        error = makeError("expects a number, not negative");
     });
     if (error)
       return named("field '" + name + "' " + toString(std::move(error)));
