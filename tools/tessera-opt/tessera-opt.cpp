@@ -5,6 +5,7 @@
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
+#include "lib/Transforms/Kernel/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -14,6 +15,7 @@
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
   tessera::registerGraphTransformsPasses();
+  tessera::registerKernelTransformsPasses();
   tessera::registerBufferTransformsPasses();
   tessera::cpu::registerTargetCPUPasses();
   mlir::DialectRegistry registry;

@@ -28,6 +28,7 @@ void FuncOp::build(OpBuilder &builder, OperationState &state, StringRef name,
   state.addAttribute(getOutputsAttrName(state.name),
                      builder.getI64IntegerAttr(outputs.size()));
   state.addAttribute(getShapesAttrName(state.name), shapes);
+  OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(state.addRegion());
   body->addArguments(arguments, SmallVector<Location>(arguments.size(),
                                                       state.location));

@@ -1,0 +1,356 @@
+// Moves operations of an entry into a kernel; see the header.
+#include "lib/Transforms/Kernel/Outline.h"
+#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeAnalysis.h"
+
+#include "mlir/Analysis/TopologicalSortUtils.h"
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::kernel;
+
+/// Type of a value of `type` in storage: booleans are bytes.
+static RankedTensorType storageType(RankedTensorType type) {
+  return type.getElementType().isInteger(1)
+             ? type.clone(IntegerType::get(type.getContext(), 8))
+             : type;
+}
+
+static bool isScalar(Type type) { return type.isIntOrIndexOrFloat(); }
+
+bool tessera::isClonedIntoKernels(Operation *op) {
+  if (isa<tensor::EmptyOp, arith::ConstantOp, tensor::ExtractOp>(op))
+    return true;
+  if (auto fill = dyn_cast<linalg::FillOp>(op))
+    return fill.getDpsInitOperand(0)->get().getDefiningOp<tensor::EmptyOp>() !=
+           nullptr;
+  if (auto trunc = dyn_cast<arith::TruncIOp>(op))
+    if (auto type = dyn_cast<RankedTensorType>(trunc.getType()))
+      return type.getElementType().isInteger(1) &&
+             getElementTypeOrSelf(trunc.getIn()).isInteger(8) &&
+             (isa<BlockArgument>(trunc.getIn()) ||
+              trunc.getIn().getDefiningOp<CallOp>());
+  return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
+         op->getNumRegions() == 0 && isPure(op) &&
+         llvm::all_of(op->getOperandTypes(), isScalar) &&
+         llvm::all_of(op->getResultTypes(), isScalar);
+}
+
+bool tessera::isKernelWork(Operation *op) {
+  return !isClonedIntoKernels(op) && !isa<CallOp, graph::WeightOp>(op) &&
+         llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>);
+}
+
+namespace {
+
+/// What crosses the border of the operations to be moved.
+class Border {
+public:
+  Border(ArrayRef<Operation *> ops, function_ref<bool(Operation *)> isCloned)
+      : ops(ops.begin(), ops.end()), isCloned(isCloned),
+        sizes(ops.front()->getContext()) {}
+
+  /// Finds inputs, clones, outputs and symbols.
+  LogicalResult compute();
+
+  FuncOp createKernel(StringRef name, SymbolTable &symbols);
+  CallOp createCall(OpBuilder &builder, FuncOp kernel);
+  /// Moves the operations into the kernel, behind its clones and constants.
+  void fillKernel(FuncOp kernel);
+
+  ArrayRef<Value> getOutputs() const { return outputs; }
+
+private:
+  LogicalResult visit(Value value, Operation *user);
+  LogicalResult visitUses(Operation *user);
+  LogicalResult addSymbols(AffineExpr size, Location loc);
+  Value materializeIndex(OpBuilder &builder, Location loc, AffineExpr size,
+                         ValueRange symbolArguments);
+  AffineMap shapeOf(Value tensor);
+  Location fusedLoc();
+
+  SetVector<Operation *> ops;
+  function_ref<bool(Operation *)> isCloned;
+  graph::SizeAnalysis sizes;
+  /// Tensors from above, in order of first use.
+  SetVector<Value> inputs;
+  /// Producers to be cloned, each after its own operands.
+  SetVector<Operation *> clones;
+  /// Index values from above.
+  SetVector<Value> indices;
+  SmallVector<Value> outputs;
+  /// Numbers of the symbols of `sizes` that are arguments, in their order.
+  SetVector<unsigned> symbols;
+};
+
+} // namespace
+
+LogicalResult Border::visit(Value value, Operation *user) {
+  Operation *producer = value.getDefiningOp();
+  if (inputs.contains(value) || indices.contains(value) ||
+      (producer && (ops.contains(producer) || clones.contains(producer))))
+    return success();
+  bool isConstant = producer && producer->hasTrait<OpTrait::ConstantLike>();
+  if (value.getType().isIndex() && !isConstant) {
+    indices.insert(value);
+    return success();
+  }
+  if (producer && isCloned(producer)) {
+    if (failed(visitUses(producer)))
+      return failure();
+    clones.insert(producer);
+    return success();
+  }
+  if (!isa<RankedTensorType>(value.getType()))
+    return user->emitOpError("uses a ")
+           << value.getType() << " that cannot be computed inside a kernel";
+  inputs.insert(value);
+  return success();
+}
+
+LogicalResult Border::visitUses(Operation *user) {
+  SetVector<Value> used(user->operand_begin(), user->operand_end());
+  getUsedValuesDefinedAbove(user->getRegions(), used);
+  for (Value value : used)
+    if (failed(visit(value, user)))
+      return failure();
+  return success();
+}
+
+LogicalResult Border::addSymbols(AffineExpr size, Location loc) {
+  LogicalResult result = success();
+  size.walk([&](AffineExpr part) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(part);
+    if (!symbol || !symbols.insert(symbol.getPosition()))
+      return;
+    Value value = sizes.symbols()[symbol.getPosition()].value;
+    if (value && value.getDefiningOp() && ops.contains(value.getDefiningOp()))
+      result = emitError(loc, "the size of a result of '")
+               << value.getDefiningOp()->getName()
+               << "' cannot be expressed in sizes known before it runs";
+  });
+  return result;
+}
+
+LogicalResult Border::compute() {
+  // A cheap operation is cloned where it is needed; as part of the group it
+  // would become an output if others use it as well.
+  ops.remove_if(isCloned);
+  for (Operation *op : ops)
+    if (failed(visitUses(op)))
+      return failure();
+  auto isInside = [&](Operation *user) {
+    return ops.contains(ops.front()->getBlock()->findAncestorOpInBlock(*user));
+  };
+  for (Operation *op : ops)
+    for (Value result : op->getResults()) {
+      if (llvm::all_of(result.getUsers(), isInside))
+        continue;
+      if (!isa<RankedTensorType>(result.getType()))
+        return op->emitOpError("gives a ")
+               << result.getType()
+               << ", which cannot leave a kernel; expects a ranked tensor";
+      outputs.push_back(result);
+    }
+  if (outputs.empty())
+    return ops.front()->emitOpError(
+        "expects a kernel's operations to have a result used outside");
+  for (ArrayRef<Value> tensors : {inputs.getArrayRef(), ArrayRef(outputs)})
+    for (Value tensor : tensors)
+      for (AffineExpr size : sizes.dimsOf(tensor))
+        if (failed(addSymbols(size, tensor.getLoc())))
+          return failure();
+  for (Value index : indices)
+    if (failed(addSymbols(sizes.sizeOf(index), index.getLoc())))
+      return failure();
+  return success();
+}
+
+Location Border::fusedLoc() {
+  SmallVector<Location> locations;
+  for (Operation *op : ops)
+    locations.push_back(op->getLoc());
+  return FusedLoc::get(ops.front()->getContext(), locations);
+}
+
+AffineMap Border::shapeOf(Value tensor) {
+  MLIRContext *context = tensor.getContext();
+  SmallVector<AffineExpr> numbered(sizes.symbols().size());
+  for (auto [number, symbol] : llvm::enumerate(symbols))
+    numbered[symbol] = getAffineSymbolExpr(number, context);
+  SmallVector<AffineExpr> dims;
+  for (AffineExpr size : sizes.dimsOf(tensor))
+    dims.push_back(size.replaceSymbols(numbered));
+  return AffineMap::get(0, symbols.size(), dims, context);
+}
+
+Value Border::materializeIndex(OpBuilder &builder, Location loc,
+                               AffineExpr size, ValueRange symbolArguments) {
+  SmallVector<Value> values(sizes.symbols().size());
+  for (auto [argument, symbol] : llvm::zip(symbolArguments, symbols))
+    values[symbol] = argument;
+  return affine::expandAffineExpr(builder, loc, size, {}, values);
+}
+
+FuncOp Border::createKernel(StringRef name, SymbolTable &table) {
+  SmallVector<Type> inputTypes, outputTypes;
+  SmallVector<Attribute> shapes;
+  for (Value input : inputs) {
+    inputTypes.push_back(storageType(cast<RankedTensorType>(input.getType())));
+    shapes.push_back(AffineMapAttr::get(shapeOf(input)));
+  }
+  for (Value output : outputs) {
+    outputTypes.push_back(
+        storageType(cast<RankedTensorType>(output.getType())));
+    shapes.push_back(AffineMapAttr::get(shapeOf(output)));
+  }
+  auto entry = ops.front()->getParentOfType<func::FuncOp>();
+  OpBuilder builder(entry);
+  auto kernel =
+      FuncOp::create(builder, fusedLoc(), name, inputTypes, outputTypes,
+                     builder.getArrayAttr(shapes), symbols.size());
+  kernel->remove();
+  table.insert(kernel, Block::iterator(entry));
+  return kernel;
+}
+
+void Border::fillKernel(FuncOp kernel) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&kernel.getBody().front());
+  IRMapping mapping;
+  for (auto [input, argument] : llvm::zip(inputs, kernel.getInputArguments())) {
+    Value value = argument;
+    if (value.getType() != input.getType())
+      value = arith::TruncIOp::create(builder, input.getLoc(), input.getType(),
+                                      value);
+    mapping.map(input, value);
+  }
+  for (Value index : indices)
+    mapping.map(index,
+                materializeIndex(builder, index.getLoc(), sizes.sizeOf(index),
+                                 kernel.getSymbolArguments()));
+  for (Operation *op : clones)
+    builder.clone(*op, mapping);
+  for (Operation *op : ops) {
+    op->moveBefore(builder.getBlock(), builder.getBlock()->end());
+    op->walk([&](Operation *nested) {
+      for (OpOperand &operand : nested->getOpOperands())
+        operand.set(mapping.lookupOrDefault(operand.get()));
+    });
+  }
+  builder.setInsertionPointToEnd(builder.getBlock());
+  SmallVector<Value> yielded;
+  for (auto [output, argument] :
+       llvm::zip(outputs, kernel.getOutputArguments()))
+    yielded.push_back(output.getType() == argument.getType()
+                          ? output
+                          : arith::ExtUIOp::create(builder, output.getLoc(),
+                                                   argument.getType(), output));
+  YieldOp::create(builder, kernel.getLoc(), yielded);
+}
+
+CallOp Border::createCall(OpBuilder &builder, FuncOp kernel) {
+  Location loc = kernel.getLoc();
+  SmallVector<Value> passed, destinations, symbolValues;
+  for (auto [input, type] : llvm::zip(inputs, kernel.getArgumentTypes())) {
+    auto trunc = input.getDefiningOp<arith::TruncIOp>();
+    if (input.getType() == type)
+      passed.push_back(input);
+    else if (trunc && trunc.getIn().getType() == type)
+      passed.push_back(trunc.getIn());
+    else
+      passed.push_back(arith::ExtUIOp::create(builder, loc, type, input));
+  }
+  for (unsigned symbol : symbols)
+    symbolValues.push_back(getValueOrCreateConstantIndexOp(
+        builder, loc,
+        sizes.materialize(builder, loc, builder.getAffineSymbolExpr(symbol))));
+  for (auto [output, type] : llvm::zip(outputs, kernel.getResultTypes())) {
+    SmallVector<Value> dynamicSizes;
+    for (auto [i, size] : llvm::enumerate(sizes.dimsOf(output)))
+      if (cast<RankedTensorType>(type).isDynamicDim(i))
+        dynamicSizes.push_back(
+            materializeIndex(builder, loc, size, symbolValues));
+    destinations.push_back(
+        tensor::EmptyOp::create(builder, loc, type, dynamicSizes));
+  }
+  return CallOp::create(builder, loc, kernel.getResultTypes(),
+                        kernel.getSymName(), passed, destinations,
+                        symbolValues);
+}
+
+FailureOr<FuncOp>
+tessera::outlineKernel(ArrayRef<Operation *> ops, StringRef name,
+                       SymbolTable &symbols,
+                       function_ref<bool(Operation *)> isCloned) {
+  Border border(ops, isCloned);
+  if (failed(border.compute()))
+    return failure();
+  Block *block = ops.front()->getBlock();
+  OpBuilder builder(ops.back());
+  FuncOp kernel = border.createKernel(name, symbols);
+  CallOp call = border.createCall(builder, kernel);
+
+  bool isSorted = true;
+  for (auto [from, result] :
+       llvm::zip(border.getOutputs(), call.getResults())) {
+    Value output = from;
+    Value replacement = result;
+    if (output.getType() != result.getType())
+      replacement = arith::TruncIOp::create(builder, output.getLoc(),
+                                            output.getType(), result);
+    output.replaceUsesWithIf(replacement, [&](OpOperand &use) {
+      Operation *user = block->findAncestorOpInBlock(*use.getOwner());
+      if (llvm::is_contained(ops, user))
+        return false;
+      isSorted &= call->isBeforeInBlock(user);
+      return true;
+    });
+  }
+  border.fillKernel(kernel);
+  if (!isSorted && !sortTopologically(block))
+    return call.emitOpError("depends on itself: an operation between those of "
+                            "the kernel uses its result and feeds it");
+  return kernel;
+}
+
+//===----------------------------------------------------------------------===//
+// Entries
+//===----------------------------------------------------------------------===//
+
+/// `value`, or a copy of it where nothing would write it as result.
+static Value copyUnlessComputed(OpBuilder &builder, Value value,
+                                llvm::SmallDenseSet<Value> &returned) {
+  Operation *producer = value.getDefiningOp();
+  if (returned.insert(value).second && producer && isKernelWork(producer))
+    return value;
+  auto type = cast<RankedTensorType>(value.getType());
+  Value destination = tensor::EmptyOp::create(
+      builder, value.getLoc(),
+      tensor::getMixedSizes(builder, value.getLoc(), value),
+      type.getElementType());
+  return linalg::CopyOp::create(builder, value.getLoc(), value, destination)
+      .getResult(0);
+}
+
+void tessera::copyReturnedValues(func::FuncOp entry) {
+  Operation *end = entry.getBody().front().getTerminator();
+  OpBuilder builder(end);
+  llvm::SmallDenseSet<Value> returned;
+  for (OpOperand &operand : end->getOpOperands())
+    if (isa<RankedTensorType>(operand.get().getType()))
+      operand.set(copyUnlessComputed(builder, operand.get(), returned));
+}
+
+void tessera::eraseDeadOperations(func::FuncOp entry) {
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
