@@ -22,8 +22,11 @@
 
 namespace tessera::cpu {
 
-/// Emits elements of the tensors of one kernel's body into a function on memrefs.
-/// Errors are diagnostics at the operation that has no elementwise form.
+struct ElementAccess;
+
+/// Emits elements of the tensors of one kernel's body into a function on
+/// memrefs. Errors are diagnostics at the operation that has no elementwise
+/// form.
 class ElementEmitter {
 public:
   /// Gives tensor[indices..., last + 0 .. lanes - 1] as vector<lanes x T>, or T
@@ -39,11 +42,12 @@ public:
   ~ElementEmitter();
 
   /// From now on `tensor` is read from `source`. Called with single elements
-  /// (lanes = 1) where the lanes of an access do not lie along its last dimension.
+  /// (lanes = 1) where the lanes of an access do not lie along its last
+  /// dimension.
   void bind(mlir::Value tensor, Source source);
 
-  /// Elements tensor[indices..., last + 0 .. lanes - 1]: vector<lanes x T>, or T
-  /// when lanes is 1; `indices` has one value for each dimension. `mask`
+  /// Elements tensor[indices..., last + 0 .. lanes - 1]: vector<lanes x T>, or
+  /// T when lanes is 1; `indices` has one value for each dimension. `mask`
   /// (vector<lanes x i1>, null: all) guards memory accesses; lanes where it is
   /// false hold anything.
   mlir::FailureOr<mlir::Value> emit(mlir::OpBuilder &builder,
@@ -57,8 +61,20 @@ public:
        mlir::ArrayRef<mlir::Value> tensors, mlir::ArrayRef<mlir::Value> indices,
        int64_t lanes, mlir::Value mask = {});
 
-  /// The value, outside of the kernel, of an index or scalar of its body: clones
-  /// the arithmetic it comes from. Null when it depends on what has no such form.
+  /// Elements position .. position + lanes - 1 in row-major order. Costs index
+  /// divisions unless all tensors are `isLinear`.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emitLinear(mlir::OpBuilder &builder, mlir::Location loc,
+             mlir::ArrayRef<mlir::Value> tensors, mlir::Value position,
+             int64_t lanes, mlir::Value mask = {});
+
+  /// Whether the elements of `tensor` can be read by row-major position: only
+  /// elementwise operations and reshapes lie between it and dense arguments.
+  bool isLinear(mlir::Value tensor);
+
+  /// The value, outside of the kernel, of an index or scalar of its body:
+  /// clones the arithmetic it comes from. Null when it depends on what has no
+  /// such form.
   mlir::Value emitIndex(mlir::OpBuilder &builder, mlir::Location loc,
                         mlir::Value valueOfTheBody);
 
@@ -68,6 +84,10 @@ public:
 
 private:
   class Walk;
+
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emit(mlir::OpBuilder &builder, mlir::Location loc,
+       mlir::ArrayRef<mlir::Value> tensors, const ElementAccess &access);
 
   kernel::FuncOp kernel;
   llvm::SmallVector<mlir::Value> memrefs;

@@ -1,0 +1,157 @@
+// Index arithmetic for element accesses; see the header.
+#include "lib/Target/CPU/LaneIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace tessera::cpu;
+
+std::optional<int64_t> tessera::cpu::constantOf(Value value) {
+  IntegerAttr attribute;
+  if (value && matchPattern(value, m_Constant(&attribute)))
+    return attribute.getInt();
+  return std::nullopt;
+}
+
+bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
+  if (factor == 1)
+    return true;
+  if (auto constant = constantOf(value))
+    return *constant % factor == 0;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    return loop && argument == loop.getInductionVar() &&
+           isMultipleOf(loop.getLowerBound(), factor) &&
+           isMultipleOf(loop.getStep(), factor);
+  }
+  Operation *op = value.getDefiningOp();
+  auto both = [&] {
+    return isMultipleOf(op->getOperand(0), factor) &&
+           isMultipleOf(op->getOperand(1), factor);
+  };
+  if (isa<arith::AddIOp, arith::SubIOp, arith::MinUIOp, arith::MinSIOp,
+          arith::MaxSIOp, arith::MaxUIOp>(op))
+    return both();
+  if (isa<arith::MulIOp>(op))
+    return isMultipleOf(op->getOperand(0), factor) ||
+           isMultipleOf(op->getOperand(1), factor);
+  return false;
+}
+
+Value IndexMath::constant(int64_t value) {
+  Value &known = emitted.constants[value];
+  if (!known)
+    known = arith::ConstantIndexOp::create(builder, loc, value);
+  return known;
+}
+
+template <typename Op>
+Value IndexMath::binary(unsigned kind, Value a, Value b) {
+  auto key = std::make_pair(kind, std::make_pair(a, b));
+  if (Value known = emitted.operations.lookup(key))
+    return known;
+  Value result = builder.createOrFold<Op>(loc, a, b);
+  if (auto folded = constantOf(result); folded && result.getType().isIndex())
+    result = constant(*folded);
+  emitted.operations[key] = result;
+  return result;
+}
+
+Value IndexMath::add(Value a, Value b) {
+  return binary<arith::AddIOp>(0, a, b);
+}
+Value IndexMath::sub(Value a, Value b) {
+  return binary<arith::SubIOp>(1, a, b);
+}
+Value IndexMath::mul(Value a, Value b) {
+  return binary<arith::MulIOp>(2, a, b);
+}
+Value IndexMath::div(Value a, Value b) {
+  return binary<arith::DivUIOp>(3, a, b);
+}
+Value IndexMath::rem(Value a, Value b) {
+  if (constantOf(b) == 1)
+    return constant(0);
+  return binary<arith::RemUIOp>(4, a, b);
+}
+
+static Value broadcast(OpBuilder &builder, Location loc, Value scalar,
+                       int64_t lanes) {
+  return vector::BroadcastOp::create(
+      builder, loc, VectorType::get({lanes}, scalar.getType()), scalar);
+}
+
+Value IndexMath::vectorOf(LaneIndex a, int64_t lanes) {
+  if (!a.step || lanes == 1)
+    return a.base;
+  Value base = broadcast(builder, loc, a.base, lanes);
+  if (*a.step == 0)
+    return base;
+  SmallVector<APInt> steps;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    steps.push_back(APInt(64, lane * *a.step, /*isSigned=*/true));
+  auto type = cast<VectorType>(base.getType());
+  Value offsets = arith::ConstantOp::create(
+      builder, loc, DenseIntElementsAttr::get(type, steps));
+  return add(base, offsets);
+}
+
+Value IndexMath::laneOf(LaneIndex a, int64_t lane) {
+  if (!a.step)
+    return vector::ExtractOp::create(builder, loc, a.base, lane);
+  return add(a.base, constant(lane * *a.step));
+}
+
+LaneIndex IndexMath::add(LaneIndex a, Value uniformAddend, int64_t lanes) {
+  return add(a, LaneIndex{uniformAddend, 0}, lanes);
+}
+
+LaneIndex IndexMath::add(LaneIndex a, LaneIndex b, int64_t lanes) {
+  if (a.step && b.step)
+    return {add(a.base, b.base), *a.step + *b.step};
+  return {add(vectorOf(a, lanes), vectorOf(b, lanes)), std::nullopt};
+}
+
+LaneIndex IndexMath::mul(LaneIndex a, Value uniformFactor, int64_t lanes) {
+  std::optional<int64_t> factor = constantOf(uniformFactor);
+  if (a.step && (*a.step == 0 || factor))
+    return {mul(a.base, uniformFactor), *a.step == 0 ? 0 : *a.step * *factor};
+  return {mul(vectorOf(a, lanes), vectorOf({uniformFactor, 0}, lanes)),
+          std::nullopt};
+}
+
+LaneIndex IndexMath::subtractFrom(Value uniformMinuend, LaneIndex a,
+                                  int64_t lanes) {
+  if (a.step)
+    return {sub(uniformMinuend, a.base), -*a.step};
+  return {sub(vectorOf({uniformMinuend, 0}, lanes), a.base), std::nullopt};
+}
+
+std::pair<LaneIndex, LaneIndex> IndexMath::split(LaneIndex a, Value divisor,
+                                                 int64_t lanes) {
+  std::optional<int64_t> constantDivisor = constantOf(divisor);
+  if (constantDivisor == 1)
+    return {a, uniform(0)};
+  if (a.isUniform())
+    return {{div(a.base, divisor), 0}, {rem(a.base, divisor), 0}};
+  // Lanes that begin at a multiple of their number stay within one multiple of
+  // the divisor.
+  if (a.isContiguous() && constantDivisor && *constantDivisor % lanes == 0 &&
+      isMultipleOf(a.base, lanes))
+    return {{div(a.base, divisor), 0}, {rem(a.base, divisor), 1}};
+  Value vector = vectorOf(a, lanes);
+  Value divisors = vectorOf({divisor, 0}, lanes);
+  return {{div(vector, divisors), std::nullopt},
+          {rem(vector, divisors), std::nullopt}};
+}
+
+Value IndexMath::isBelow(LaneIndex a, Value bound, int64_t lanes) {
+  if (a.isUniform() || lanes == 1)
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                 a.base, bound);
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                               vectorOf(a, lanes), vectorOf({bound, 0}, lanes));
+}
