@@ -1,10 +1,8 @@
 #include "Model.h"
+#include "LibraryFile.h"
 #include "StoragePlan.h"
 
-#include <cerrno>
-#include <cstring>
 #include <dlfcn.h>
-#include <unistd.h>
 
 namespace tessera::runtime {
 namespace {
@@ -73,9 +71,8 @@ Result<std::shared_ptr<const Model>>
 Model::load(const std::string &path, const TesseraLoadOptions &options) {
   std::shared_ptr<Model> model(new Model);
   model->libraryPath = asPath(path);
-  if (access(model->libraryPath.c_str(), R_OK) != 0)
-    return failure(TESSERA_INVALID_MODEL, "cannot open model '", path,
-                   "': ", strerror(errno));
+  if (Status bad = checkLibraryFile(path); !bad.ok())
+    return bad;
   model->library = dlopen(model->libraryPath.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!model->library)
     return failure(TESSERA_INVALID_MODEL, "'", path,

@@ -17,8 +17,8 @@ Result<T> readStruct(const T *array, uint32_t index, const char *kind) {
     return failure(TESSERA_INVALID_MODEL, "has no table of ", kind, "s");
   const uint32_t stride = array->size;
   if (stride < sizeof(T) || stride % alignof(T) != 0)
-    return failure(TESSERA_INVALID_MODEL, "expects a ", kind, " of at least ",
-                   sizeof(T), " bytes but got ", stride);
+    return failure(TESSERA_INVALID_MODEL, "expects each ", kind,
+                   " to have at least ", sizeof(T), " bytes but got ", stride);
   T result;
   std::memcpy(&result,
               reinterpret_cast<const char *>(array) + size_t(index) * stride,
