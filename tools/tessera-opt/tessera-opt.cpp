@@ -1,5 +1,6 @@
 // tessera-opt: runs passes and named pipelines on MLIR text, for tests and for
 // people who read what a pass does.
+#include "dialects/Graph/Conversion/Passes.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/Passes.h"
@@ -14,6 +15,7 @@
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  tessera::graph::registerGraphConversionPasses();
   tessera::registerGraphTransformsPasses();
   tessera::registerKernelTransformsPasses();
   tessera::registerBufferTransformsPasses();
