@@ -33,13 +33,14 @@ add_library(TesseraFlags INTERFACE)
 target_compile_definitions(TesseraFlags INTERFACE ${TESSERA_LLVM_DEFINITIONS})
 target_compile_options(TesseraFlags INTERFACE
   -Wall -Wextra -Wno-unused-parameter -Werror
-  $<$<COMPILE_LANGUAGE:CXX>:-Xclang=-fno-pch-timestamp>
-  $<$<BOOL:${TESSERA_SANITIZE}>:-fsanitize=${TESSERA_SANITIZE}>
-  $<$<BOOL:${TESSERA_SANITIZE}>:-fno-sanitize-recover=all>
-  $<$<BOOL:${TESSERA_SANITIZE}>:-fno-omit-frame-pointer>)
-target_link_options(TesseraFlags INTERFACE
-  -fuse-ld=lld
-  $<$<BOOL:${TESSERA_SANITIZE}>:-fsanitize=${TESSERA_SANITIZE}>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Xclang=-fno-pch-timestamp>)
+target_link_options(TesseraFlags INTERFACE -fuse-ld=lld)
+# Not a generator expression: the list has a comma.
+if(TESSERA_SANITIZE)
+  target_compile_options(TesseraFlags INTERFACE -fsanitize=${TESSERA_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(TesseraFlags INTERFACE -fsanitize=${TESSERA_SANITIZE})
+endif()
 
 # One owner of the precompiled MLIR headers; tessera_library reuses them.
 file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cpp.in "")
