@@ -118,7 +118,9 @@ TEST(BlockPool, ReusesBlocksAndDropsTheRest) {
 TEST(BlockPool, GivesNothingWhenThereIsNoMemory) {
   auto pool = std::make_shared<BlockPool>();
   EXPECT_EQ(pool->take(INT64_MAX).data(), nullptr);
+#if !__has_feature(address_sanitizer) // which ends the process at this size
   EXPECT_EQ(pool->take(int64_t(1) << 60).data(), nullptr);
+#endif
   EXPECT_NE(pool->take(0).data(), nullptr);
 }
 
