@@ -1,0 +1,48 @@
+// What a compilation is asked to do; the same for the command line, the C API
+// and Python.
+#ifndef TESSERA_LIB_PIPELINE_COMPILEOPTIONS_H
+#define TESSERA_LIB_PIPELINE_COMPILEOPTIONS_H
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tessera {
+
+/// Where a compilation stops, and so what it writes.
+enum class EmitKind {
+  Graph,   ///< MLIR text of the graph state, as imported and simplified
+  Kernel,  ///< MLIR text of the kernel state
+  Buffer,  ///< MLIR text of the buffer state
+  Llvm,    ///< LLVM IR text
+  Assembly,
+  Object,
+  Library  ///< a shared library that the runtime loads
+};
+
+struct CompileOptions {
+  /// ONNX model, or MLIR text (.mlir) in any state up to the buffer state.
+  std::string input;
+  /// File to write; "-" is standard output for text.
+  std::string output;
+  EmitKind emit = EmitKind::Library;
+  /// 0: every operation on its own by the generic route, the oracle; 1 to 3:
+  /// fused kernels, with more effort of LLVM.
+  int optimizationLevel = 3;
+  /// Symbol (or INPUT.AXIS) and its size "128" or range "1:128:512".
+  std::vector<std::pair<std::string, std::string>> shapes;
+  /// "native", "x86-64-v3", "znver4" …
+  std::string cpu = "native";
+  /// JSON file with the measured machine, instead of the record of `cpu`.
+  std::string machineFile;
+  /// "section", "file" or "none".
+  std::string weights = "section";
+  /// Folder that receives the IR at the end of each state, or empty.
+  std::string saveStates;
+  /// File that receives a JSON report (kernels by route, seconds), or empty.
+  std::string report;
+};
+
+} // namespace tessera
+
+#endif // TESSERA_LIB_PIPELINE_COMPILEOPTIONS_H
