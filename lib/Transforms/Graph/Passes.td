@@ -15,7 +15,8 @@ def SinkReshapes : Pass<"graph-sink-reshapes", "mlir::func::FuncOp"> {
     remove dimensions of size 1 become broadcasts of reshapes, so that the other
     operands stay index maps.
   }];
-  let dependentDialects = ["mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
+  let dependentDialects = ["mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
 }
 
 def LegalizeBooleans : Pass<"graph-legalize-booleans", "mlir::func::FuncOp"> {

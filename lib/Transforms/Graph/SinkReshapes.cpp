@@ -4,6 +4,8 @@
 
 #include "dialects/Graph/IR/Graph.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -121,6 +123,30 @@ struct SinkBelowElementwise : RewritePattern {
   }
 };
 
+/// Sizes of a reshape of a broadcast, from the broadcast's own.
+SmallVector<OpFoldResult> resultSizes(tensor::ExpandShapeOp op,
+                                      graph::BroadcastToOp,
+                                      PatternRewriter &) {
+  return op.getMixedOutputShape();
+}
+SmallVector<OpFoldResult> resultSizes(tensor::CollapseShapeOp op,
+                                      graph::BroadcastToOp broadcast,
+                                      PatternRewriter &rewriter) {
+  SmallVector<OpFoldResult> from = getMixedValues(
+      cast<RankedTensorType>(broadcast.getType()).getShape(), broadcast.getSizes(), rewriter);
+  SmallVector<OpFoldResult> sizes;
+  for (const ReassociationIndices &group : op.getReassociationIndices()) {
+    OpFoldResult size = rewriter.getIndexAttr(1);
+    AffineExpr a = rewriter.getAffineSymbolExpr(0);
+    AffineExpr b = rewriter.getAffineSymbolExpr(1);
+    for (int64_t dimension : group)
+      size = affine::makeComposedFoldedAffineApply(rewriter, op.getLoc(), a * b,
+                                                   {size, from[dimension]});
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
 /// collapse(broadcast_to(x))  ==>  broadcast_to(collapse(x)), and likewise for
 /// expand, where every group has at most one dimension other than 1 in the
 /// broadcast's result.
@@ -145,12 +171,17 @@ struct ReshapeOfBroadcast : OpRewritePattern<ReshapeOp> {
     SmallVector<int64_t> shape(added, 1);
     llvm::append_range(shape, sourceType.getShape());
 
-    // For each group: which of its wide dimensions carries the elements.
+    // For each group: which of its wide dimensions carries the elements. A
+    // group that the broadcast only repeats carries none.
     SmallVector<int64_t> result;
     for (auto [narrow, group] : llvm::enumerate(groups)) {
+      bool repeated =
+          collapses
+              ? llvm::all_of(group, [&](int64_t d) { return shape[d] == 1; })
+              : shape[narrow] == 1;
       int64_t carrier = -1;
       for (int64_t dimension : group)
-        if (wide.getDimSize(dimension) != 1) {
+        if (!repeated && wide.getDimSize(dimension) != 1) {
           if (carrier >= 0)
             return rewriter.notifyMatchFailure(
                 op, "a group merges two dimensions of the broadcast");
@@ -195,18 +226,11 @@ struct ReshapeOfBroadcast : OpRewritePattern<ReshapeOp> {
                                                source, *reassociation, sizes);
       }
     }
-    // The sizes of the result: those of the broadcast, regrouped.
-    SmallVector<OpFoldResult> fromSizes =
-        getMixedValues(fromType.getShape(), broadcast.getSizes(), rewriter);
     SmallVector<Value> sizes;
     auto toType = cast<RankedTensorType>(op.getType());
-    for (auto [narrow, group] : llvm::enumerate(groups))
-      for (int64_t dimension : group) {
-        int64_t from = collapses ? dimension : narrow;
-        int64_t to = collapses ? narrow : dimension;
-        if (toType.isDynamicDim(to) && wide.getDimSize(dimension) != 1)
-          sizes.push_back(cast<Value>(fromSizes[from]));
-      }
+    for (auto [i, size] : llvm::enumerate(resultSizes(op, broadcast, rewriter)))
+      if (toType.isDynamicDim(i))
+        sizes.push_back(getValueOrCreateConstantIndexOp(rewriter, loc, size));
     rewriter.replaceOpWithNewOp<graph::BroadcastToOp>(op, toType, source, sizes);
     return success();
   }

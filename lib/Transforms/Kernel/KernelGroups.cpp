@@ -1,5 +1,6 @@
 // Which operations of an entry become one kernel; see the header.
 #include "lib/Transforms/Kernel/KernelGroups.h"
+#include "lib/Transforms/Kernel/Outline.h"
 
 #include "dialects/Graph/IR/Graph.h"
 
@@ -11,29 +12,30 @@
 using namespace mlir;
 using namespace tessera;
 
-bool tessera::isClonedIntoUsers(Operation *op) {
-  if (isa<tensor::EmptyOp, graph::BroadcastToOp, graph::IotaOp,
-          graph::ReverseOp, linalg::TransposeOp, linalg::BroadcastOp,
-          tensor::ExtractSliceOp, tensor::SplatOp, tensor::FromElementsOp,
-          linalg::UnPackOp>(op))
-    return true;
-  if (auto fill = dyn_cast<linalg::FillOp>(op))
-    return matchPattern(fill.value(), m_Constant());
-  return op->hasTrait<OpTrait::ConstantLike>();
-}
-
 bool tessera::isView(Operation *op) {
   return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
              graph::ReshapeOp>(op);
 }
 
+bool tessera::isClonedIntoGroups(Operation *op) {
+  if (isa<graph::BroadcastToOp, graph::IotaOp, graph::ReverseOp,
+          linalg::TransposeOp, linalg::BroadcastOp, tensor::ExtractSliceOp,
+          tensor::SplatOp, tensor::FromElementsOp, linalg::UnPackOp>(op))
+    return true;
+  if (isView(op)) {
+    Operation *source = op->getOperand(0).getDefiningOp();
+    return source && isClonedIntoGroups(source);
+  }
+  return isClonedIntoKernels(op);
+}
+
 namespace {
 
 bool isElementwise(Operation *op) {
-  if (OpTrait::hasElementwiseMappableTraits(op))
+  if (OpTrait::hasElementwiseMappableTraits(op) || isa<linalg::CopyOp>(op))
     return true;
   auto generic = dyn_cast<linalg::GenericOp>(op);
-  return generic && linalg::isElementwise(generic);
+  return generic && generic.getNumLoops() == generic.getNumParallelLoops();
 }
 
 bool isReduction(Operation *op) {
@@ -89,7 +91,9 @@ private:
 
   std::optional<unsigned> ownerOf(Operation *op) {
     auto it = owner.find(op);
-    return it == owner.end() ? std::nullopt : std::optional(it->second);
+    if (it == owner.end())
+      return std::nullopt;
+    return it->second;
   }
 
   bool sameSizes(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b);
@@ -126,15 +130,15 @@ void GroupBuilder::forEachProducer(
   SmallVector<std::pair<Value, bool>> pending;
   for (Value operand : op->getOperands())
     pending.push_back({operand, true});
-  llvm::SmallDenseSet<std::pair<Value, bool>> seen;
+  llvm::SmallDenseSet<std::pair<Value, unsigned>> seen;
   while (!pending.empty()) {
     auto [value, joinable] = pending.pop_back_val();
     Operation *producer = value.getDefiningOp();
     if (!producer || !isa<TensorType>(value.getType()) ||
-        !seen.insert({value, joinable}).second)
+        !seen.insert({value, joinable ? 1u : 0u}).second)
       continue;
     bool view = isView(producer);
-    if (view || isClonedIntoUsers(producer)) {
+    if (view || isClonedIntoGroups(producer)) {
       // A transposed or sliced reading of a value needs it stored.
       bool moves = view || isa<linalg::TransposeOp, tensor::ExtractSliceOp,
                                graph::ReverseOp, linalg::UnPackOp>(producer);
@@ -348,7 +352,7 @@ SmallVector<KernelGroup> GroupBuilder::run() {
     bool onTensors = llvm::any_of(op.getResultTypes(), [](Type type) {
       return isa<RankedTensorType>(type);
     });
-    if (onTensors && !isView(&op) && !isClonedIntoUsers(&op) &&
+    if (onTensors && !isView(&op) && !isClonedIntoGroups(&op) &&
         !isa<graph::WeightOp>(op))
       place(&op);
   }

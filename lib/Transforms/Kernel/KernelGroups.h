@@ -37,17 +37,18 @@ struct KernelGroup {
   llvm::SmallVector<int64_t> reduced;
 };
 
-/// Whether `op` only maps indices or is constant, and so is cloned into every
-/// kernel that uses it: broadcasts, constants, fills, counters, transposes and
-/// slices.
-bool isClonedIntoUsers(mlir::Operation *op);
-
 /// Whether `op` is a reshape, which is another view of stored bytes.
 bool isView(mlir::Operation *op);
 
+/// Whether `op` only maps indices or costs nothing, and so is cloned into every
+/// kernel that uses it: broadcasts, constants, fills, counters, transposes and
+/// slices, and reshapes of those.
+bool isClonedIntoGroups(mlir::Operation *op);
+
 /// The kernels of `entry`, in an order in which each follows those it reads
 /// from. Every operation on tensors is in exactly one of them but for views and
-/// those that are cloned.
+/// those that are cloned. Expects that every result of the entry is computed by an
+/// operation of its own or a view of one.
 llvm::SmallVector<KernelGroup> formKernelGroups(mlir::func::FuncOp entry);
 
 } // namespace tessera

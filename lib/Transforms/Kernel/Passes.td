@@ -35,4 +35,42 @@ def MergeIdentical : Pass<"kernel-merge-identical", "mlir::ModuleOp"> {
   }];
 }
 
+def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
+  let summary = "Make each fused group of operations a kernel";
+  let description = [{
+    Forms the groups (KernelGroups.h) and outlines them: contractions and
+    convolutions with their epilogues, reductions of the same rows with what
+    stands between them, chains of elementwise operations.
+
+      %p = linalg.matmul …
+      %s = arith.addf %p, %bias      ==>   %t = kernel.call @matmul ins(…) outs(…)
+      %t = math.tanh %s
+
+    Expects the graph state. Operations that only map indices are cloned into
+    every kernel that reads through them; reshapes of stored values stay outside,
+    as views.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect",
+                           "tessera::kernel::KernelDialect"];
+}
+
+def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
+  let summary = "Write schedules for kernels that have none";
+  let description = [{
+    From the kernel's root, its sizes (typical values of symbols) and the machine
+    record. The generic schedule comes last in every list: the fallback for what
+    a builder refuses.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
+           "CPU family whose machine record is used">,
+    Option<"machineFile", "machine-file", "std::string", /*default=*/"",
+           "JSON machine record, instead of the CPU family's">];
+}
+
+def VerifyKernelState : Pass<"verify-kernel-state", "mlir::ModuleOp"> {
+  let summary = "Fail on compute outside kernels and kernels without a schedule";
+}
+
 #endif // TESSERA_KERNEL_PASSES
