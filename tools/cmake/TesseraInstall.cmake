@@ -1,0 +1,63 @@
+# cmake --install: the tools, the public headers and libraries, and what lets
+# other projects find them (find_package(Tessera), pkg-config).
+include(CMakePackageConfigHelpers)
+
+# The installation may be moved: cmake --install --prefix.
+file(RELATIVE_PATH prefix_from_pkgconfig
+  ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Tessera)
+
+# tessera_install_library(target exported-name "what it is"): a public shared
+# library, for others Tessera::NAME and pkg-config tessera-NAME.
+function(tessera_install_library target name description)
+  target_include_directories(${target} INTERFACE
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${name}
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    INSTALL_RPATH_USE_LINK_PATH ON)
+  add_library(Tessera::${name} ALIAS ${target})
+  install(TARGETS ${target} EXPORT TesseraTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  configure_file(${CMAKE_SOURCE_DIR}/tools/cmake/tessera.pc.in
+    ${CMAKE_BINARY_DIR}/install/tessera-${name}.pc @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/install/tessera-${name}.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+
+# A program needs the runtime only; the compiler's library brings libMLIR.
+if(TARGET tessera_runtime)
+  tessera_install_library(tessera_runtime runtime
+    "Loads and runs models that Tessera compiled")
+endif()
+foreach(target tessera tessera-tool tessera-opt)
+  if(NOT TARGET ${target})
+    continue()
+  endif()
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  else()
+    tessera_install_library(${target} compiler "Compiles ONNX models")
+  endif()
+endforeach()
+
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/tessera
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/THIRD_PARTY_NOTICES.md
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(EXPORT TesseraTargets NAMESPACE Tessera:: DESTINATION ${package_dir})
+configure_package_config_file(
+  ${CMAKE_SOURCE_DIR}/tools/cmake/TesseraConfig.cmake.in
+  ${CMAKE_BINARY_DIR}/install/TesseraConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(
+  ${CMAKE_BINARY_DIR}/install/TesseraConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${CMAKE_BINARY_DIR}/install/TesseraConfig.cmake
+  ${CMAKE_BINARY_DIR}/install/TesseraConfigVersion.cmake
+  DESTINATION ${package_dir})
