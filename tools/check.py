@@ -89,6 +89,19 @@ class Checks:
         )
         self.environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self.environment["TESSERA_BUILD_DIR"] = str(build)
+        # Python itself is not built with sanitizers: it must load their runtime
+        # first, and its own leaks are not ours.
+        self.python_environment = dict(self.environment)
+        sanitizer = self.setting("TESSERA_SANITIZER_RUNTIME")
+        if sanitizer:
+            self.python_environment["LD_PRELOAD"] = sanitizer
+            self.python_environment["ASAN_OPTIONS"] = "detect_leaks=0"
+
+    def setting(self, name):
+        """The value of a variable in the build's CMake cache, or None."""
+        cache = (self.build / "CMakeCache.txt").read_text()
+        found = re.search(rf"^{name}:\w+=(.+)$", cache, re.MULTILINE)
+        return found.group(1) if found else None
 
     def lint(self):
         counts = Counts()
@@ -102,12 +115,10 @@ class Checks:
         return counts
 
     def lit(self):
-        cache = (self.build / "CMakeCache.txt").read_text()
-        program = re.search(r"^TESSERA_LIT:FILEPATH=(.+)$", cache, re.MULTILINE).group(1)
         output_file = self.results / "lit.json"
         output_file.unlink(missing_ok=True)
         ended, output = run(
-            [program, "--quiet", "--output", str(output_file), str(self.build / "test")],
+            [self.setting("TESSERA_LIT"), "--quiet", "--output", str(output_file), str(self.build / "test")],
             self.environment,
             self.build,
         )
@@ -166,7 +177,7 @@ class Checks:
         ended, output = run(
             [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
             + [f"--junitxml={results}", str(path)],
-            self.environment,
+            self.python_environment,
             self.source,
         )
         counts = Counts()

@@ -40,6 +40,17 @@ if(TESSERA_SANITIZE)
   target_compile_options(TesseraFlags INTERFACE -fsanitize=${TESSERA_SANITIZE}
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(TesseraFlags INTERFACE -fsanitize=${TESSERA_SANITIZE})
+  if(TESSERA_SANITIZE MATCHES "address")
+    # The shared sanitizer runtime, so that Python can load our libraries (with
+    # this file in LD_PRELOAD, see tools/check.py) and start our programs.
+    execute_process(
+      COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libclang_rt.asan-x86_64.so
+      OUTPUT_VARIABLE runtime OUTPUT_STRIP_TRAILING_WHITESPACE)
+    set(TESSERA_SANITIZER_RUNTIME ${runtime} CACHE INTERNAL "")
+    get_filename_component(runtime_dir ${runtime} DIRECTORY)
+    target_link_options(TesseraFlags INTERFACE
+      -shared-libasan -Wl,-rpath,${runtime_dir})
+  endif()
 endif()
 
 # One owner of the precompiled MLIR headers; tessera_library reuses them.
