@@ -1,0 +1,131 @@
+// The named pipelines between the IR states.
+#include "lib/Pipeline/Pipelines.h"
+
+#include "dialects/Graph/Conversion/Passes.h"
+#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/CPU/Passes.h"
+#include "lib/Transforms/Buffer/Passes.h"
+#include "lib/Transforms/Graph/Passes.h"
+#include "lib/Transforms/Kernel/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace tessera;
+
+void tessera::buildGraphPipeline(OpPassManager &passes,
+                                 const PipelineOptions &options) {
+  passes.addNestedPass<func::FuncOp>(createLegalizeBooleans());
+  if (options.optimizationLevel > 0) {
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    passes.addNestedPass<func::FuncOp>(createSinkReshapes());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    // After everything that may fold into a weight's recipe.
+    passes.addPass(createPackWeights());
+  }
+  passes.addPass(createOutlineConstants());
+  passes.addPass(createSymbolDCEPass());
+}
+
+void tessera::buildKernelPipeline(OpPassManager &passes,
+                                  const PipelineOptions &options) {
+  if (options.optimizationLevel == 0) {
+    passes.addPass(createOnePerOp());
+  } else {
+    passes.addPass(createOutlineGroups());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    passes.addPass(createMergeIdentical());
+    ChooseSchedulesOptions schedules;
+    schedules.cpu = options.machine.cpu;
+    passes.addPass(createChooseSchedules(schedules));
+  }
+  passes.addPass(createVerifyKernelState());
+}
+
+void tessera::buildBufferPipeline(OpPassManager &passes,
+                                  const PipelineOptions &options) {
+  passes.addPass(createPlanStorage());
+  passes.addPass(createCSEPass());
+  passes.addPass(createVerifyBufferState());
+}
+
+void tessera::buildCpuPipeline(OpPassManager &passes,
+                               const PipelineOptions &options) {
+  passes.addPass(cpu::createEmitKernels());
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+}
+
+//===----------------------------------------------------------------------===//
+// Registration
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct NamedPipelineOptions : PassPipelineOptions<NamedPipelineOptions> {
+  Option<int> optimizationLevel{*this, "opt-level",
+                                llvm::cl::desc("0 is the oracle, 1 to 3 fuse"),
+                                llvm::cl::init(3)};
+  Option<std::string> cpu{*this, "cpu",
+                          llvm::cl::desc("CPU family of the machine record"),
+                          llvm::cl::init("x86-64-v3")};
+};
+} // namespace
+
+static void registerPipeline(
+    StringRef name, StringRef description,
+    void (*build)(OpPassManager &, const PipelineOptions &)) {
+  PassPipelineRegistration<NamedPipelineOptions>(
+      name, description,
+      [build](OpPassManager &passes, const NamedPipelineOptions &given) {
+        PipelineOptions options;
+        options.optimizationLevel = given.optimizationLevel;
+        if (llvm::Expected<Machine> machine = machineFor(given.cpu))
+          options.machine = *machine;
+        else
+          llvm::consumeError(machine.takeError());
+        options.machine.cpu = given.cpu;
+        build(passes, options);
+      });
+}
+
+void tessera::registerPipelines() {
+  registerPipeline("tessera-graph", "Imported graph to the end of graph state",
+                   buildGraphPipeline);
+  registerPipeline("tessera-kernel", "Graph state to kernel state",
+                   buildKernelPipeline);
+  registerPipeline("tessera-buffer", "Kernel state to buffer state",
+                   buildBufferPipeline);
+  registerPipeline("tessera-cpu", "Buffer state to loops for the CPU",
+                   buildCpuPipeline);
+}
+
+void tessera::registerPasses() {
+  graph::registerGraphConversionPasses();
+  registerGraphTransformsPasses();
+  registerKernelTransformsPasses();
+  registerBufferTransformsPasses();
+  cpu::registerTargetCPUPasses();
+}
+
+void tessera::registerDialects(DialectRegistry &registry) {
+  registry.insert<affine::AffineDialect, arith::ArithDialect, func::FuncDialect,
+                  linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
+                  memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect,
+                  vector::VectorDialect, graph::GraphDialect,
+                  kernel::KernelDialect>();
+}
