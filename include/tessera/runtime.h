@@ -203,6 +203,20 @@ TESSERA_API TesseraStatus tessera_session_port(const TesseraSession *session,
                                                int64_t index,
                                                TesseraPortInfo *info);
 
+/* A size known at run time only, which the inputs bind. */
+typedef struct TesseraSymbolInfo {
+  uint32_t size; /* set by the caller */
+  const char *name;
+  int64_t min, typical, max; /* max: INT64_MAX if there is no limit */
+} TesseraSymbolInfo;
+
+TESSERA_API int64_t tessera_session_symbol_count(const TesseraSession *session);
+
+/* Fills `info`; the name is valid as long as the session. */
+TESSERA_API TesseraStatus tessera_session_symbol(const TesseraSession *session,
+                                                 int64_t index,
+                                                 TesseraSymbolInfo *info);
+
 typedef struct TesseraInputBinding {
   const char *name; /* NULL: the input at this position */
   const TesseraTensor *tensor;

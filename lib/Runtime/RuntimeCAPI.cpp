@@ -209,6 +209,26 @@ TesseraStatus tessera_session_port(const TesseraSession *session,
   return TESSERA_OK;
 }
 
+int64_t tessera_session_symbol_count(const TesseraSession *session) {
+  return session->session->entry().symbols.size();
+}
+
+TesseraStatus tessera_session_symbol(const TesseraSession *session,
+                                     int64_t index, TesseraSymbolInfo *info) {
+  const std::vector<Symbol> &symbols = session->session->entry().symbols;
+  if (!info || info->size < sizeof info->size)
+    return nullArgument("info, or its size,");
+  if (index < 0 || index >= int64_t(symbols.size()))
+    return report(failure(TESSERA_INVALID_ARGUMENT,
+                          "expects a symbol index below ", symbols.size(),
+                          " but got ", index));
+  const Symbol &symbol = symbols[index];
+  TesseraSymbolInfo full{info->size, symbol.name, symbol.min, symbol.typical,
+                         symbol.max};
+  std::memcpy(info, &full, std::min<size_t>(info->size, sizeof full));
+  return TESSERA_OK;
+}
+
 TesseraStatus tessera_session_run(TesseraSession *session,
                                   const TesseraInputBinding *inputs,
                                   int64_t inputCount,

@@ -57,15 +57,17 @@ def flags_of(options):
     return flags
 
 
-def compile(path, output=None, **options):
+def compile(path, output=None, flags=(), **options):
     """Compiles an ONNX model; returns the path of the library.
 
     output: where to write it; None: the model's path with the ending `.so`.
-    options: flags of `tessera compile`, with underscores for dashes.
+    flags: flags of `tessera compile` as they are.
+    options: flags by name: shape={"seq": 128}, cpu="znver4", opt_level=3.
     """
     path = Path(path)
     output = Path(output) if output is not None else path.with_suffix(".so")
-    command = [find_compiler(), "compile", str(path), "-o", str(output), *flags_of(options)]
+    command = [find_compiler(), "compile", str(path), "-o", str(output)]
+    command += [*flags_of(options), *flags]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         message = done.stdout.strip() or f"the compiler ended with code {done.returncode}"

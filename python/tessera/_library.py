@@ -93,6 +93,16 @@ class PortInfo(Structure):
     ]
 
 
+class SymbolInfo(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("name", c_char_p),
+        ("min", c_int64),
+        ("typical", c_int64),
+        ("max", c_int64),
+    ]
+
+
 class InputBinding(Structure):
     _fields_ = [("name", c_char_p), ("tensor", POINTER(Tensor))]
 
@@ -119,6 +129,8 @@ PROTOTYPES = {
     "tessera_session_threads": (c_int64, [c_void_p]),
     "tessera_session_port_count": (c_int64, [c_void_p, c_int32]),
     "tessera_session_port": (c_int32, [c_void_p, c_int32, c_int64, POINTER(PortInfo)]),
+    "tessera_session_symbol_count": (c_int64, [c_void_p]),
+    "tessera_session_symbol": (c_int32, [c_void_p, c_int64, POINTER(SymbolInfo)]),
     "tessera_session_run": (
         c_int32,
         [c_void_p, POINTER(InputBinding), c_int64, POINTER(OutputBinding), c_int64],
@@ -128,10 +140,11 @@ PROTOTYPES = {
 
 def find_in_builds(relative):
     """RELATIVE in the build folder that the environment names, else the newest
-    in any `build*` folder of the repository that this package lies in; or None."""
+    in any `build*` folder of the repository that this package lies in; or None.
+    A plain Python cannot load what is built with sanitizers."""
     named = os.environ.get(BUILD_VARIABLE)
-    repository = Path(__file__).resolve().parents[2]
-    folders = [Path(named)] if named else repository.glob("build*")
+    folders = [Path(named)] if named else Path(__file__).resolve().parents[2].glob("build*")
+    folders = [folder for folder in folders if named or "sanitize" not in folder.name]
     found = [folder / relative for folder in folders if (folder / relative).is_file()]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 

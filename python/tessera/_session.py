@@ -13,6 +13,7 @@ from ._library import (
     OutputBinding,
     PortInfo,
     SessionOptions,
+    SymbolInfo,
     TesseraError,
     check,
     library,
@@ -106,6 +107,15 @@ class Session:
     def get_taps(self):
         """Intermediates that run() gives when asked for by name."""
         return list(self._ports[TAPS])
+
+    def get_symbols(self):
+        """The sizes that the inputs bind: name to (least, typical, largest)."""
+        symbols = {}
+        for index in range(self._library.tessera_session_symbol_count(self._session)):
+            info = SymbolInfo(size=ctypes.sizeof(SymbolInfo))
+            check(self._library.tessera_session_symbol(self._session, index, byref(info)))
+            symbols[info.name.decode()] = (info.min, info.typical, info.max)
+        return symbols
 
     @property
     def threads(self):

@@ -27,6 +27,7 @@ def test_ports_are_described_as_onnx_runtime_does(add_model):
     assert session.get_inputs()[0].dtype == np.float32
     assert [port.name for port in session.get_outputs()] == ["z"]
     assert [port.name for port in session.get_taps()] == ["sum"]
+    assert session.get_symbols() == {"n": (0, 8, 100000)}
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])

@@ -108,6 +108,21 @@ TEST_F(SessionTest, DescribesPorts) {
                "expects a port index below 2 but got 2");
 }
 
+TEST_F(SessionTest, DescribesSymbols) {
+  ASSERT_EQ(tessera_session_symbol_count(session), 1);
+  TesseraSymbolInfo info{};
+  info.size = sizeof info;
+  ASSERT_EQ(tessera_session_symbol(session, 0, &info), TESSERA_OK);
+  EXPECT_STREQ(info.name, "n");
+  EXPECT_EQ(info.min, 0);
+  EXPECT_EQ(info.typical, 8);
+  EXPECT_EQ(info.max, 100000);
+  EXPECT_EQ(tessera_session_symbol(session, 1, &info),
+            TESSERA_INVALID_ARGUMENT);
+  EXPECT_STREQ(tessera_error_message(),
+               "expects a symbol index below 1 but got 1");
+}
+
 TEST_F(SessionTest, RunsAtAnySizeAndThreadCount) {
   for (int threads : {0, 1, 2, 7}) {
     TesseraSessionOptions options{};

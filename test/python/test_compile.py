@@ -1,0 +1,74 @@
+"""tessera.compile: flags, and errors of the child process."""
+
+import os
+
+import pytest
+import tessera
+from tessera._compile import flags_of
+
+
+def test_options_become_flags():
+    options = {
+        "shape": {"seq": 128, "batch": "1:8:64"},
+        "cpu": "znver4",
+        "opt_level": 3,
+        "max_threads": 2,
+        "verbose": True,
+        "quiet": False,
+        "machine": None,
+        "tap": ["a", "b"],
+    }
+    assert flags_of(options) == [
+        "--shape=seq=128",
+        "--shape=batch=1:8:64",
+        "--cpu=znver4",
+        "-O3",
+        "--max-threads=2",
+        "--verbose",
+        "--tap=a",
+        "--tap=b",
+    ]
+
+
+@pytest.fixture
+def compiler(tmp_path, monkeypatch):
+    """Makes a stand-in for the compiler of a shell script."""
+
+    def make(script):
+        path = tmp_path / "compiler"
+        path.write_text("#!/bin/sh\n" + script)
+        path.chmod(0o755)
+        monkeypatch.setenv("TESSERA_COMPILER", str(path))
+
+    return make
+
+
+def test_command_line(compiler, tmp_path):
+    compiler(f'echo "$@" > {tmp_path}/arguments')
+    output = tessera.compile(tmp_path / "net.onnx", cpu="znver4")
+    assert output == tmp_path / "net.so"
+    expected = f"compile {tmp_path}/net.onnx -o {tmp_path}/net.so --cpu=znver4\n"
+    assert (tmp_path / "arguments").read_text() == expected
+    assert tessera.compile("a.onnx", "b.so") == type(output)("b.so")
+
+
+def test_refusal_carries_the_message(compiler):
+    compiler("echo \"node 'a' (Foo): not supported\" >&2; exit 1")
+    with pytest.raises(tessera.CompileError, match=r"node 'a' \(Foo\): not supported") as caught:
+        tessera.compile("net.onnx")
+    assert caught.value.exit_code == 1
+
+
+def test_crash_is_an_error(compiler):
+    compiler("kill -9 $$")
+    with pytest.raises(tessera.CompileError, match="ended with code -9") as caught:
+        tessera.compile("net.onnx")
+    assert caught.value.exit_code == -9
+
+
+def test_missing_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("TESSERA_BUILD_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", os.devnull)
+    monkeypatch.delenv("TESSERA_COMPILER", raising=False)
+    with pytest.raises(tessera.TesseraError, match="compiler 'tessera' was not found"):
+        tessera.compile("net.onnx")
