@@ -7,7 +7,8 @@ import lit.formats
 
 config.name = "Tessera"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".test"]
+# ONNX text has comments of the kind that lit and FileCheck read.
+config.suffixes = [".mlir", ".test", ".onnxtxt"]
 # C++ and Python tests have runners of their own (see tools/check).
 config.excludes = [
     "unit", "numerics", "python", "conformance", "device", "models", "Inputs",

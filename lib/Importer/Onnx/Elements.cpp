@@ -1,0 +1,91 @@
+// The element view of small tensors; see the header.
+#include "lib/Importer/Onnx/Elements.h"
+
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+
+bool hasElements(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.hasStaticShape() || type.getNumElements() > kMaxViewedElements)
+    return false;
+  return tensor.getDefiningOp<tensor::FromElementsOp>() ||
+         matchPattern(tensor, m_Constant());
+}
+
+std::optional<SmallVector<Value>> elementsOf(NodeContext &node, Value tensor) {
+  if (!hasElements(tensor))
+    return std::nullopt;
+  if (auto made = tensor.getDefiningOp<tensor::FromElementsOp>())
+    return SmallVector<Value>(made.getElements());
+  DenseElementsAttr constant;
+  if (!matchPattern(tensor, m_Constant(&constant)))
+    return std::nullopt;
+  SmallVector<Value> scalars;
+  for (Attribute element : constant.getValues<Attribute>())
+    scalars.push_back(arith::ConstantOp::create(node.builder, node.loc,
+                                                cast<TypedAttr>(element)));
+  return scalars;
+}
+
+Value fromElements(NodeContext &node, ArrayRef<Value> scalars,
+                   ArrayRef<int64_t> shape, Type elementType) {
+  auto type = RankedTensorType::get(shape, elementType);
+  if (scalars.empty())
+    return arith::ConstantOp::create(
+        node.builder, node.loc,
+        DenseElementsAttr::get(type, ArrayRef<Attribute>()));
+  return node.create<tensor::FromElementsOp>(type, scalars);
+}
+
+std::optional<int64_t> constantInteger(Value scalar) {
+  APInt value;
+  if (!matchPattern(scalar, m_ConstantInt(&value)))
+    return std::nullopt;
+  return value.getBitWidth() == 1 ? value.getZExtValue() : value.getSExtValue();
+}
+
+std::optional<SmallVector<int64_t>> constantIntegers(Value tensor) {
+  DenseIntElementsAttr constant;
+  if (!hasElements(tensor) || !matchPattern(tensor, m_Constant(&constant)))
+    return std::nullopt;
+  SmallVector<int64_t> integers;
+  for (const APInt &value : constant.getValues<APInt>())
+    integers.push_back(value.getSExtValue());
+  return integers;
+}
+
+std::optional<double> constantNumber(Value tensor) {
+  DenseElementsAttr constant;
+  if (!matchPattern(tensor, m_Constant(&constant)) ||
+      constant.getNumElements() != 1)
+    return std::nullopt;
+  Attribute element = *constant.value_begin<Attribute>();
+  if (auto number = dyn_cast<FloatAttr>(element))
+    return number.getValueAsDouble();
+  if (auto number = dyn_cast<IntegerAttr>(element))
+    return static_cast<double>(number.getValue().getSExtValue());
+  return std::nullopt;
+}
+
+FailureOr<Shape> elementSizes(NodeContext &node, Value tensor, StringRef what) {
+  std::optional<SmallVector<Value>> scalars = elementsOf(node, tensor);
+  if (!scalars)
+    return node.error(what + " depends on the model's data; it must be "
+                             "computed from shapes and constants");
+  Shape shape;
+  for (Value scalar : *scalars)
+    shape.push_back(node.sizes.sizeOf(scalar));
+  return shape;
+}
+
+FailureOr<SmallVector<int64_t>>
+requireConstantIntegers(NodeContext &node, Value tensor, StringRef what) {
+  if (std::optional<SmallVector<int64_t>> integers = constantIntegers(tensor))
+    return *integers;
+  return node.error(what + " must be a constant");
+}
+
+} // namespace tessera::onnx_importer

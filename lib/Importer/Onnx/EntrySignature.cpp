@@ -1,0 +1,185 @@
+// Makes the entry function: inputs with named sizes, and the outputs.
+#include "lib/Importer/Onnx/ModelImporter.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+
+/// Attributes of an argument or result: its name, and its element type if the
+/// signless one loses it.
+static SmallVector<NamedAttribute>
+portAttributes(OpBuilder &builder, StringRef name, int32_t elementType) {
+  SmallVector<NamedAttribute> attributes{
+      builder.getNamedAttr(graph::kNameAttr, builder.getStringAttr(name))};
+  Type type = elementTypeToMlir(builder.getContext(), elementType);
+  if (isUnsignedType(elementType) && type && !type.isInteger(1))
+    attributes.push_back(builder.getNamedAttr(
+        graph::kElementTypeAttr,
+        TypeAttr::get(builder.getIntegerType(type.getIntOrFloatBitWidth(),
+                                             /*isSigned=*/false))));
+  return attributes;
+}
+
+Attribute
+ModelImporter::dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
+                           const std::string &inputName, int axis) {
+  // Some exporters write -1 for a size they do not know.
+  if (dim.has_dim_value() && dim.dim_value() >= 0)
+    return builder.getI64IntegerAttr(dim.dim_value());
+  std::string name = dim.has_dim_param() && !dim.dim_param().empty()
+                         ? dim.dim_param()
+                         : inputName + "." + std::to_string(axis);
+  Attribute &known = namedSizes[name];
+  if (known)
+    return known;
+  SizeRange range{name};
+  for (const SizeRange &option : options.sizes)
+    if (option.name == name) {
+      range = option;
+      usedOptions.insert(name);
+    }
+  if (range.min < 0 || range.min > range.typical || range.typical > range.max) {
+    reportError("size '" + name +
+                "': expects 0 <= min <= typical <= max but "
+                "got " +
+                Twine(range.min) + ", " + Twine(range.typical) + ", " +
+                Twine(range.max));
+    return {};
+  }
+  if (range.min == range.max)
+    return known = builder.getI64IntegerAttr(range.min);
+  OpBuilder detached(context);
+  auto symbol = graph::SymbolOp::create(detached, builder.getUnknownLoc(), name,
+                                        range.min, range.typical, range.max);
+  symbols.insert(symbol);
+  return known = FlatSymbolRefAttr::get(symbol);
+}
+
+bool ModelImporter::addInput(const onnx::ValueInfoProto &input,
+                             SmallVectorImpl<Type> &types,
+                             SmallVectorImpl<DictionaryAttr> &attributes) {
+  auto fail = [&](const Twine &message) {
+    reportError("input '" + input.name() + "': " + message);
+    return false;
+  };
+  if (!input.type().has_tensor_type())
+    return fail("only tensors are supported");
+  const onnx::TypeProto::Tensor &tensor = input.type().tensor_type();
+  Type elementType = elementTypeToMlir(context, tensor.elem_type());
+  if (!elementType)
+    return fail("element type " + elementTypeName(tensor.elem_type()) +
+                " is not supported");
+  if (!tensor.has_shape())
+    return fail("its number of dimensions is not known; export the model with "
+                "shapes of inputs");
+  SmallVector<int64_t> shape;
+  SmallVector<Attribute> dims;
+  for (int axis = 0; axis < tensor.shape().dim_size(); ++axis) {
+    Attribute dim = dimensionOf(tensor.shape().dim(axis), input.name(), axis);
+    if (!dim)
+      return false;
+    auto number = dyn_cast<IntegerAttr>(dim);
+    shape.push_back(number ? number.getInt() : ShapedType::kDynamic);
+    dims.push_back(dim);
+  }
+  types.push_back(RankedTensorType::get(shape, elementType));
+  SmallVector<NamedAttribute> named =
+      portAttributes(builder, input.name(), tensor.elem_type());
+  named.push_back(
+      builder.getNamedAttr(graph::kDimsAttr, builder.getArrayAttr(dims)));
+  attributes.push_back(builder.getDictionaryAttr(named));
+  return true;
+}
+
+bool ModelImporter::makeEntry(Scope &scope) {
+  const onnx::GraphProto &graph = model.proto.graph();
+  for (const onnx::TensorProto &tensor : graph.initializer()) {
+    if (!scope.initializers.try_emplace(tensor.name(), &tensor).second) {
+      reportError("two initializers have the name '" + tensor.name() + "'");
+      return false;
+    }
+  }
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> attributes;
+  SmallVector<const onnx::ValueInfoProto *> inputs;
+  llvm::StringSet<> names;
+  bool good = true;
+  for (const onnx::ValueInfoProto &input : graph.input()) {
+    // Old models list initializers as inputs too.
+    if (scope.initializers.contains(input.name()))
+      continue;
+    if (!names.insert(input.name()).second) {
+      reportError("two inputs have the name '" + input.name() + "'");
+      good = false;
+    } else if (addInput(input, types, attributes)) {
+      inputs.push_back(&input);
+    } else {
+      good = false;
+    }
+  }
+  if (!good)
+    return false;
+
+  builder.setInsertionPointToEnd(module->getBody());
+  entry = func::FuncOp::create(builder, builder.getUnknownLoc(), "main",
+                               builder.getFunctionType(types, {}));
+  symbols.insert(entry);
+  entry.setAllArgAttrs(attributes);
+  Block *block = entry.addEntryBlock();
+  builder.setInsertionPointToStart(block);
+  for (auto [input, argument] : llvm::zip(inputs, block->getArguments())) {
+    argument.setLoc(NameLoc::get(builder.getStringAttr(input->name())));
+    scope.values[input->name()] = {argument,
+                                   input->type().tensor_type().elem_type()};
+  }
+  return true;
+}
+
+void ModelImporter::returnOutputs(Scope &scope) {
+  SmallVector<Value> results;
+  SmallVector<Attribute> attributes;
+  onnx::NodeProto none;
+  for (const onnx::ValueInfoProto &output : model.proto.graph().output()) {
+    Location loc = NameLoc::get(builder.getStringAttr(output.name()));
+    NodeContext node(none, 0, builder, loc, sizes, makeConstant);
+    OnnxValue value;
+    auto initializer = scope.initializers.find(output.name());
+    if (auto found = scope.values.find(output.name());
+        found != scope.values.end()) {
+      value = found->second;
+    } else if (initializer != scope.initializers.end()) {
+      FailureOr<Value> made =
+          constantOf(*initializer->second, node, output.name());
+      if (succeeded(made))
+        value = {*made, initializer->second->data_type()};
+      else
+        reportError(node.errorText());
+    } else {
+      reportError("output '" + output.name() + "' is made by no node");
+    }
+    if (!value.value)
+      continue;
+    results.push_back(value.value);
+    attributes.push_back(builder.getDictionaryAttr(
+        portAttributes(builder, output.name(), value.elementType)));
+  }
+  func::ReturnOp::create(builder, builder.getUnknownLoc(), results);
+  entry.setFunctionType(
+      builder.getFunctionType(entry.getArgumentTypes(),
+                              llvm::to_vector(ValueRange(results).getTypes())));
+  entry.setResAttrsAttr(builder.getArrayAttr(attributes));
+}
+
+void ModelImporter::reportUnusedOptions() {
+  for (const SizeRange &option : options.sizes) {
+    if (usedOptions.contains(option.name))
+      continue;
+    std::string known;
+    for (const auto &size : namedSizes)
+      known += (known.empty() ? "'" : ", '") + size.first().str() + "'";
+    reportError("no size is named '" + option.name + "'; the model has " +
+                (known.empty() ? std::string("none") : known));
+  }
+}
+
+} // namespace tessera::onnx_importer

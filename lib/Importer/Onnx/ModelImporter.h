@@ -1,0 +1,94 @@
+/// The state of one import: the module under construction and what failed.
+#ifndef TESSERA_IMPORTER_ONNX_MODELIMPORTER_H
+#define TESSERA_IMPORTER_ONNX_MODELIMPORTER_H
+
+#include "lib/Importer/Onnx/ModelReader.h"
+#include "lib/Importer/Onnx/NodeContext.h"
+#include "lib/Importer/Onnx/OnnxImporter.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace tessera::onnx_importer {
+
+class ModelImporter {
+public:
+  ModelImporter(const OnnxModel &model, const ImportOptions &options,
+                mlir::MLIRContext *context, OnnxCheck &report);
+
+  /// Builds the module. What is wrong goes to the report; the module is null
+  /// if there is anything.
+  mlir::OwningOpRef<mlir::ModuleOp> run();
+
+private:
+  /// The names that nodes of one graph or function body see.
+  struct Scope {
+    llvm::StringMap<OnnxValue> values;
+    /// Initializers not used so far.
+    llvm::StringMap<const onnx::TensorProto *> initializers;
+    /// The opset of each domain.
+    llvm::StringMap<int64_t> opsets;
+    /// The node whose function body this is, for reports; null at the top.
+    const UnsupportedNode *caller = nullptr;
+    unsigned depth = 0;
+  };
+
+  // Entry (EntrySignature.cpp).
+  bool makeEntry(Scope &scope);
+  bool addInput(const onnx::ValueInfoProto &input,
+                llvm::SmallVectorImpl<mlir::Type> &types,
+                llvm::SmallVectorImpl<mlir::DictionaryAttr> &attributes);
+  /// The symbol or number of a dimension; null after a report.
+  mlir::Attribute dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
+                              const std::string &inputName, int axis);
+  void returnOutputs(Scope &scope);
+  void reportUnusedOptions();
+
+  // Nodes (NodeImport.cpp).
+  void importNodes(llvm::ArrayRef<const onnx::NodeProto *> nodes, Scope &scope);
+  void importNode(const onnx::NodeProto &proto, unsigned index, Scope &scope);
+  /// Values of the inputs; none, after a report, if a name is unknown.
+  std::optional<llvm::SmallVector<OnnxValue>>
+  inputsOf(const onnx::NodeProto &proto, Scope &scope, NodeContext &node);
+  mlir::LogicalResult translate(NodeContext &node, Scope &scope,
+                                llvm::ArrayRef<OnnxValue> inputs,
+                                const UnsupportedNode &identity);
+  mlir::LogicalResult expandBody(const class OperatorSchema &schema,
+                                 NodeContext &node, Scope &scope,
+                                 llvm::ArrayRef<OnnxValue> inputs,
+                                 const UnsupportedNode &identity);
+  mlir::FailureOr<mlir::Value> constantOf(const onnx::TensorProto &tensor,
+                                          NodeContext &node,
+                                          llvm::StringRef name);
+  void report(const UnsupportedNode &identity, const llvm::Twine &reason,
+              const Scope &scope);
+  void reportError(const llvm::Twine &message);
+
+  const OnnxModel &model;
+  const ImportOptions &options;
+  mlir::MLIRContext *context;
+  OnnxCheck &findings;
+  mlir::OpBuilder builder;
+  graph::SizeAnalysis sizes;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::SymbolTable symbols;
+  mlir::func::FuncOp entry;
+  llvm::StringMap<mlir::Attribute> namedSizes; // by ONNX name
+  llvm::StringSet<> usedOptions;
+  NodeContext::ConstantMaker makeConstant;
+};
+
+/// The nodes of `graph` that its outputs depend on, each after those it depends
+/// on, else in the order of the file. Nodes on a cycle are in `cyclic`.
+std::vector<const onnx::NodeProto *>
+orderNodes(const onnx::GraphProto &graph,
+           std::vector<const onnx::NodeProto *> &cyclic);
+
+/// The elements attribute of row-major little-endian `bytes`, as TensorBytes.
+mlir::DenseElementsAttr elementsFromBytes(mlir::RankedTensorType type,
+                                          llvm::StringRef bytes);
+
+} // namespace tessera::onnx_importer
+
+#endif

@@ -1,0 +1,239 @@
+// Imports nodes: by translator, or by the function body that the ONNX standard
+// gives the operator.
+#include "lib/Importer/Onnx/ModelImporter.h"
+#include "lib/Importer/Onnx/OperatorSchema.h"
+#include "lib/Importer/Onnx/TranslatorTable.h"
+
+using namespace mlir;
+using onnx::NodeProto;
+
+namespace tessera::onnx_importer {
+
+/// Function bodies of the standard nest less deep than this.
+static constexpr unsigned kMaxBodyDepth = 16;
+
+static StringRef canonicalDomain(StringRef domain) {
+  return domain == "ai.onnx" ? "" : domain;
+}
+
+void ModelImporter::report(const UnsupportedNode &identity, const Twine &reason,
+                           const Scope &scope) {
+  UnsupportedNode entry = identity;
+  entry.reason = reason.str();
+  if (scope.caller) {
+    entry = *scope.caller;
+    entry.reason =
+        ("in its function body: " + identity.opType + ": " + reason).str();
+  }
+  findings.unsupported.push_back(std::move(entry));
+}
+
+void ModelImporter::importNodes(ArrayRef<const NodeProto *> nodes,
+                                Scope &scope) {
+  for (auto [index, node] : llvm::enumerate(nodes))
+    importNode(*node, index, scope);
+}
+
+std::optional<SmallVector<OnnxValue>>
+ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
+                        NodeContext &node) {
+  SmallVector<OnnxValue> inputs;
+  for (const std::string &name : proto.input()) {
+    if (name.empty()) {
+      inputs.push_back({});
+      continue;
+    }
+    auto found = scope.values.find(name);
+    if (found == scope.values.end()) {
+      auto initializer = scope.initializers.find(name);
+      if (initializer == scope.initializers.end()) {
+        (void)node.error("input '" + name + "' is made by no node");
+        return std::nullopt;
+      }
+      FailureOr<Value> made = constantOf(*initializer->second, node, name);
+      OnnxValue value;
+      if (succeeded(made))
+        value = {*made, initializer->second->data_type()};
+      else
+        (void)node.error("its constant input cannot be read");
+      found = scope.values.try_emplace(name, value).first;
+      if (!value.value)
+        return std::nullopt;
+    }
+    inputs.push_back(found->second);
+  }
+  return inputs;
+}
+
+void ModelImporter::importNode(const NodeProto &proto, unsigned index,
+                               Scope &scope) {
+  StringRef domain = canonicalDomain(proto.domain());
+  UnsupportedNode identity;
+  identity.node = !proto.name().empty()
+                      ? proto.name()
+                      : proto.op_type() + "_" + std::to_string(index);
+  identity.opType = proto.op_type();
+  identity.domain = domain.str();
+  auto opset = scope.opsets.find(domain);
+  identity.opset = opset == scope.opsets.end() ? 0 : opset->second;
+  Location loc = NameLoc::get(
+      builder.getStringAttr(scope.caller ? scope.caller->node : identity.node));
+
+  NodeContext node(proto, identity.opset, builder, loc, sizes, makeConstant);
+  node.setOutputTypes({});
+  LogicalResult result = failure();
+  bool isBlocked = false; // by a node that failed before
+  if (opset == scope.opsets.end()) {
+    (void)node.error("the model imports no opset of domain '" + domain + "'");
+  } else if (auto inputs = inputsOf(proto, scope, node)) {
+    for (auto [name, input] : llvm::zip(proto.input(), *inputs))
+      isBlocked |= !name.empty() && !input.value;
+    result = translate(node, scope, isBlocked ? ArrayRef<OnnxValue>() : *inputs,
+                       identity);
+  }
+  if (failed(result) && !node.errorText().empty())
+    report(identity, node.errorText(), scope);
+
+  for (auto [i, name] : llvm::enumerate(proto.output())) {
+    if (name.empty())
+      continue;
+    OnnxValue value;
+    if (succeeded(result) && !isBlocked)
+      value = node.getOutputs()[i];
+    if (succeeded(result) && !isBlocked && !value.value)
+      report(identity, "output '" + name + "' is not supported", scope);
+    auto [entry, isNew] = scope.values.try_emplace(name, value);
+    if (!isNew) {
+      report(identity, "output '" + name + "' has the name of another value",
+             scope);
+      entry->second = {};
+    }
+  }
+}
+
+/// Translates the node, or, if `inputs` is empty where the node has some
+/// (because they failed), only finds out whether it could be.
+LogicalResult ModelImporter::translate(NodeContext &node, Scope &scope,
+                                       ArrayRef<OnnxValue> inputs,
+                                       const UnsupportedNode &identity) {
+  const NodeProto &proto = node.node();
+  bool isBlocked = inputs.empty() && proto.input_size() > 0;
+  Translator translator = TranslatorTable::get().find(
+      identity.domain, identity.opType, identity.opset);
+  std::optional<OperatorSchema> schema =
+      OperatorSchema::find(identity.domain, identity.opType, identity.opset);
+  if (!schema)
+    return node.error(
+        identity.domain.empty()
+            ? "the operator does not exist in this opset"
+            : "domain '" + Twine(identity.domain) +
+                  "' is not supported; export with operators of ONNX alone");
+  if (isBlocked && translator)
+    return success();
+
+  SmallVector<int32_t> types;
+  for (const OnnxValue &input : inputs)
+    types.push_back(input.elementType);
+  if (!isBlocked) {
+    if (std::optional<std::string> mismatch = schema->mismatch(proto, types))
+      return node.error(*mismatch);
+    node.setInputs(SmallVector<OnnxValue>(inputs));
+    node.setOutputTypes(schema->outputTypes(proto, types));
+  }
+  if (translator)
+    return translator(node);
+  return expandBody(*schema, node, scope, inputs, identity);
+}
+
+/// Replaces references to the function's attributes by the node's.
+static void bindAttributes(NodeProto &inner, const onnx::FunctionProto &body,
+                           const NodeProto &call) {
+  auto valueOf = [&](StringRef name) -> const onnx::AttributeProto * {
+    for (const onnx::AttributeProto &attribute : call.attribute())
+      if (attribute.name() == name)
+        return &attribute;
+    for (const onnx::AttributeProto &attribute : body.attribute_proto())
+      if (attribute.name() == name)
+        return &attribute;
+    return nullptr;
+  };
+  auto &attributes = *inner.mutable_attribute();
+  for (int i = attributes.size() - 1; i >= 0; --i) {
+    if (attributes[i].ref_attr_name().empty())
+      continue;
+    std::string name = attributes[i].name();
+    if (const onnx::AttributeProto *value =
+            valueOf(attributes[i].ref_attr_name())) {
+      attributes[i] = *value;
+      attributes[i].set_name(name);
+    } else {
+      attributes.DeleteSubrange(i, 1);
+    }
+  }
+}
+
+LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
+                                        NodeContext &node, Scope &scope,
+                                        ArrayRef<OnnxValue> inputs,
+                                        const UnsupportedNode &identity) {
+  const NodeProto &proto = node.node();
+  bool isBlocked = inputs.empty() && proto.input_size() > 0;
+  SmallVector<onnx::TypeProto> types;
+  for (const OnnxValue &input : inputs) {
+    onnx::TypeProto &type = types.emplace_back();
+    if (!input.value)
+      continue;
+    auto &tensor = *type.mutable_tensor_type();
+    tensor.set_elem_type(input.elementType);
+    for (int64_t size :
+         cast<RankedTensorType>(input.value.getType()).getShape())
+      if (auto &dim = *tensor.mutable_shape()->add_dim();
+          !ShapedType::isDynamic(size))
+        dim.set_dim_value(size);
+    tensor.mutable_shape(); // rank 0 too
+  }
+  llvm::Expected<std::optional<onnx::FunctionProto>> body =
+      schema.body(proto, identity.opset, types);
+  if (!body)
+    return node.error(llvm::toString(body.takeError()));
+  if (!*body)
+    return isBlocked ? success() : node.error("the operator is not supported");
+  if (isBlocked)
+    return success();
+  if (scope.depth >= kMaxBodyDepth)
+    return node.error("function bodies nest too deep");
+
+  UnsupportedNode caller = scope.caller ? *scope.caller : identity;
+  Scope inner;
+  inner.caller = &caller;
+  inner.depth = scope.depth + 1;
+  inner.opsets[""] = identity.opset;
+  for (const auto &opset : (*body)->opset_import())
+    inner.opsets[canonicalDomain(opset.domain())] = opset.version();
+  for (auto [i, name] : llvm::enumerate((*body)->input()))
+    if (i < inputs.size() && inputs[i].value)
+      inner.values[name] = inputs[i];
+  for (NodeProto &child : *(*body)->mutable_node()) {
+    bindAttributes(child, **body, proto);
+    // An optional input that the call omits is omitted in the body too.
+    for (std::string &name : *child.mutable_input())
+      if (llvm::is_contained((*body)->input(), name) &&
+          !inner.values.contains(name))
+        name.clear();
+  }
+  size_t before = findings.unsupported.size();
+  SmallVector<const NodeProto *> nodes;
+  for (const NodeProto &child : (*body)->node())
+    nodes.push_back(&child);
+  importNodes(nodes, inner);
+  if (findings.unsupported.size() != before)
+    return failure(); // reported inside
+  for (auto [i, name] : llvm::enumerate((*body)->output()))
+    if (static_cast<int>(i) < proto.output_size()) {
+      OnnxValue value = inner.values.lookup(name);
+      node.setOutput(i, value.value, value.elementType);
+    }
+  return success();
+}
+
+} // namespace tessera::onnx_importer

@@ -1,0 +1,128 @@
+// Drives an import: opsets, inputs, nodes, outputs, diagnostics.
+#include "lib/Importer/Onnx/OnnxImporter.h"
+#include "lib/Importer/Onnx/ModelImporter.h"
+#include "lib/Importer/Onnx/OperatorSchema.h"
+#include "lib/Importer/Onnx/TranslatorTable.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+
+ModelImporter::ModelImporter(const OnnxModel &model,
+                             const ImportOptions &options, MLIRContext *context,
+                             OnnxCheck &report)
+    : model(model), options(options), context(context), findings(report),
+      builder(context), sizes(context),
+      module(ModuleOp::create(UnknownLoc::get(context))), symbols(*module) {
+  makeConstant = [this](const onnx::TensorProto &tensor,
+                        NodeContext &node) -> FailureOr<Value> {
+    return constantOf(tensor, node,
+                      node.node().output_size()
+                          ? StringRef(node.node().output(0))
+                          : StringRef(tensor.name()));
+  };
+}
+
+void ModelImporter::reportError(const Twine &message) {
+  findings.errors.push_back(message.str());
+}
+
+/// Removes what no result depends on: scalars that folding left behind.
+static void eraseDeadOperations(func::FuncOp entry) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(entry.front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+OwningOpRef<ModuleOp> ModelImporter::run() {
+  Scope scope;
+  for (const auto &opset : model.proto.opset_import())
+    scope.opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] =
+        opset.version();
+  int64_t opset = scope.opsets.lookup("");
+  if (scope.opsets.contains("") &&
+      (opset < kOldestOpset || opset > newestOpset())) {
+    reportError("the model uses opset " + Twine(opset) + "; opsets " +
+                Twine(kOldestOpset) + " to " + Twine(newestOpset()) +
+                " are supported");
+    return nullptr;
+  }
+  if (model.proto.graph().sparse_initializer_size()) {
+    reportError("sparse initializers are not supported; make '" +
+                model.proto.graph().sparse_initializer(0).values().name() +
+                "' dense");
+    return nullptr;
+  }
+  if (!makeEntry(scope))
+    return nullptr;
+  reportUnusedOptions();
+
+  std::vector<const onnx::NodeProto *> cyclic;
+  std::vector<const onnx::NodeProto *> order =
+      orderNodes(model.proto.graph(), cyclic);
+  for (const onnx::NodeProto *node : cyclic)
+    report({node->name().empty() ? node->op_type() : node->name(),
+            node->op_type(), node->domain(),
+            scope.opsets.lookup(node->domain()), ""},
+           "depends on a node that depends on it", scope);
+  if (!cyclic.empty())
+    return nullptr;
+  importNodes(order, scope);
+  if (!findings.unsupported.empty() || !findings.errors.empty())
+    return nullptr;
+  returnOutputs(scope);
+  if (!findings.errors.empty())
+    return nullptr;
+  eraseDeadOperations(entry);
+  return std::move(module);
+}
+
+/// Reads and imports; problems go to `report`.
+static OwningOpRef<ModuleOp> import(StringRef path,
+                                    const ImportOptions &options,
+                                    MLIRContext *context, OnnxCheck &report) {
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       graph::GraphDialect, linalg::LinalgDialect,
+                       math::MathDialect, tensor::TensorDialect>();
+  llvm::Expected<std::unique_ptr<OnnxModel>> model = readModel(path);
+  if (!model) {
+    report.errors.push_back(llvm::toString(model.takeError()));
+    return nullptr;
+  }
+  report.findings = (*model)->findings;
+  OwningOpRef<ModuleOp> module =
+      ModelImporter(**model, options, context, report).run();
+  for (std::string &error : report.errors)
+    error = ("'" + path + "': " + error).str();
+  return module;
+}
+
+OwningOpRef<ModuleOp> importOnnx(StringRef path, const ImportOptions &options,
+                                 MLIRContext *context) {
+  OnnxCheck report;
+  OwningOpRef<ModuleOp> module = import(path, options, context, report);
+  Location file = FileLineColLoc::get(context, path, 0, 0);
+  for (const std::string &error : report.errors)
+    emitError(file) << error;
+  for (const UnsupportedNode &node : report.unsupported)
+    emitError(file) << "node '" << node.node << "' ("
+                    << (node.domain.empty() ? "" : node.domain + ".")
+                    << node.opType << ", opset " << node.opset
+                    << "): " << node.reason;
+  if (module && failed(verify(*module)))
+    return nullptr;
+  return module;
+}
+
+OnnxCheck checkOnnx(StringRef path, const ImportOptions &options,
+                    MLIRContext *context) {
+  OnnxCheck report;
+  import(path, options, context, report);
+  return report;
+}
+
+} // namespace tessera::onnx_importer

@@ -1,0 +1,139 @@
+// Broadcasting, transposing and slicing; Reshaping.cpp has reshapes.
+#include "lib/Importer/Onnx/Shaping.h"
+
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+
+static std::optional<int64_t> constantOf(AffineExpr size) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(size))
+    return constant.getValue();
+  return std::nullopt;
+}
+
+/// The size that `a` and `b` broadcast to; null if they contradict.
+static AffineExpr broadcastSize(NodeContext &node, AffineExpr a, AffineExpr b) {
+  std::optional<int64_t> constantA = constantOf(a), constantB = constantOf(b);
+  if (node.sizes.areEqual(a, b) || constantB == 1)
+    return a;
+  if (constantA == 1)
+    return b;
+  if (constantA && constantB)
+    return {};
+  // The other one must be 1 or the same.
+  if (constantA)
+    return a;
+  if (constantB)
+    return b;
+  Value valueA = node.materializeIndex(a), valueB = node.materializeIndex(b);
+  Value isOne = node.create<arith::CmpIOp>(
+      arith::CmpIPredicate::eq, valueA,
+      node.scalarInteger(1, node.builder.getIndexType()));
+  return node.sizes.sizeOf(node.create<arith::SelectOp>(isOne, valueB, valueA));
+}
+
+FailureOr<Shape> broadcastShapes(NodeContext &node, ArrayRef<Shape> shapes) {
+  Shape result;
+  for (const Shape &shape : shapes) {
+    if (shape.size() > result.size())
+      result.insert(result.begin(), shape.size() - result.size(),
+                    node.constantSize(1));
+    size_t added = result.size() - shape.size();
+    for (auto [i, size] : llvm::enumerate(shape)) {
+      AffineExpr &target = result[added + i];
+      AffineExpr common = broadcastSize(node, target, size);
+      if (!common)
+        return node.error("sizes " + Twine(*constantOf(target)) + " and " +
+                          Twine(*constantOf(size)) +
+                          " of inputs do not broadcast");
+      target = common;
+    }
+  }
+  return result;
+}
+
+FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
+                             const Shape &shape) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Shape from = node.shapeOf(tensor);
+  if (from.size() > shape.size())
+    return node.error("a tensor of rank " + Twine(from.size()) +
+                      " does not broadcast to rank " + Twine(shape.size()));
+  size_t added = shape.size() - from.size();
+  bool same = added == 0;
+  for (auto [i, size] : llvm::enumerate(from)) {
+    AffineExpr target = shape[added + i];
+    same &= node.sizes.areEqual(size, target);
+    std::optional<int64_t> fromConstant = constantOf(size),
+                           constant = constantOf(target);
+    if (fromConstant && fromConstant != 1 && constant &&
+        constant != fromConstant)
+      return node.error("size " + Twine(*fromConstant) +
+                        " does not broadcast to " + Twine(*constant));
+  }
+  RankedTensorType resultType = node.typeOf(shape, type.getElementType());
+  if (!same)
+    return node.create<graph::BroadcastToOp>(resultType, tensor,
+                                             node.dynamicSizes(shape));
+  if (type != resultType)
+    return Value(
+        tensor::CastOp::create(node.builder, node.loc, resultType, tensor));
+  return tensor;
+}
+
+LogicalResult broadcastTogether(NodeContext &node,
+                                SmallVectorImpl<Value> &tensors) {
+  SmallVector<Shape> shapes;
+  for (Value tensor : tensors)
+    shapes.push_back(node.shapeOf(tensor));
+  FailureOr<Shape> common = broadcastShapes(node, shapes);
+  if (failed(common))
+    return failure();
+  for (Value &tensor : tensors) {
+    FailureOr<Value> broadcast = broadcastTo(node, tensor, *common);
+    if (failed(broadcast))
+      return failure();
+    tensor = *broadcast;
+  }
+  return success();
+}
+
+Value transpose(NodeContext &node, Value tensor,
+                ArrayRef<int64_t> permutation) {
+  if (isIdentityPermutation(permutation))
+    return tensor;
+  Shape shape =
+      applyPermutation(ArrayRef<AffineExpr>(node.shapeOf(tensor)), permutation);
+  Value destination = node.empty(
+      shape, cast<RankedTensorType>(tensor.getType()).getElementType());
+  return linalg::TransposeOp::create(node.builder, node.loc, tensor,
+                                     destination, permutation)
+      ->getResult(0);
+}
+
+Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
+                 AffineExpr offset, AffineExpr size, int64_t step) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Shape shape = node.shapeOf(tensor);
+  if (node.sizes.areEqual(size, shape[axis]) && step == 1)
+    return tensor;
+  shape[axis] = size;
+  SmallVector<OpFoldResult> offsets(shape.size(), node.builder.getIndexAttr(0)),
+      strides(shape.size(), node.builder.getIndexAttr(1));
+  offsets[axis] = node.materialize(offset);
+  strides[axis] = node.builder.getIndexAttr(step);
+  return tensor::ExtractSliceOp::create(
+      node.builder, node.loc, node.typeOf(shape, type.getElementType()), tensor,
+      offsets, node.materialize(shape), strides);
+}
+
+AffineExpr productOf(NodeContext &node, ArrayRef<AffineExpr> sizes) {
+  AffineExpr product = node.constantSize(1);
+  for (AffineExpr size : sizes)
+    product = product * size;
+  return product;
+}
+
+} // namespace tessera::onnx_importer

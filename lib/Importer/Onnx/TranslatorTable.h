@@ -1,0 +1,60 @@
+/// Which translator handles which operator.
+#ifndef TESSERA_IMPORTER_ONNX_TRANSLATORTABLE_H
+#define TESSERA_IMPORTER_ONNX_TRANSLATORTABLE_H
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace tessera::onnx_importer {
+
+class NodeContext;
+
+/// Builds graph-state IR for a node. Fails after NodeContext::error.
+using Translator = mlir::LogicalResult (*)(NodeContext &);
+
+/// The oldest opset of the default domain that is read.
+inline constexpr int64_t kOldestOpset = 7;
+
+class TranslatorTable {
+public:
+  /// The table of all families.
+  static const TranslatorTable &get();
+
+  /// The translator of `opType` as of opset `version` of `domain`, or null.
+  Translator find(llvm::StringRef domain, llvm::StringRef opType,
+                  int64_t version) const;
+
+  /// `opType` of the default domain, from opset `since` up to `until`.
+  void add(llvm::StringRef opType, Translator translator,
+           int64_t since = kOldestOpset,
+           int64_t until = std::numeric_limits<int64_t>::max());
+
+private:
+  struct Entry {
+    int64_t since, until;
+    Translator translator;
+  };
+  llvm::StringMap<llvm::SmallVector<Entry, 1>> entries; // by op type
+};
+
+// One function per file of Translators/.
+void addElementwiseTranslators(TranslatorTable &table);
+void addActivationTranslators(TranslatorTable &table);
+void addCastTranslators(TranslatorTable &table);
+void addReductionTranslators(TranslatorTable &table);
+void addShapeTranslators(TranslatorTable &table);
+void addDataMovementTranslators(TranslatorTable &table);
+void addSlicingTranslators(TranslatorTable &table);
+void addGeneratorTranslators(TranslatorTable &table);
+void addLinearTranslators(TranslatorTable &table);
+void addConvolutionTranslators(TranslatorTable &table);
+void addNormalizationTranslators(TranslatorTable &table);
+
+} // namespace tessera::onnx_importer
+
+#endif

@@ -1,0 +1,255 @@
+// Convolution and pooling. Graph operations are channels-last, so transposes go
+// around them.
+#include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/Reducing.h"
+#include "lib/Importer/Onnx/Shaping.h"
+#include "lib/Importer/Onnx/TranslatorTable.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+namespace {
+
+/// [batch, channels, spatial...] to [batch, spatial..., channels].
+SmallVector<int64_t> toChannelsLast(int64_t rank) {
+  SmallVector<int64_t> permutation{0};
+  for (int64_t i = 2; i < rank; ++i)
+    permutation.push_back(i);
+  permutation.push_back(1);
+  return permutation;
+}
+
+SmallVector<int64_t> toChannelsFirst(int64_t rank) {
+  SmallVector<int64_t> permutation{0, rank - 1};
+  for (int64_t i = 1; i < rank - 1; ++i)
+    permutation.push_back(i);
+  return permutation;
+}
+
+/// Attributes of a window over the spatial dimensions.
+struct Window {
+  SmallVector<int64_t> kernel, strides, dilations, low, high;
+};
+
+/// Pads such that the result's size is ceil(size / stride).
+LogicalResult padToSame(NodeContext &node, Window &window, bool extraIsLow) {
+  for (size_t i = 0; i < window.kernel.size(); ++i) {
+    int64_t size = node.inputType(0).getDimSize(i + 2);
+    int64_t reach = window.dilations[i] * (window.kernel[i] - 1) + 1;
+    int64_t stride = window.strides[i], total = reach - stride;
+    if (stride != 1) {
+      if (ShapedType::isDynamic(size))
+        return node.error("auto_pad SAME with a stride needs the size of "
+                          "dimension " +
+                          Twine(i + 2) + "; pin it");
+      total = (llvm::divideCeil(size, stride) - 1) * stride + reach - size;
+    }
+    total = std::max<int64_t>(total, 0);
+    window.low[i] = extraIsLow ? total - total / 2 : total / 2;
+    window.high[i] = total - window.low[i];
+  }
+  return success();
+}
+
+FailureOr<Window> windowOf(NodeContext &node, ArrayRef<int64_t> kernel) {
+  size_t spatial = node.inputRank(0) - 2;
+  Window window;
+  window.kernel.assign(kernel.begin(), kernel.end());
+  auto list = [&](StringRef name, size_t length, int64_t otherwise,
+                  int64_t least) -> FailureOr<SmallVector<int64_t>> {
+    SmallVector<int64_t> values = node.integers(name);
+    if (values.empty())
+      values.assign(length, otherwise);
+    if (values.size() != length ||
+        llvm::any_of(values, [&](int64_t v) { return v < least; }))
+      return node.error("expects '" + name + "' to be " + Twine(length) +
+                        " numbers of at least " + Twine(least));
+    return values;
+  };
+  auto strides = list("strides", spatial, 1, 1);
+  auto dilations = list("dilations", spatial, 1, 1);
+  auto pads = list("pads", 2 * spatial, 0, 0);
+  if (failed(strides) || failed(dilations) || failed(pads))
+    return failure();
+  if (kernel.size() != spatial ||
+      llvm::any_of(kernel, [](int64_t size) { return size < 1; }))
+    return node.error("expects a kernel of " + Twine(spatial) +
+                      " known sizes of at least 1");
+  window.strides = *strides;
+  window.dilations = *dilations;
+  window.low.assign(pads->begin(), pads->begin() + spatial);
+  window.high.assign(pads->begin() + spatial, pads->end());
+  StringRef autoPad = node.string("auto_pad", "NOTSET");
+  if (autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER") {
+    if (failed(padToSame(node, window, autoPad == "SAME_LOWER")))
+      return failure();
+  } else if (autoPad == "VALID") {
+    window.low.assign(spatial, 0);
+    window.high.assign(spatial, 0);
+  } else if (autoPad != "NOTSET") {
+    return node.error("auto_pad '" + autoPad + "' does not exist");
+  }
+  return window;
+}
+
+/// Spatial sizes after the window: floor((size + pads - reach) / stride) + 1,
+/// or as ONNX pooling rounds up with `ceilMode`.
+FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
+                               const Window &window, bool ceilMode) {
+  Shape sizes;
+  for (size_t i = 0; i < window.kernel.size(); ++i) {
+    AffineExpr size = input[i + 2];
+    int64_t reach = window.dilations[i] * (window.kernel[i] - 1);
+    AffineExpr room = size + (window.low[i] + window.high[i] - reach - 1);
+    if (auto constant = dyn_cast<AffineConstantExpr>(size)) {
+      if (cast<AffineConstantExpr>(room).getValue() < 0)
+        return node.error("the window is larger than the padded dimension " +
+                          Twine(i + 2));
+      sizes.push_back(node.constantSize(graph::windowOutputSize(
+          constant.getValue(), window.kernel[i], window.strides[i],
+          window.dilations[i], window.low[i], window.high[i], ceilMode)));
+    } else {
+      sizes.push_back((ceilMode ? room.ceilDiv(window.strides[i])
+                                : room.floorDiv(window.strides[i])) +
+                      1);
+    }
+  }
+  return sizes;
+}
+
+/// Adds bias [channels] to a channels-last tensor.
+FailureOr<Value> addBias(NodeContext &node, Value tensor, Value bias) {
+  FailureOr<Value> wide = broadcastTo(node, bias, node.shapeOf(tensor));
+  if (failed(wide))
+    return failure();
+  return node.create<arith::AddFOp>(tensor, *wide);
+}
+
+LogicalResult conv(NodeContext &node) {
+  int64_t rank = node.inputRank(0);
+  RankedTensorType filterType = node.inputType(1);
+  if (rank < 3 || filterType.getRank() != rank)
+    return node.error("expects input and filter of one rank of at least 3");
+  int64_t groups = node.integer("group", 1);
+  int64_t channels = node.inputType(0).getDimSize(1);
+  int64_t outputs = filterType.getDimSize(0);
+  if (!filterType.hasStaticShape() || ShapedType::isDynamic(channels))
+    return node.error("expects the filter's sizes and the number of channels "
+                      "to be known");
+  if (groups < 1 || channels % groups || outputs % groups ||
+      filterType.getDimSize(1) != channels / groups)
+    return node.error("a filter of " + Twine(filterType.getDimSize(1)) +
+                      " channels and " + Twine(groups) +
+                      " groups do not fit an input of " + Twine(channels) +
+                      " channels");
+  FailureOr<Window> window =
+      windowOf(node, filterType.getShape().drop_front(2));
+  if (failed(window))
+    return failure();
+  FailureOr<Shape> spatial = windowedSizes(node, node.shapeOf(node.input(0)),
+                                           *window, /*ceilMode=*/false);
+  if (failed(spatial))
+    return failure();
+
+  Type type = filterType.getElementType();
+  Value input = transpose(node, node.input(0), toChannelsLast(rank));
+  // [outputs, channels, spatial...] to [spatial..., channels, outputs]
+  SmallVector<int64_t> filterOrder =
+      llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  filterOrder.append({1, 0});
+  Value filter = transpose(node, node.input(1), filterOrder);
+  Shape shape{node.shapeOf(input)[0]};
+  shape.append(*spatial);
+  shape.push_back(node.constantSize(outputs));
+  Type wide = type.isF16() || type.isBF16() ? node.builder.getF32Type() : type;
+  FailureOr<Value> result = Value(graph::ConvOp::create(
+      node.builder, node.loc, node.typeOf(shape, wide), input, filter,
+      window->strides, window->dilations, window->low, window->high, groups));
+  if (Value bias = node.input(2)) {
+    if (node.inputRank(2) != 1)
+      return node.error("expects the bias to have rank 1");
+    result = addBias(node, *result, castFloat(node, bias, wide));
+  }
+  if (failed(result))
+    return failure();
+  node.setOutput(0, transpose(node, castFloat(node, *result, type),
+                              toChannelsFirst(rank)));
+  return success();
+}
+
+LogicalResult pool(NodeContext &node, graph::PoolKind kind) {
+  int64_t rank = node.inputRank(0);
+  if (rank < 3)
+    return node.error("expects an input of rank 3 or more");
+  if (node.hasOutput(1))
+    return node.error("output Indices is not supported; remove it");
+  if (node.integer("storage_order", 0))
+    return node.error("storage_order 1 is not supported");
+  FailureOr<Window> window = windowOf(node, node.integers("kernel_shape"));
+  if (failed(window))
+    return failure();
+  bool ceilMode = node.integer("ceil_mode", 0) != 0;
+  Shape from = node.shapeOf(node.input(0));
+  FailureOr<Shape> spatial = windowedSizes(node, from, *window, ceilMode);
+  if (failed(spatial))
+    return failure();
+  Shape shape{from[0]};
+  shape.append(*spatial);
+  shape.push_back(from[1]);
+  Value input = transpose(node, node.input(0), toChannelsLast(rank));
+  Value result = graph::PoolOp::create(
+      node.builder, node.loc,
+      node.typeOf(shape, node.inputType(0).getElementType()), input, kind,
+      window->kernel, window->strides, window->dilations, window->low,
+      window->high, ceilMode);
+  node.setOutput(0, transpose(node, result, toChannelsFirst(rank)));
+  return success();
+}
+
+LogicalResult maxPool(NodeContext &node) {
+  return pool(node, graph::PoolKind::Max);
+}
+
+LogicalResult averagePool(NodeContext &node) {
+  return pool(node, node.integer("count_include_pad", 0)
+                        ? graph::PoolKind::AverageWithPadding
+                        : graph::PoolKind::Average);
+}
+
+/// Reduces all spatial dimensions; they stay with size 1.
+FailureOr<SmallVector<int64_t>> spatialAxes(NodeContext &node) {
+  if (node.inputRank(0) < 3)
+    return node.error("expects an input of rank 3 or more");
+  return llvm::to_vector(llvm::seq<int64_t>(2, node.inputRank(0)));
+}
+
+LogicalResult globalMaxPool(NodeContext &node) {
+  FailureOr<SmallVector<int64_t>> axes = spatialAxes(node);
+  if (failed(axes))
+    return failure();
+  node.setOutput(0, reduce(node, Reduction::Max, node.input(0), *axes,
+                           /*keepDims=*/true));
+  return success();
+}
+
+LogicalResult globalAveragePool(NodeContext &node) {
+  FailureOr<SmallVector<int64_t>> axes = spatialAxes(node);
+  if (failed(axes))
+    return failure();
+  Value mean = reduceMean(node, widenToF32(node, node.input(0)), *axes,
+                          /*keepDims=*/true);
+  node.setOutput(0, castFloat(node, mean, node.inputType(0).getElementType()));
+  return success();
+}
+
+} // namespace
+
+void addConvolutionTranslators(TranslatorTable &table) {
+  table.add("Conv", conv);
+  table.add("MaxPool", maxPool);
+  table.add("AveragePool", averagePool);
+  table.add("GlobalMaxPool", globalMaxPool);
+  table.add("GlobalAveragePool", globalAveragePool);
+}
+
+} // namespace tessera::onnx_importer

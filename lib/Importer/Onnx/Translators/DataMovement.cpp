@@ -1,0 +1,250 @@
+// Operators that select, join and reorder elements.
+#include "lib/Importer/Onnx/Elements.h"
+#include "lib/Importer/Onnx/Shaping.h"
+#include "lib/Importer/Onnx/TranslatorTable.h"
+
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+namespace {
+
+LogicalResult transposeNode(NodeContext &node) {
+  int64_t rank = node.inputRank(0);
+  SmallVector<int64_t> permutation = node.integers("perm");
+  if (!node.hasAttribute("perm"))
+    permutation = llvm::to_vector(llvm::reverse(llvm::seq<int64_t>(0, rank)));
+  if (static_cast<int64_t>(permutation.size()) != rank ||
+      !isPermutationVector(permutation))
+    return node.error("perm is no permutation of " + Twine(rank) +
+                      " dimensions");
+  node.setOutput(0, transpose(node, node.input(0), permutation));
+  return success();
+}
+
+LogicalResult concat(NodeContext &node) {
+  int64_t rank = node.inputRank(0);
+  FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 0), rank);
+  if (failed(axis))
+    return failure();
+  SmallVector<Value> inputs, scalars;
+  bool viewed = rank == 1;
+  Shape common;
+  for (unsigned i = 0; i < node.inputCount(); ++i) {
+    Value input = node.input(i);
+    if (!input || node.inputRank(i) != rank)
+      return node.error("expects inputs of one rank, but input " + Twine(i) +
+                        " has another");
+    Shape shape = node.shapeOf(input);
+    common.resize(rank);
+    for (int64_t d = 0; d < rank; ++d) {
+      AffineExpr &known = common[d];
+      bool constant = isa<AffineConstantExpr>(shape[d]);
+      if (d != *axis && known && constant && isa<AffineConstantExpr>(known) &&
+          known != shape[d])
+        return node.error("inputs differ in dimension " + Twine(d));
+      if (!known || (d != *axis && constant))
+        known = shape[d];
+    }
+    inputs.push_back(input);
+    viewed &= hasElements(input);
+  }
+  if (inputs.size() == 1) {
+    node.setOutput(0, inputs.front());
+    return success();
+  }
+  for (Value input : viewed ? ArrayRef<Value>(inputs) : ArrayRef<Value>())
+    scalars.append(*elementsOf(node, input));
+  if (viewed && scalars.size() <= kMaxViewedElements) {
+    node.setOutput(0, fromElements(node, scalars,
+                                   {static_cast<int64_t>(scalars.size())},
+                                   node.inputType(0).getElementType()));
+    return success();
+  }
+  common[*axis] = node.constantSize(0);
+  for (Value input : inputs)
+    common[*axis] = common[*axis] + node.shapeOf(input)[*axis];
+  node.setOutput(0, tensor::ConcatOp::create(
+                        node.builder, node.loc,
+                        node.typeOf(common, node.inputType(0).getElementType()),
+                        *axis, inputs));
+  return success();
+}
+
+/// Sizes of the parts: given (attribute before opset 13, input from then on),
+/// or equal, the last one smaller.
+FailureOr<SmallVector<int64_t>> splitSizes(NodeContext &node, int64_t axis) {
+  SmallVector<int64_t> given = node.integers("split");
+  if (Value input = node.version() >= 13 ? node.input(1) : Value())
+    return requireConstantIntegers(node, input, "the list of split sizes");
+  if (!given.empty())
+    return given;
+  int64_t total = node.inputType(0).getDimSize(axis);
+  int64_t parts = node.integer("num_outputs", node.outputCount());
+  if (ShapedType::isDynamic(total))
+    return node.error("the size of axis " + Twine(axis) +
+                      " is not known; give the sizes of the parts");
+  if (parts <= 0)
+    return node.error("expects num_outputs to be positive");
+  int64_t part = llvm::divideCeil(total, parts);
+  SmallVector<int64_t> sizes(parts, part);
+  sizes.back() = total - part * (parts - 1);
+  return sizes;
+}
+
+LogicalResult split(NodeContext &node) {
+  FailureOr<int64_t> axis =
+      node.normalizeAxis(node.integer("axis", 0), node.inputRank(0));
+  if (failed(axis))
+    return failure();
+  FailureOr<SmallVector<int64_t>> sizes = splitSizes(node, *axis);
+  if (failed(sizes))
+    return failure();
+  if (sizes->size() != node.outputCount())
+    return node.error("expects " + Twine(sizes->size()) +
+                      " outputs by its sizes but got " +
+                      Twine(node.outputCount()));
+  int64_t offset = 0, total = node.inputType(0).getDimSize(*axis);
+  for (auto [i, size] : llvm::enumerate(*sizes)) {
+    if (size < 0 || (!ShapedType::isDynamic(total) && offset + size > total))
+      return node.error("the parts are larger than axis " + Twine(*axis));
+    node.setOutput(i, sliceAlong(node, node.input(0), *axis,
+                                 node.constantSize(offset),
+                                 node.constantSize(size)));
+    offset += size;
+  }
+  return success();
+}
+
+LogicalResult gather(NodeContext &node) {
+  int64_t rank = node.inputRank(0), indexRank = node.inputRank(1);
+  FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 0), rank);
+  if (failed(axis))
+    return failure();
+  Value data = node.input(0), indices = node.input(1);
+  Shape shape = node.shapeOf(data);
+  int64_t length = node.inputType(0).getDimSize(*axis);
+  std::optional<SmallVector<int64_t>> constant = constantIntegers(indices);
+  if (constant && !ShapedType::isDynamic(length))
+    for (int64_t &index : *constant) {
+      if (index < -length || index >= length)
+        return node.error("index " + Twine(index) + " is outside of axis " +
+                          Twine(*axis) + " of size " + Twine(length));
+      index += index < 0 ? length : 0;
+    }
+  if (constant && rank == 1 && hasElements(data)) {
+    SmallVector<Value> scalars = *elementsOf(node, data), taken;
+    for (int64_t index : *constant)
+      taken.push_back(scalars[index]);
+    node.setOutput(0, fromElements(node, taken, node.inputType(1).getShape(),
+                                   node.inputType(0).getElementType()));
+    return success();
+  }
+  // One constant index is a slice.
+  if (constant && constant->size() == 1) {
+    int64_t index = constant->front();
+    AffineExpr offset =
+        index < 0 ? shape[*axis] + index : node.constantSize(index);
+    Value slice = sliceAlong(node, data, *axis, offset, node.constantSize(1));
+    if (indexRank == 0)
+      slice = dropDims(node, slice, *axis);
+    for (int64_t i = 1; i < indexRank; ++i)
+      slice = insertUnitDims(node, slice, *axis);
+    node.setOutput(0, slice);
+    return success();
+  }
+  Shape result(shape.begin(), shape.begin() + *axis);
+  result.append(node.shapeOf(indices));
+  result.append(shape.begin() + *axis + 1, shape.end());
+  node.setOutput(0, graph::GatherOp::create(
+                        node.builder, node.loc,
+                        node.typeOf(result, node.inputType(0).getElementType()),
+                        data, indices, *axis));
+  return success();
+}
+
+/// repeats[i] copies along dimension i: [n, m] -> [1, n, 1, m] -> broadcast ->
+/// collapse.
+LogicalResult tile(NodeContext &node) {
+  FailureOr<Shape> repeats = elementSizes(node, node.input(1), "repeats");
+  if (failed(repeats))
+    return failure();
+  Shape from = node.shapeOf(node.input(0)), apart, repeated, result;
+  if (repeats->size() != from.size())
+    return node.error("expects " + Twine(from.size()) + " repeats but got " +
+                      Twine(repeats->size()));
+  for (auto [size, count] : llvm::zip(from, *repeats)) {
+    apart.append({node.constantSize(1), size});
+    repeated.append({count, size});
+    result.push_back(size * count);
+  }
+  FailureOr<Value> value = reshapeTo(node, node.input(0), apart);
+  if (succeeded(value))
+    value = broadcastTo(node, *value, repeated);
+  if (succeeded(value))
+    value = reshapeTo(node, *value, result);
+  if (failed(value))
+    return failure();
+  node.setOutput(0, *value);
+  return success();
+}
+
+/// Reshapes to `apart`, transposes, reshapes to `result`.
+LogicalResult rearrange(NodeContext &node, const Shape &apart,
+                        ArrayRef<int64_t> permutation, const Shape &result) {
+  FailureOr<Value> value = reshapeTo(node, node.input(0), apart);
+  if (succeeded(value))
+    value = reshapeTo(node, transpose(node, *value, permutation), result);
+  if (failed(value))
+    return failure();
+  node.setOutput(0, *value);
+  return success();
+}
+
+LogicalResult depthToSpace(NodeContext &node) {
+  int64_t block = node.integer("blocksize", 0);
+  int64_t channels = node.inputRank(0) == 4 ? node.inputType(0).getDimSize(1)
+                                            : ShapedType::kDynamic;
+  if (block <= 0 || channels < 0 || channels % (block * block))
+    return node.error("expects an input of rank 4 with channels divisible by "
+                      "blocksize squared");
+  Shape s = node.shapeOf(node.input(0));
+  AffineExpr b = node.constantSize(block),
+             c = node.constantSize(channels / (block * block));
+  Shape result{s[0], c, s[2] * block, s[3] * block};
+  if (node.string("mode", "DCR") == "CRD")
+    return rearrange(node, {s[0], c, b, b, s[2], s[3]}, {0, 1, 4, 2, 5, 3},
+                     result);
+  return rearrange(node, {s[0], b, b, c, s[2], s[3]}, {0, 3, 4, 1, 5, 2},
+                   result);
+}
+
+LogicalResult spaceToDepth(NodeContext &node) {
+  int64_t block = node.integer("blocksize", 0);
+  if (block <= 0 || node.inputRank(0) != 4)
+    return node.error("expects an input of rank 4 and a positive blocksize");
+  Shape s = node.shapeOf(node.input(0));
+  for (int64_t axis : {2, 3})
+    if (int64_t size = node.inputType(0).getDimSize(axis);
+        !ShapedType::isDynamic(size) && size % block)
+      return node.error("height and width must be divisible by blocksize");
+  AffineExpr b = node.constantSize(block);
+  AffineExpr h = s[2].floorDiv(block), w = s[3].floorDiv(block);
+  return rearrange(node, {s[0], s[1], h, b, w, b}, {0, 3, 5, 1, 2, 4},
+                   {s[0], s[1] * (block * block), h, w});
+}
+
+} // namespace
+
+void addDataMovementTranslators(TranslatorTable &table) {
+  table.add("Transpose", transposeNode);
+  table.add("Concat", concat);
+  table.add("Split", split);
+  table.add("Gather", gather);
+  table.add("Tile", tile);
+  table.add("DepthToSpace", depthToSpace);
+  table.add("SpaceToDepth", spaceToDepth);
+}
+
+} // namespace tessera::onnx_importer

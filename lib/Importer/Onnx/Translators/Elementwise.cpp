@@ -1,0 +1,328 @@
+// Arithmetic, comparison and logic.
+#include "lib/Importer/Onnx/Elements.h"
+#include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/TranslatorTable.h"
+
+using namespace mlir;
+
+namespace tessera::onnx_importer {
+namespace {
+
+bool isFloat(Value value) {
+  return isa<FloatType>(getElementTypeOrSelf(value));
+}
+
+/// One operation for floats, one for integers.
+template <typename FloatOp, typename IntegerOp>
+LogicalResult arithmetic(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    return isFloat(x[0]) ? node.create<FloatOp>(x[0], x[1])
+                         : node.create<IntegerOp>(x[0], x[1]);
+  });
+}
+
+LogicalResult divide(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    if (isFloat(x[0]))
+      return node.create<arith::DivFOp>(x[0], x[1]);
+    return node.isUnsigned() ? node.create<arith::DivUIOp>(x[0], x[1])
+                             : node.create<arith::DivSIOp>(x[0], x[1]);
+  });
+}
+
+/// fmod = 0: the result has the divisor's sign, as in Python; fmod = 1: the
+/// dividend's, as in C.
+LogicalResult modulo(NodeContext &node) {
+  bool isC = node.integer("fmod", 0) != 0;
+  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
+    bool floats = isFloat(x[0]);
+    if (!floats && node.isUnsigned())
+      return node.create<arith::RemUIOp>(x[0], x[1]);
+    Value rest = floats ? node.create<arith::RemFOp>(x[0], x[1])
+                        : node.create<arith::RemSIOp>(x[0], x[1]);
+    if (isC)
+      return rest;
+    Value zero = node.filled(0.0, rest);
+    auto isNegative = [&](Value v) {
+      return floats ? node.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, v,
+                                                 zero)
+                    : node.create<arith::CmpIOp>(arith::CmpIPredicate::slt, v,
+                                                 zero);
+    };
+    Value signsDiffer =
+        node.create<arith::XOrIOp>(isNegative(rest), isNegative(x[1]));
+    Value isNonzero =
+        floats
+            ? node.create<arith::CmpFOp>(arith::CmpFPredicate::UNE, rest, zero)
+            : node.create<arith::CmpIOp>(arith::CmpIPredicate::ne, rest, zero);
+    Value shifted = floats ? node.create<arith::AddFOp>(rest, x[1])
+                           : node.create<arith::AddIOp>(rest, x[1]);
+    return node.create<arith::SelectOp>(
+        node.create<arith::AndIOp>(signsDiffer, isNonzero), shifted, rest);
+  });
+}
+
+/// The exponent may have another type than the base, which is the result's.
+LogicalResult power(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
+    Type base = getElementTypeOrSelf(x[0]);
+    Type exponent = getElementTypeOrSelf(x[1]);
+    if (isFloat(x[0])) {
+      Value wide = castElements(node, x[1], node.isUnsigned(1), base,
+                                /*toUnsigned=*/false);
+      return node.create<math::PowFOp>(x[0], wide);
+    }
+    if (!isFloat(x[1]) && base == exponent)
+      return node.create<math::IPowIOp>(x[0], x[1]);
+    Type wide = node.builder.getF64Type();
+    Value result = node.create<math::PowFOp>(
+        castElements(node, x[0], node.isUnsigned(0), wide, false),
+        castElements(node, x[1], node.isUnsigned(1), wide, false));
+    return castElements(node, result, false, base, node.isUnsigned(0));
+  });
+}
+
+template <typename Op> LogicalResult unaryFloat(NodeContext &node) {
+  return translateElementwise(
+      node, [&](ArrayRef<Value> x) { return node.create<Op>(x[0]); });
+}
+
+LogicalResult negate(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    return isFloat(x[0])
+               ? node.create<arith::NegFOp>(x[0])
+               : node.create<arith::SubIOp>(node.filled(0.0, x[0]), x[0]);
+  });
+}
+
+LogicalResult absolute(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
+    if (isFloat(x[0]))
+      return node.create<math::AbsFOp>(x[0]);
+    return node.isUnsigned() ? x[0] : node.create<math::AbsIOp>(x[0]);
+  });
+}
+
+LogicalResult reciprocal(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    return node.create<arith::DivFOp>(node.filled(1.0, x[0]), x[0]);
+  });
+}
+
+/// -1, 0 or 1; NaN stays.
+LogicalResult sign(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
+    Value zero = node.filled(0.0, x[0]), one = node.filled(1.0, x[0]);
+    if (isFloat(x[0])) {
+      Value positive =
+          node.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, x[0], zero);
+      Value negative =
+          node.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, x[0], zero);
+      Value rest =
+          node.create<arith::SelectOp>(negative, node.filled(-1.0, x[0]), x[0]);
+      return node.create<arith::SelectOp>(positive, one, rest);
+    }
+    auto above = node.isUnsigned() ? arith::CmpIPredicate::ugt
+                                   : arith::CmpIPredicate::sgt;
+    Value positive = node.create<arith::CmpIOp>(above, x[0], zero);
+    Value isZero =
+        node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, x[0], zero);
+    Value rest =
+        node.create<arith::SelectOp>(isZero, zero, node.filled(-1.0, x[0]));
+    return node.create<arith::SelectOp>(positive, one, rest);
+  });
+}
+
+Value maximum(NodeContext &node, Value a, Value b) {
+  if (isFloat(a))
+    return node.create<arith::MaximumFOp>(a, b);
+  return node.isUnsigned() ? node.create<arith::MaxUIOp>(a, b)
+                           : node.create<arith::MaxSIOp>(a, b);
+}
+
+Value minimum(NodeContext &node, Value a, Value b) {
+  if (isFloat(a))
+    return node.create<arith::MinimumFOp>(a, b);
+  return node.isUnsigned() ? node.create<arith::MinUIOp>(a, b)
+                           : node.create<arith::MinSIOp>(a, b);
+}
+
+/// Folds a variadic operator from the left.
+template <Value (*combine)(NodeContext &, Value, Value)>
+LogicalResult variadic(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    Value result = x[0];
+    for (Value next : x.drop_front())
+      result = combine(node, result, next);
+    return result;
+  });
+}
+
+Value add(NodeContext &node, Value a, Value b) {
+  return node.create<arith::AddFOp>(a, b);
+}
+
+LogicalResult mean(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    Value sum = x[0];
+    for (Value next : x.drop_front())
+      sum = add(node, sum, next);
+    return node.create<arith::DivFOp>(sum, node.filled(x.size(), sum));
+  });
+}
+
+/// Limits are attributes before opset 11, optional scalar inputs from then on.
+LogicalResult clip(NodeContext &node) {
+  Value x = node.input(0);
+  Type elementType = getElementTypeOrSelf(x);
+  auto limit = [&](unsigned index, StringRef name) -> FailureOr<Value> {
+    if (node.version() < 11) {
+      if (!node.hasAttribute(name))
+        return Value();
+      Value scalar = node.scalar(node.number(name, 0), elementType);
+      return fromElements(node, scalar, {}, elementType);
+    }
+    if (Value value = node.input(index)) {
+      if (node.inputRank(index) != 0)
+        return node.error("expects '" + name + "' to be a scalar");
+      return value;
+    }
+    return Value();
+  };
+  FailureOr<Value> low = limit(1, "min"), high = limit(2, "max");
+  if (failed(low) || failed(high))
+    return failure();
+  FailureOr<Value> result = x;
+  if (*low)
+    result = applyElementwise(node, {*result, *low}, [&](ArrayRef<Value> v) {
+      return maximum(node, v[0], v[1]);
+    });
+  if (succeeded(result) && *high)
+    result = applyElementwise(node, {*result, *high}, [&](ArrayRef<Value> v) {
+      return minimum(node, v[0], v[1]);
+    });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
+}
+
+LogicalResult logicalNot(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    // All bits set: -1, also for booleans.
+    Value ones = node.filled(-1.0, x[0]);
+    return node.create<arith::XOrIOp>(x[0], ones);
+  });
+}
+
+template <typename Op> LogicalResult binaryInteger(NodeContext &node) {
+  return translateElementwise(
+      node, [&](ArrayRef<Value> x) { return node.create<Op>(x[0], x[1]); });
+}
+
+LogicalResult bitShift(NodeContext &node) {
+  StringRef direction = node.string("direction", "");
+  if (direction != "LEFT" && direction != "RIGHT")
+    return node.error("expects direction LEFT or RIGHT but got '" + direction +
+                      "'");
+  return direction == "LEFT" ? binaryInteger<arith::ShLIOp>(node)
+                             : binaryInteger<arith::ShRUIOp>(node);
+}
+
+template <arith::CmpFPredicate floats, arith::CmpIPredicate integers,
+          arith::CmpIPredicate unsignedIntegers>
+LogicalResult compare(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    if (isFloat(x[0]))
+      return node.create<arith::CmpFOp>(floats, x[0], x[1]);
+    return node.create<arith::CmpIOp>(
+        node.isUnsigned() ? unsignedIntegers : integers, x[0], x[1]);
+  });
+}
+
+LogicalResult where(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    return node.create<arith::SelectOp>(x[0], x[1], x[2]);
+  });
+}
+
+LogicalResult isNan(NodeContext &node) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    return node.create<arith::CmpFOp>(arith::CmpFPredicate::UNO, x[0], x[0]);
+  });
+}
+
+LogicalResult isInf(NodeContext &node) {
+  bool positive = node.integer("detect_positive", 1) != 0;
+  bool negative = node.integer("detect_negative", 1) != 0;
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    double infinity = std::numeric_limits<double>::infinity();
+    Value probe = positive && negative ? node.create<math::AbsFOp>(x[0]) : x[0];
+    if (!positive && !negative)
+      return node.create<arith::CmpFOp>(arith::CmpFPredicate::AlwaysFalse, x[0],
+                                        x[0]);
+    return node.create<arith::CmpFOp>(
+        arith::CmpFPredicate::OEQ, probe,
+        node.filled(positive ? infinity : -infinity, x[0]));
+  });
+}
+
+} // namespace
+
+void addElementwiseTranslators(TranslatorTable &table) {
+  table.add("Add", arithmetic<arith::AddFOp, arith::AddIOp>);
+  table.add("Sub", arithmetic<arith::SubFOp, arith::SubIOp>);
+  table.add("Mul", arithmetic<arith::MulFOp, arith::MulIOp>);
+  table.add("Div", divide);
+  table.add("Mod", modulo);
+  table.add("Pow", power);
+  table.add("Neg", negate);
+  table.add("Abs", absolute);
+  table.add("Reciprocal", reciprocal);
+  table.add("Sign", sign);
+  table.add("Sqrt", unaryFloat<math::SqrtOp>);
+  table.add("Exp", unaryFloat<math::ExpOp>);
+  table.add("Log", unaryFloat<math::LogOp>);
+  table.add("Sin", unaryFloat<math::SinOp>);
+  table.add("Cos", unaryFloat<math::CosOp>);
+  table.add("Tan", unaryFloat<math::TanOp>);
+  table.add("Asin", unaryFloat<math::AsinOp>);
+  table.add("Acos", unaryFloat<math::AcosOp>);
+  table.add("Atan", unaryFloat<math::AtanOp>);
+  table.add("Sinh", unaryFloat<math::SinhOp>);
+  table.add("Cosh", unaryFloat<math::CoshOp>);
+  table.add("Tanh", unaryFloat<math::TanhOp>);
+  table.add("Asinh", unaryFloat<math::AsinhOp>);
+  table.add("Acosh", unaryFloat<math::AcoshOp>);
+  table.add("Atanh", unaryFloat<math::AtanhOp>);
+  table.add("Erf", unaryFloat<math::ErfOp>);
+  table.add("Ceil", unaryFloat<math::CeilOp>);
+  table.add("Floor", unaryFloat<math::FloorOp>);
+  table.add("Round", unaryFloat<math::RoundEvenOp>);
+  table.add("Max", variadic<maximum>);
+  table.add("Min", variadic<minimum>);
+  table.add("Sum", variadic<add>);
+  table.add("Mean", mean);
+  table.add("Clip", clip);
+  table.add("Not", logicalNot);
+  table.add("And", binaryInteger<arith::AndIOp>);
+  table.add("Or", binaryInteger<arith::OrIOp>);
+  table.add("Xor", binaryInteger<arith::XOrIOp>);
+  table.add("BitwiseNot", logicalNot);
+  table.add("BitwiseAnd", binaryInteger<arith::AndIOp>);
+  table.add("BitwiseOr", binaryInteger<arith::OrIOp>);
+  table.add("BitwiseXor", binaryInteger<arith::XOrIOp>);
+  table.add("BitShift", bitShift);
+  using F = arith::CmpFPredicate;
+  using I = arith::CmpIPredicate;
+  table.add("Equal", compare<F::OEQ, I::eq, I::eq>);
+  table.add("Greater", compare<F::OGT, I::sgt, I::ugt>);
+  table.add("Less", compare<F::OLT, I::slt, I::ult>);
+  table.add("GreaterOrEqual", compare<F::OGE, I::sge, I::uge>);
+  table.add("LessOrEqual", compare<F::OLE, I::sle, I::ule>);
+  table.add("Where", where);
+  table.add("IsNaN", isNan);
+  table.add("IsInf", isInf);
+}
+
+} // namespace tessera::onnx_importer

@@ -1,0 +1,245 @@
+// Operators that make tensors from attributes, shapes or indices.
+#include "lib/Importer/Onnx/Elements.h"
+#include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/Shaping.h"
+#include "lib/Importer/Onnx/TranslatorTable.h"
+
+using namespace mlir;
+using onnx::TensorProto;
+
+namespace tessera::onnx_importer {
+namespace {
+
+/// One of several attributes holds the value.
+LogicalResult constant(NodeContext &node) {
+  if (node.hasAttribute("value")) {
+    FailureOr<OnnxValue> value = node.tensor("value");
+    if (failed(value))
+      return failure();
+    node.setOutput(0, value->value, value->elementType);
+    return success();
+  }
+  Type f32 = node.builder.getF32Type(), i64 = node.builder.getI64Type();
+  auto set = [&](DenseElementsAttr elements, int32_t type) {
+    node.setOutput(
+        0, arith::ConstantOp::create(node.builder, node.loc, elements), type);
+    return success();
+  };
+  if (node.hasAttribute("value_float"))
+    return set(DenseElementsAttr::get(
+                   RankedTensorType::get({}, f32),
+                   static_cast<float>(node.number("value_float", 0))),
+               TensorProto::FLOAT);
+  if (node.hasAttribute("value_int"))
+    return set(DenseElementsAttr::get(RankedTensorType::get({}, i64),
+                                      node.integer("value_int", 0)),
+               TensorProto::INT64);
+  if (node.hasAttribute("value_floats")) {
+    SmallVector<float> values = node.numbers("value_floats");
+    return set(DenseElementsAttr::get(RankedTensorType::get(values.size(), f32),
+                                      ArrayRef<float>(values)),
+               TensorProto::FLOAT);
+  }
+  if (node.hasAttribute("value_ints")) {
+    SmallVector<int64_t> values = node.integers("value_ints");
+    return set(DenseElementsAttr::get(RankedTensorType::get(values.size(), i64),
+                                      ArrayRef<int64_t>(values)),
+               TensorProto::INT64);
+  }
+  return node.error("only dense numbers are supported as constants");
+}
+
+LogicalResult constantOfShape(NodeContext &node) {
+  FailureOr<Shape> shape = elementSizes(node, node.input(0), "the shape");
+  if (failed(shape))
+    return failure();
+  Value scalar = node.scalar(0.0, node.builder.getF32Type());
+  int32_t elementType = TensorProto::FLOAT;
+  if (node.hasAttribute("value")) {
+    FailureOr<OnnxValue> value = node.tensor("value");
+    if (failed(value))
+      return failure();
+    auto scalars = elementsOf(node, value->value);
+    if (!scalars || scalars->size() != 1)
+      return node.error("expects value to have one element");
+    scalar = scalars->front();
+    elementType = value->elementType;
+  }
+  for (AffineExpr size : *shape)
+    if (auto known = dyn_cast<AffineConstantExpr>(size))
+      if (known.getValue() < 0)
+        return node.error("the shape has a size of " + Twine(known.getValue()));
+  node.setOutput(0, node.filled(scalar, *shape), elementType);
+  return success();
+}
+
+/// The elements of `shape` are their index along `dimension`.
+Value iota(NodeContext &node, const Shape &shape, Type elementType,
+           int64_t dimension) {
+  return graph::IotaOp::create(node.builder, node.loc,
+                               node.typeOf(shape, elementType), dimension,
+                               node.dynamicSizes(shape));
+}
+
+/// start, start + delta, ... below limit.
+LogicalResult range(NodeContext &node) {
+  SmallVector<Value> bounds;
+  for (unsigned i = 0; i < 3; ++i) {
+    auto scalars = elementsOf(node, node.input(i));
+    if (!scalars || scalars->size() != 1)
+      return node.error("its bounds depend on the model's data; they must be "
+                        "computed from shapes and constants");
+    bounds.push_back(scalars->front());
+  }
+  Type type = bounds[0].getType();
+  AffineExpr count;
+  if (isa<FloatType>(type)) {
+    FloatAttr start, limit, delta;
+    if (!matchPattern(bounds[0], m_Constant(&start)) ||
+        !matchPattern(bounds[1], m_Constant(&limit)) ||
+        !matchPattern(bounds[2], m_Constant(&delta)) ||
+        delta.getValueAsDouble() == 0)
+      return node.error("float bounds must be constants and delta not 0");
+    double length =
+        std::ceil((limit.getValueAsDouble() - start.getValueAsDouble()) /
+                  delta.getValueAsDouble());
+    if (!(length < double(INT32_MAX)))
+      return node.error("the range is too long");
+    count = node.constantSize(static_cast<int64_t>(std::max(length, 0.0)));
+  } else {
+    std::optional<int64_t> delta = constantInteger(bounds[2]);
+    if (!delta || *delta == 0)
+      return node.error("delta must be a constant other than 0");
+    AffineExpr distance =
+        node.sizes.sizeOf(bounds[1]) - node.sizes.sizeOf(bounds[0]);
+    if (*delta < 0)
+      distance = distance * -1;
+    count = distance.ceilDiv(std::abs(*delta));
+    auto known = dyn_cast<AffineConstantExpr>(count);
+    if (known)
+      count = node.constantSize(std::max<int64_t>(known.getValue(), 0));
+    else if (constantInteger(bounds[0]) != 0 || *delta < 0)
+      count = node.sizes.sizeOf(node.create<arith::MaxSIOp>(
+          node.materializeIndex(count),
+          node.scalarInteger(0, node.builder.getIndexType())));
+  }
+  Value index = iota(node, {count}, type, 0);
+  Value start = node.filled(bounds[0], {count});
+  Value delta = node.filled(bounds[2], {count});
+  if (isa<FloatType>(type))
+    index = node.create<arith::AddFOp>(
+        start, node.create<arith::MulFOp>(index, delta));
+  else
+    index = node.create<arith::AddIOp>(
+        start, node.create<arith::MulIOp>(index, delta));
+  node.setOutput(0, index);
+  return success();
+}
+
+/// Index along `row` compared with index along `column`, plus `shift`.
+Value compareIndices(NodeContext &node, const Shape &shape,
+                     arith::CmpIPredicate predicate, int64_t row,
+                     int64_t column, Value shift) {
+  Type i64 = node.builder.getI64Type();
+  Value rows = iota(node, shape, i64, row);
+  Value columns = iota(node, shape, i64, column);
+  rows = node.create<arith::AddIOp>(rows, node.filled(shift, shape));
+  return node.create<arith::CmpIOp>(predicate, columns, rows);
+}
+
+LogicalResult eyeLike(NodeContext &node) {
+  if (node.inputRank(0) != 2)
+    return node.error("expects an input of rank 2");
+  int32_t elementType = node.integer("dtype", node.inputElementType(0));
+  Type type = elementTypeToMlir(node.builder.getContext(), elementType);
+  if (!type)
+    return node.error("dtype is not supported");
+  Shape shape = node.shapeOf(node.input(0));
+  Value shift =
+      node.scalarInteger(node.integer("k", 0), node.builder.getI64Type());
+  Value onDiagonal =
+      compareIndices(node, shape, arith::CmpIPredicate::eq, 0, 1, shift);
+  node.setOutput(0,
+                 castElements(node, onDiagonal, /*fromUnsigned=*/true, type,
+                              isUnsignedType(elementType)),
+                 elementType);
+  return success();
+}
+
+LogicalResult trilu(NodeContext &node) {
+  int64_t rank = node.inputRank(0);
+  if (rank < 2)
+    return node.error("expects an input of rank 2 or more");
+  Value shift = node.scalarInteger(0, node.builder.getI64Type());
+  if (node.input(1)) {
+    auto scalars = elementsOf(node, node.input(1));
+    if (!scalars || scalars->size() != 1)
+      return node.error("k must be computed from shapes and constants");
+    shift = scalars->front();
+  }
+  bool upper = node.integer("upper", 1) != 0;
+  Shape shape = node.shapeOf(node.input(0));
+  Value isKept = compareIndices(node, shape,
+                                upper ? arith::CmpIPredicate::sge
+                                      : arith::CmpIPredicate::sle,
+                                rank - 2, rank - 1, shift);
+  node.setOutput(0,
+                 node.create<arith::SelectOp>(isKept, node.input(0),
+                                              node.filled(0.0, node.input(0))));
+  return success();
+}
+
+/// on where the index along the new axis is the input's, counted from the end
+/// if negative; off elsewhere.
+LogicalResult oneHot(NodeContext &node) {
+  FailureOr<Shape> depth = elementSizes(node, node.input(1), "depth");
+  if (failed(depth))
+    return failure();
+  if (depth->size() != 1 || node.inputRank(2) != 1 ||
+      node.inputType(2).getDimSize(0) != 2)
+    return node.error("expects a single depth and two values");
+  int64_t rank = node.inputRank(0);
+  FailureOr<int64_t> axis =
+      node.normalizeAxis(node.integer("axis", -1), rank + 1);
+  if (failed(axis))
+    return failure();
+  Type i64 = node.builder.getI64Type();
+  Value indices =
+      castElements(node, node.input(0), node.isUnsigned(0), i64, false);
+  Shape shape = node.shapeOf(indices);
+  Value limit = node.filled(
+      node.create<arith::IndexCastOp>(i64, node.materializeIndex((*depth)[0])),
+      shape);
+  Value isNegative = node.create<arith::CmpIOp>(
+      arith::CmpIPredicate::slt, indices, node.filled(0.0, indices));
+  indices = node.create<arith::SelectOp>(
+      isNegative, node.create<arith::AddIOp>(indices, limit), indices);
+  indices = insertUnitDims(node, indices, *axis);
+  shape.insert(shape.begin() + *axis, (*depth)[0]);
+  FailureOr<Value> wide = broadcastTo(node, indices, shape);
+  Value off = sliceAlong(node, node.input(2), 0, node.constantSize(0),
+                         node.constantSize(1));
+  Value on = sliceAlong(node, node.input(2), 0, node.constantSize(1),
+                        node.constantSize(1));
+  FailureOr<Value> offs = broadcastTo(node, off, shape);
+  FailureOr<Value> ons = broadcastTo(node, on, shape);
+  if (failed(wide) || failed(offs) || failed(ons))
+    return failure();
+  Value isHot = node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, *wide,
+                                           iota(node, shape, i64, *axis));
+  node.setOutput(0, node.create<arith::SelectOp>(isHot, *ons, *offs));
+  return success();
+}
+
+} // namespace
+
+void addGeneratorTranslators(TranslatorTable &table) {
+  table.add("Constant", constant);
+  table.add("ConstantOfShape", constantOfShape);
+  table.add("Range", range);
+  table.add("EyeLike", eyeLike);
+  table.add("Trilu", trilu);
+  table.add("OneHot", oneHot);
+}
+
+} // namespace tessera::onnx_importer

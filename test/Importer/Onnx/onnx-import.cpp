@@ -1,0 +1,62 @@
+// onnx-import: prints an ONNX model (a .onnx file, or text in .onnxtxt) in
+// graph state, for tests of the importer. With --check it lists what is
+// unsupported;
+// --size NAME=MIN:TYPICAL:MAX bounds a size, and may be repeated.
+#include "lib/Importer/Onnx/OnnxImporter.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace tessera::onnx_importer;
+
+static bool parseSize(StringRef text, SizeRange &range) {
+  auto [name, bounds] = text.rsplit('=');
+  SmallVector<StringRef> parts;
+  bounds.split(parts, ':');
+  range.name = name.str();
+  return parts.size() == 3 && !parts[0].getAsInteger(10, range.min) &&
+         !parts[1].getAsInteger(10, range.typical) &&
+         !parts[2].getAsInteger(10, range.max);
+}
+
+int main(int argc, char **argv) {
+  cl::opt<std::string> path(cl::Positional, cl::Required, cl::desc("MODEL"));
+  cl::list<std::string> bounds("size", cl::desc("NAME=MIN:TYPICAL:MAX"));
+  cl::opt<bool> check("check", cl::desc("List what is unsupported"));
+  cl::opt<bool> locations("locations", cl::desc("Print node names"));
+  cl::ParseCommandLineOptions(argc, argv, "Imports an ONNX model\n");
+
+  ImportOptions options;
+  for (const std::string &text : bounds)
+    if (!parseSize(text, options.sizes.emplace_back())) {
+      errs() << "expects NAME=MIN:TYPICAL:MAX but got '" << text << "'\n";
+      return 1;
+    }
+  mlir::MLIRContext context;
+  if (check) {
+    OnnxCheck report = checkOnnx(path, options, &context);
+    for (const std::string &finding : report.findings)
+      outs() << "finding: " << finding << "\n";
+    for (const std::string &error : report.errors)
+      outs() << "error: " << error << "\n";
+    for (const UnsupportedNode &node : report.unsupported)
+      outs() << "unsupported: " << node.node << " (" << node.opType
+             << ", opset " << node.opset << "): " << node.reason << "\n";
+    return !report.errors.empty() || !report.unsupported.empty();
+  }
+  SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context);
+  auto module = importOnnx(path, options, &context);
+  if (!module)
+    return 1;
+  mlir::OpPrintingFlags flags;
+  flags.enableDebugInfo(locations);
+  module->print(outs(), flags);
+  outs() << "\n";
+  return 0;
+}
