@@ -28,15 +28,17 @@ def from_array(array, wanted, name):
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     itemsize = array.itemsize
-    if any(stride % itemsize for stride in array.strides):
-        array = np.ascontiguousarray(array)
+    strides = None  # dense
+    if not array.flags.c_contiguous:
+        if any(stride % itemsize for stride in array.strides):
+            array = np.ascontiguousarray(array)
+        strides = _int64_array([stride // itemsize for stride in array.strides])
     key = codes_by_dtype().get(array.dtype)
     if array.dtype.kind == "u" and dtype_of(*wanted).kind in "uV" and itemsize * 8 == wanted[1]:
         key = wanted
     if key is None:
         raise TesseraError(f"input '{name}' has NumPy type {array.dtype}, which no model takes")
     shape = _int64_array(array.shape)
-    strides = _int64_array([stride // itemsize for stride in array.strides])
     tensor = Tensor(
         array.__array_interface__["data"][0],
         HOST,
