@@ -2,6 +2,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/ContractionBuilder.h"
 #include "lib/Target/CPU/Passes.h"
+#include "lib/Target/CPU/RowEmitter.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -69,6 +70,8 @@ LogicalResult emitKernel(kernel::FuncOp kernel, func::FuncOp function) {
     return kernel.emitOpError("expects a schedule, but got none");
   if (isa<kernel::ContractionAttr>(schedule))
     return cpu::emitContractionKernel(kernel, function);
+  if (isa<kernel::RowsAttr>(schedule))
+    return cpu::emitRowKernel(kernel, function);
   return kernel.emitOpError("expects a schedule of a CPU route, but got ")
          << schedule;
 }

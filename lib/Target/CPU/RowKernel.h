@@ -1,0 +1,48 @@
+// What the parts of the row emitter share: the kernel, the function it becomes
+// and its schedule.
+#ifndef TESSERA_TARGET_CPU_ROWKERNEL_H
+#define TESSERA_TARGET_CPU_ROWKERNEL_H
+
+#include "lib/Target/CPU/ElementEmitter.h"
+#include "lib/Target/CPU/RowLoops.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace tessera::cpu {
+
+struct RowKernel {
+  RowKernel(kernel::FuncOp kernel, mlir::func::FuncOp function,
+            kernel::RowsAttr schedule);
+
+  /// What the kernel yields into output `number`, and its memref.
+  mlir::Value yielded(int64_t number);
+  mlir::Value output(int64_t number);
+
+  /// Sizes of a tensor of the body; fails with a diagnostic.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  sizesOf(mlir::OpBuilder &builder, mlir::Value tensor);
+
+  /// Stores vector<lanes x T> or T at memref[indices]; booleans become bytes.
+  void store(mlir::OpBuilder &builder, mlir::Value value, mlir::Value memref,
+             mlir::ArrayRef<mlir::Value> indices, mlir::Value mask);
+
+  kernel::FuncOp kernel;
+  mlir::func::FuncOp function;
+  mlir::Location loc;
+  mlir::Value context;
+  llvm::SmallVector<mlir::Value> memrefs;
+  ElementEmitter elements;
+  int64_t lanes, unroll, taskElements;
+};
+
+/// A dense memref as one dimension, row-major.
+mlir::Value flatten(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::Value memref);
+
+/// Emits outputs that have the same sizes, elementwise.
+mlir::LogicalResult emitElementwise(RowKernel &rows, mlir::OpBuilder &builder,
+                                    mlir::ArrayRef<int64_t> outputs);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_ROWKERNEL_H
