@@ -1,0 +1,54 @@
+// RUN: tessera-opt %s --split-input-file --cpu-emit-kernels --canonicalize --cse | FileCheck %s
+
+// Static rows: three full tiles, then the last two share 8 rows; the 40 columns
+// are two panels and half of one.
+
+// CHECK-LABEL: func.func private @static_rows
+// CHECK:         kernel.parallel_for (%[[TASK:.*]], %{{.*}}) in (%c3) of %arg0
+// CHECK:           scf.for {{.*}} to %c18 step %c6
+// CHECK:             %[[SUMS:.*]]:12 = scf.for
+// CHECK-COUNT-2:       vector.load %arg2[{{.*}}] : memref<3x5x16xf32>, vector<8xf32>
+// CHECK-COUNT-12:      vector.fma
+// CHECK:             vector.store %[[SUMS]]#0, %arg3
+// CHECK:           scf.for {{.*}} to %c26 step %c4
+// CHECK:             :8 = scf.for
+// CHECK-COUNT-8:       vector.fma
+kernel.func @static_rows(%x: tensor<26x5xf32>, %w: tensor<3x5x16xf32>, %out: tensor<26x40xf32>) -> tensor<26x40xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<() -> (26, 5)>, affine_map<() -> (3, 5, 16)>, affine_map<() -> (26, 40)>]} {
+  %zero = arith.constant 0.0 : f32
+  %unpacked = tensor.empty() : tensor<5x40xf32>
+  %b = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [16] into %unpacked : tensor<3x5x16xf32> -> tensor<5x40xf32>
+  %empty = tensor.empty() : tensor<26x40xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<26x40xf32>) -> tensor<26x40xf32>
+  %product = linalg.matmul ins(%x, %b : tensor<26x5xf32>, tensor<5x40xf32>) outs(%init : tensor<26x40xf32>) -> tensor<26x40xf32>
+  kernel.yield %product : tensor<26x40xf32>
+}
+
+// -----
+
+// Dynamic rows: a family of tiles of 1 to 6 rows; the short ones take several
+// panels at once. The epilogue meets the accumulators.
+
+// CHECK-LABEL: func.func private @dynamic_rows
+// CHECK:         scf.index_switch
+// CHECK:         case 1
+// CHECK:           :8 = scf.for
+// CHECK:         case 6
+// CHECK:           %[[SUMS:.*]]:12 = scf.for
+// CHECK:           %[[BIAS:.*]] = vector.load %arg3
+// CHECK:           %[[SUM:.*]] = arith.addf %[[SUMS]]#0, %[[BIAS]]
+// CHECK:           vector.store %[[SUM]], %arg4
+kernel.func @dynamic_rows(%x: tensor<?x5xf32>, %w: tensor<4x5x16xf32>, %bias: tensor<64xf32>, %out: tensor<?x64xf32>, %rows: index) -> tensor<?x64xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 4, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<()[s0] -> (s0, 5)>, affine_map<()[s0] -> (4, 5, 16)>, affine_map<()[s0] -> (64)>, affine_map<()[s0] -> (s0, 64)>]} {
+  %zero = arith.constant 0.0 : f32
+  %unpacked = tensor.empty() : tensor<5x64xf32>
+  %b = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [16] into %unpacked : tensor<4x5x16xf32> -> tensor<5x64xf32>
+  %empty = tensor.empty(%rows) : tensor<?x64xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %product = linalg.matmul ins(%x, %b : tensor<?x5xf32>, tensor<5x64xf32>) outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %biases = graph.broadcast_to %bias sizes(%rows) : tensor<64xf32> -> tensor<?x64xf32>
+  %sum = arith.addf %product, %biases : tensor<?x64xf32>
+  kernel.yield %sum : tensor<?x64xf32>
+}
