@@ -52,6 +52,7 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(createMergeIdentical());
     ChooseSchedulesOptions schedules;
     schedules.cpu = options.machine.cpu;
+    schedules.machineFile = options.machineFile;
     passes.addPass(createChooseSchedules(schedules));
   }
   passes.addPass(createVerifyKernelState());

@@ -14,8 +14,10 @@ namespace tessera {
 struct PipelineOptions {
   /// 0: the oracle; 1 and more: raised, folded and fused.
   int optimizationLevel = 3;
-  /// The machine that schedules are chosen for.
+  /// The machine that schedules are chosen for, and the file it was read from
+  /// (empty: the record of machine.cpu).
   Machine machine;
+  std::string machineFile;
 };
 
 /// Raises and folds: from the imported graph to the end of the graph state.

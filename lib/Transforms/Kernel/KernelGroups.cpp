@@ -17,6 +17,26 @@ bool tessera::isView(Operation *op) {
              graph::ReshapeOp>(op);
 }
 
+/// Whether a reshape only inserts or removes dimensions of size 1.
+static bool movesOnlyOnes(Operation *view) {
+  SmallVector<ReassociationIndices> groups;
+  RankedTensorType wide;
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(view)) {
+    groups = expand.getReassociationIndices();
+    wide = cast<RankedTensorType>(expand.getType());
+  } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(view)) {
+    groups = collapse.getReassociationIndices();
+    wide = cast<RankedTensorType>(collapse.getSrc().getType());
+  } else {
+    return false;
+  }
+  return llvm::all_of(groups, [&](const ReassociationIndices &group) {
+    return llvm::count_if(group, [&](int64_t dimension) {
+             return wide.getDimSize(dimension) != 1;
+           }) <= 1;
+  });
+}
+
 bool tessera::isClonedIntoGroups(Operation *op) {
   if (isa<graph::BroadcastToOp, graph::IotaOp, graph::ReverseOp,
           linalg::TransposeOp, linalg::BroadcastOp, tensor::ExtractSliceOp,
@@ -24,7 +44,7 @@ bool tessera::isClonedIntoGroups(Operation *op) {
     return true;
   if (isView(op)) {
     Operation *source = op->getOperand(0).getDefiningOp();
-    return source && isClonedIntoGroups(source);
+    return movesOnlyOnes(op) || (source && isClonedIntoGroups(source));
   }
   return isClonedIntoKernels(op);
 }
@@ -139,9 +159,10 @@ void GroupBuilder::forEachProducer(
       continue;
     bool view = isView(producer);
     if (view || isClonedIntoGroups(producer)) {
-      // A transposed or sliced reading of a value needs it stored.
-      bool moves = view || isa<linalg::TransposeOp, tensor::ExtractSliceOp,
-                               graph::ReverseOp, linalg::UnPackOp>(producer);
+      // A reshaped, transposed or sliced reading of a value needs it stored.
+      bool moves = (view && !movesOnlyOnes(producer)) ||
+                   isa<linalg::TransposeOp, tensor::ExtractSliceOp,
+                       graph::ReverseOp, linalg::UnPackOp>(producer);
       for (Value operand : producer->getOperands())
         pending.push_back({operand, joinable && !moves});
       continue;

@@ -42,7 +42,7 @@ bool isView(mlir::Operation *op);
 
 /// Whether `op` only maps indices or costs nothing, and so is cloned into every
 /// kernel that uses it: broadcasts, constants, fills, counters, transposes and
-/// slices, and reshapes of those.
+/// slices, reshapes of those, and reshapes that insert or remove 1s.
 bool isClonedIntoGroups(mlir::Operation *op);
 
 /// The kernels of `entry`, in an order in which each follows those it reads

@@ -253,6 +253,8 @@ void Border::fillKernel(FuncOp kernel) {
                           : arith::ExtUIOp::create(builder, output.getLoc(),
                                                    argument.getType(), output));
   YieldOp::create(builder, kernel.getLoc(), yielded);
+  // A clone may read what one of the operations computes.
+  sortTopologically(builder.getBlock());
 }
 
 CallOp Border::createCall(OpBuilder &builder, FuncOp kernel) {

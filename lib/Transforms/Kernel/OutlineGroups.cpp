@@ -21,7 +21,7 @@ using namespace tessera;
 /// computes it.
 static Operation *writerOf(Value value) {
   Operation *op = value.getDefiningOp();
-  while (op && isView(op) && !isClonedIntoGroups(op))
+  while (op && isView(op))
     op = op->getOperand(0).getDefiningOp();
   return op && !isClonedIntoGroups(op) && isKernelWork(op) ? op : nullptr;
 }

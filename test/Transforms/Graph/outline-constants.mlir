@@ -1,0 +1,19 @@
+// RUN: tessera-opt %s --graph-outline-constants | FileCheck %s
+
+// Equal tables are one weight; splats and scalars stay constants.
+
+// CHECK:      graph.weights @constant : tensor<2xf32> from dense<[1.000000e+00, 2.000000e+00]>
+// CHECK-NOT:  graph.weights
+// CHECK-LABEL: func.func @main
+// CHECK:         %[[A:.*]] = graph.weight @constant : tensor<2xf32>
+// CHECK:         %[[B:.*]] = arith.constant dense<3.000000e+00>
+// CHECK:         %[[C:.*]] = graph.weight @constant : tensor<2xf32>
+// CHECK:         %[[D:.*]] = arith.constant 4.000000e+00 : f32
+// CHECK:         return %[[A]], %[[B]], %[[C]], %[[D]]
+func.func @main() -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, f32) {
+  %a = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %b = arith.constant dense<3.0> : tensor<2xf32>
+  %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %d = arith.constant 4.0 : f32
+  return %a, %b, %c, %d : tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, f32
+}

@@ -1,0 +1,37 @@
+// RUN: tessera-opt %s --kernel-choose-schedules=cpu=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
+// RUN: tessera-opt %s --kernel-choose-schedules=cpu=znver4 | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: not tessera-opt %s --kernel-choose-schedules=cpu=pentium 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+
+// UNKNOWN: unknown CPU 'pentium'; known are native, x86-64-v3
+
+// CHECK-LABEL: kernel.func @product
+// AVX2-SAME:     #kernel.contraction<{{.*}}lanes = 8
+// AVX512-SAME:   #kernel.contraction<{{.*}}lanes = 16
+// CHECK-SAME:    #kernel.generic]
+kernel.func @product(%x: tensor<6x4xf32>, %w: tensor<4x8xf32>, %out: tensor<6x8xf32>) -> tensor<6x8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6, 4)>, affine_map<() -> (4, 8)>, affine_map<() -> (6, 8)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6x8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<6x8xf32>) -> tensor<6x8xf32>
+  %p = linalg.matmul ins(%x, %w : tensor<6x4xf32>, tensor<4x8xf32>) outs(%f : tensor<6x8xf32>) -> tensor<6x8xf32>
+  kernel.yield %p : tensor<6x8xf32>
+}
+
+// CHECK-LABEL: kernel.func @scale
+// AVX2-SAME:     #kernel.rows<lanes = 8
+// AVX512-SAME:   #kernel.rows<lanes = 16
+kernel.func @scale(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6)>, affine_map<() -> (6)>]} {
+  %r = arith.mulf %x, %x : tensor<6xf32>
+  kernel.yield %r : tensor<6xf32>
+}
+
+// A schedule that is there already is left alone.
+
+// CHECK-LABEL: kernel.func @tuned
+// CHECK-SAME:    schedules = [#kernel.generic]
+kernel.func @tuned(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [affine_map<() -> (6)>, affine_map<() -> (6)>]} {
+  %r = arith.mulf %x, %x : tensor<6xf32>
+  kernel.yield %r : tensor<6xf32>
+}
