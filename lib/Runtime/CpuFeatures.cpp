@@ -1,7 +1,11 @@
 // Bit positions: Intel SDM volume 2A (CPUID), AMD APM volume 3 appendix E.
 #include "CpuFeatures.h"
 
+#include <cerrno>
 #include <cpuid.h>
+#include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace tessera::runtime {
 namespace {
@@ -140,6 +144,19 @@ Status checkCpuFeatures(std::string_view needed,
                    "needs CPU features that this machine lacks: ", missing,
                    "; compile with --cpu for this machine");
   return Status();
+}
+
+Status enableCpuFeatures(std::string_view needed) {
+  if (needed.find("amx-") == std::string_view::npos)
+    return Status();
+  // Linux 5.16, Documentation/arch/x86/xstate.rst; not in older headers.
+  constexpr int requestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+  constexpr int tileData = 18;
+  if (syscall(SYS_arch_prctl, requestPermission, tileData) == 0)
+    return Status();
+  return failure(TESSERA_UNSUPPORTED_MACHINE,
+                 "needs AMX tiles, which the operating system does not give: ",
+                 strerror(errno));
 }
 
 } // namespace tessera::runtime

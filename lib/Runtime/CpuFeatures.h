@@ -23,6 +23,11 @@ bool isKnownCpuFeature(std::string_view name);
 Status checkCpuFeatures(std::string_view needed,
                         const std::set<std::string_view> &available);
 
+/// Asks the operating system for register state that it gives on request only:
+/// AMX tiles, without which the first tile instruction would end the process.
+/// Call when checkCpuFeatures(needed) has succeeded.
+Status enableCpuFeatures(std::string_view needed);
+
 } // namespace tessera::runtime
 
 #endif // TESSERA_RUNTIME_CPUFEATURES_H

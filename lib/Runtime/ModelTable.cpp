@@ -198,8 +198,10 @@ Status checkTargets(const TesseraModule &module) {
                      "' but this machine is 'x86-64'");
     if (!target->features)
       continue;
-    if (Status bad = checkCpuFeatures(target->features, cpuFeatures());
-        !bad.ok())
+    Status bad = checkCpuFeatures(target->features, cpuFeatures());
+    if (bad.ok())
+      bad = enableCpuFeatures(target->features);
+    if (!bad.ok())
       return bad;
   }
   return Status();

@@ -11,8 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define OLD_VERSION(name)                                                      \
-  __asm__(".symver old_" #name "," #name "@GLIBC_2.2.5")
+#define OLD_VERSION(name) __asm__(".symver old_" #name "," #name "@GLIBC_2.2.5")
 
 extern "C" {
 

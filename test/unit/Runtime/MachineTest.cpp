@@ -32,6 +32,19 @@ TEST(CpuFeatures, RefusesUnknownNames) {
                               "know: avx4096");
 }
 
+TEST(CpuFeatures, TilesAreGivenWhereTheCpuHasThem) {
+  EXPECT_TRUE(enableCpuFeatures("avx2,fma").ok());
+  Status tiles = enableCpuFeatures("avx2,amx-tile");
+  if (cpuFeatures().count("amx-tile")) {
+    EXPECT_TRUE(tiles.ok()) << tiles.message();
+  } else {
+    EXPECT_EQ(tiles.code(), TESSERA_UNSUPPORTED_MACHINE);
+    EXPECT_EQ(tiles.message().find("needs AMX tiles, which the operating "
+                                   "system does not give: "),
+              0u);
+  }
+}
+
 TEST(CpuFeatures, AgreesWithTheCompiler) {
   // The compiler's own detection, an independent reading of CPUID.
   const std::set<std::string_view> &found = cpuFeatures();
