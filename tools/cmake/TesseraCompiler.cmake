@@ -15,10 +15,11 @@ include(AddMLIR)
 
 find_program(TESSERA_CCACHE ccache)
 if(TESSERA_CCACHE)
-  # Precompiled headers are cached only with these settings.
+  # With these settings objects are found again whatever the clone's path.
   set(launcher ${CMAKE_COMMAND} -E env
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${TESSERA_CCACHE})
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_PCH_EXTSUM=1 ${TESSERA_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
@@ -53,12 +54,41 @@ if(TESSERA_SANITIZE)
   endif()
 endif()
 
-# One owner of the precompiled MLIR headers; tessera_library reuses them.
-file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cpp.in "")
-configure_file(${CMAKE_BINARY_DIR}/precompiled.cpp.in
-  ${CMAKE_BINARY_DIR}/precompiled.cpp COPYONLY)
-add_library(TesseraPrecompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
-target_link_libraries(TesseraPrecompiled PRIVATE TesseraFlags)
-target_compile_options(TesseraPrecompiled PRIVATE -fno-exceptions)
-target_precompile_headers(TesseraPrecompiled PRIVATE
-  ${CMAKE_SOURCE_DIR}/tools/cmake/precompiled.h)
+# The precompiled MLIR headers lie outside the checkout, named by all that they
+# depend on: every clone shares them, and ccache sees the same command line in
+# each, so that a fresh clone finds what another one compiled.
+set(precompiledSource ${CMAKE_SOURCE_DIR}/tools/cmake/precompiled.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${precompiledSource})
+string(TOUPPER "${CMAKE_BUILD_TYPE}" buildType)
+separate_arguments(precompiledFlags UNIX_COMMAND
+  "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${buildType}}")
+list(APPEND precompiledFlags ${TESSERA_LLVM_DEFINITIONS} -std=c++17 -fPIC
+  -fvisibility=hidden -fvisibility-inlines-hidden -fno-exceptions)
+if(TESSERA_SANITIZE)
+  list(APPEND precompiledFlags -fsanitize=${TESSERA_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+endif()
+file(SHA256 ${precompiledSource} precompiledHash)
+string(SHA256 precompiledKey "${precompiledHash} ${precompiledFlags}
+  ${LLVM_PACKAGE_VERSION} ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_COMPILER_VERSION}")
+string(SUBSTRING ${precompiledKey} 0 16 precompiledKey)
+set(cacheHome $ENV{XDG_CACHE_HOME})
+if(NOT cacheHome)
+  set(cacheHome $ENV{HOME}/.cache)
+endif()
+set(TESSERA_PRECOMPILED ${cacheHome}/tessera/precompiled-${precompiledKey}/mlir.pch)
+if(NOT EXISTS ${TESSERA_PRECOMPILED}.sum)
+  message(STATUS "Precompiling the MLIR headers")
+  get_filename_component(precompiledFolder ${TESSERA_PRECOMPILED} DIRECTORY)
+  file(MAKE_DIRECTORY ${precompiledFolder})
+  # The header itself is part of what is precompiled: it must not move.
+  configure_file(${precompiledSource} ${precompiledFolder}/mlir.h COPYONLY)
+  execute_process(
+    COMMAND ${CMAKE_CXX_COMPILER} ${precompiledFlags} -isystem ${LLVM_INCLUDE_DIRS}
+      -Xclang -fno-pch-timestamp -fpch-instantiate-templates
+      -x c++-header ${precompiledFolder}/mlir.h -o ${TESSERA_PRECOMPILED}.part
+    COMMAND_ERROR_IS_FATAL ANY)
+  file(RENAME ${TESSERA_PRECOMPILED}.part ${TESSERA_PRECOMPILED})
+  # Ccache hashes this instead of 100 MB.
+  file(WRITE ${TESSERA_PRECOMPILED}.sum ${precompiledKey})
+endif()
