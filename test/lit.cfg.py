@@ -31,6 +31,8 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "XDG_CACHE_HOME", "HOME"):
 # needs numpy or onnx says so itself).
 python = config.python if os.path.exists(config.python) else "python3"
 config.substitutions.append(("%python", python))
+config.substitutions.append(
+    ("%tools", os.path.join(config.tessera_build_root, "bin")))
 
 
 def machine_flags():

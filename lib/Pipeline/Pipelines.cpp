@@ -5,6 +5,7 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/Passes.h"
+#include "lib/Target/PTX/Passes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Kernel/Passes.h"
@@ -113,6 +114,7 @@ void tessera::registerPipelines() {
                    buildBufferPipeline);
   registerPipeline("tessera-cpu", "Buffer state to loops for the CPU",
                    buildCpuPipeline);
+  ptx::registerPtxPipeline();
 }
 
 void tessera::registerPasses() {
@@ -121,6 +123,7 @@ void tessera::registerPasses() {
   registerKernelTransformsPasses();
   registerBufferTransformsPasses();
   cpu::registerTargetCPUPasses();
+  ptx::registerTargetPTXPasses();
 }
 
 void tessera::registerDialects(DialectRegistry &registry) {

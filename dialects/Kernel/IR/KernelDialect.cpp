@@ -28,6 +28,7 @@ void KernelDialect::initialize() {
 StringRef ContractionAttr::getRoute() const { return "builder"; }
 StringRef RowsAttr::getRoute() const { return "rows"; }
 StringRef GenericAttr::getRoute() const { return "generic"; }
+StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
 
 LogicalResult
 ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -49,5 +50,25 @@ LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t taskElements) {
   if (lanes < 1 || unroll < 1 || taskElements < 1)
     return emitError() << "C1: expects positive sizes";
+  return success();
+}
+
+LogicalResult WarpgroupContractionAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
+    int64_t depth, int64_t stages, int64_t consumers, int64_t rasterRows) {
+  if (stages < 2 || rasterRows < 1 || consumers < 1 || consumers > 3)
+    return emitError() << "C1: expects at least 2 stages, 1 to 3 consumers and "
+                          "positive rasterRows, but got "
+                       << stages << ", " << consumers << " and " << rasterRows;
+  if (rows < 1 || rows % (64 * consumers))
+    return emitError() << "C2: expects rows to be a multiple of 64 for each of "
+                       << consumers << " consumers, but got " << rows;
+  if (columns < 1 || columns % 64 || columns > 256)
+    return emitError() << "C3: expects columns to be a multiple of 64 up to "
+                          "256, but got "
+                       << columns;
+  if (depth < 1 || depth % 64)
+    return emitError() << "C4: expects depth to be a multiple of 64, but got "
+                       << depth;
   return success();
 }

@@ -84,6 +84,27 @@ def Kernel_RowsAttr : Kernel_Schedule<"Rows", "rows"> {
   let genVerifyDecl = 1;
 }
 
+def Kernel_WarpgroupContractionAttr
+    : Kernel_Schedule<"WarpgroupContraction", "warpgroup_contraction"> {
+  let summary = "Matrix product on a GPU's warpgroup matrix unit";
+  let description = [{
+    A thread block computes tiles of `rows` x `columns` elements of the output.
+    Slices of `depth` elements of the contracted dimension pass through a ring of
+    `stages` buffers in shared memory to `consumers` warpgroups, which own
+    `rows / consumers` rows of the tile each. Blocks that run together work on
+    groups of `rasterRows` row tiles.
+
+    C1: stages is at least 2, rasterRows at least 1, consumers 1 to 3. C2: rows is
+    a positive multiple of 64 for each consumer. C3: columns is a multiple of 64
+    up to 256. C4: depth is a positive multiple of 64.
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "int64_t":$depth,
+                        "int64_t":$stages, "int64_t":$consumers,
+                        "int64_t":$rasterRows);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Kernel_GenericAttr : Kernel_Schedule<"Generic", "generic"> {
   let summary = "Loops from linalg: the fallback and the oracle";
   let assemblyFormat = "";

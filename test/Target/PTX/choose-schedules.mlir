@@ -1,0 +1,53 @@
+// Each kernel gets the schedule of its root.
+
+// RUN: tessera-opt %s --ptx-choose-schedules | FileCheck %s
+// RUN: tessera-opt %s --ptx-choose-schedules="rows=64 columns=128 depth=128 stages=3 consumers=1 raster-rows=4" \
+// RUN:   | FileCheck %s --check-prefix=OPTIONS
+// RUN: not tessera-opt %s --ptx-choose-schedules="rows=96" 2>&1 | FileCheck %s --check-prefix=INVALID
+
+// INVALID: 'ptx-choose-schedules' options: C2: expects rows to be a multiple of 64 for each of 2 consumers, but got 96
+
+// A CPU's schedule is replaced.
+// CHECK-LABEL: kernel.func @contraction
+// CHECK-SAME: schedules = [#kernel.warpgroup_contraction<rows = 128, columns = 256, depth = 64, stages = 4, consumers = 2, rasterRows = 8>]
+// OPTIONS-LABEL: kernel.func @contraction
+// OPTIONS-SAME: schedules = [#kernel.warpgroup_contraction<rows = 64, columns = 128, depth = 128, stages = 3, consumers = 1, rasterRows = 4>]
+kernel.func @contraction(%a: tensor<64x64xf16>, %b: tensor<64x64xf16>, %out: tensor<64x64xf32>) -> tensor<64x64xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic],
+                shapes = [affine_map<() -> (64, 64)>, affine_map<() -> (64, 64)>, affine_map<() -> (64, 64)>]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<64x64xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %product = linalg.matmul ins(%a, %b : tensor<64x64xf16>, tensor<64x64xf16>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
+  kernel.yield %product : tensor<64x64xf32>
+}
+
+// Lanes fill 16 bytes of the narrowest type.
+// CHECK-LABEL: kernel.func @elementwise_f32
+// CHECK-SAME: schedules = [#kernel.rows<lanes = 4, unroll = 2, taskElements = 2048>]
+kernel.func @elementwise_f32(%a: tensor<64xf32>, %out: tensor<64xf32>) -> tensor<64xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (64)>, affine_map<() -> (64)>]} {
+  %r = math.tanh %a : tensor<64xf32>
+  kernel.yield %r : tensor<64xf32>
+}
+
+// CHECK-LABEL: kernel.func @elementwise_mixed
+// CHECK-SAME: schedules = [#kernel.rows<lanes = 16, unroll = 2, taskElements = 8192>]
+kernel.func @elementwise_mixed(%a: tensor<64xf32>, %out: tensor<64xi8>) -> tensor<64xi8>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (64)>, affine_map<() -> (64)>]} {
+  %r = arith.fptosi %a : tensor<64xf32> to tensor<64xi8>
+  kernel.yield %r : tensor<64xi8>
+}
+
+// A reduction has no device builder yet: left alone.
+// CHECK-LABEL: kernel.func @reduction
+// CHECK-NOT: schedules
+// CHECK: kernel.yield
+kernel.func @reduction(%a: tensor<4x64xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (4, 64)>, affine_map<() -> (4)>]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  %r = linalg.reduce {arith.addf} ins(%a : tensor<4x64xf32>) outs(%init : tensor<4xf32>) dimensions = [1]
+  kernel.yield %r : tensor<4xf32>
+}
