@@ -8,7 +8,7 @@
 namespace tessera::ptx {
 
 /// Makes the llvm.func of a kernel.func in the gpu.module that a builder points
-/// into, with its `kernel.launch` attribute, and gives its parameters by the
+/// into, with its `kernel.device_launch` attribute, and gives its parameters by the
 /// kernel.func's numbers. Parameters are, in this order: tensor maps, addresses,
 /// all symbols as i64.
 class DeviceFunction {

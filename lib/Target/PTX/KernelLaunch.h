@@ -7,7 +7,7 @@
 namespace tessera::ptx {
 
 /// Attribute of a device function: its KernelLaunch as a dictionary.
-constexpr llvm::StringLiteral kLaunchAttr = "kernel.launch";
+constexpr llvm::StringLiteral kLaunchAttr = "kernel.device_launch";
 
 /// A 2-D tensor map that the host encodes (cuTensorMapEncodeTiled) over tensor
 /// argument `argument` of the kernel.func: row-major, 128-byte swizzle, no

@@ -36,7 +36,7 @@ def EmitKernels : Pass<"ptx-emit-kernels", "mlir::ModuleOp"> {
   let description = [{
     Makes one gpu.module @device with an llvm.func for each kernel.func whose
     first schedule is `#kernel.warpgroup_contraction` or `#kernel.rows`. What the
-    host needs for a launch is the function's attribute `kernel.launch`.
+    host needs for a launch is the function's attribute `kernel.device_launch`.
     Kernel.funcs stay: the host side still refers to them. Those with another
     schedule are left alone.
 
@@ -68,7 +68,7 @@ def ToText : Pass<"ptx-to-text", "mlir::ModuleOp"> {
   let description = [{
     Translates to LLVM IR, optimises and runs LLVM's NVPTX code generator, all in
     process. The gpu.object's properties hold, for each kernel, what its
-    `kernel.launch` attribute said. Needs a module that ptx-lower-device-modules
+    `kernel.device_launch` attribute said. Needs a module that
     has lowered; needs neither a GPU nor NVIDIA's tools.
   }];
   let options = [

@@ -30,7 +30,7 @@ int64_t sharedMemoryBytes(kernel::WarpgroupContractionAttr schedule);
 /// so that blocks running together share operands in the L2 cache.
 ///
 /// The device function takes the tensor maps of a, b and the output, then the
-/// addresses of the epilogue's inputs, then the symbols; its `kernel.launch`
+/// addresses of the epilogue's inputs, then the symbols; its `kernel.device_launch`
 /// attribute says so. Rows of the operands and the output must be a multiple of
 /// 16 bytes and the contracted dimension at least 1: the host checks both when
 /// it encodes the tensor maps.

@@ -8,7 +8,7 @@
 // CHECK-LABEL: llvm.func @flat(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias, llvm.readonly}
 // CHECK-SAME: %[[OUT:[a-z0-9]+]]: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}
-// CHECK-SAME: kernel.launch = {blocks_per_processor = 16 : i64, output = 1 : i64, parameters = [{pointer = 0 : i64}, {pointer = 1 : i64}, {symbol = 0 : i64}], shared_bytes = 0 : i64, threads = 128 : i64, tile_columns = 2048 : i64, tile_rows = 1 : i64}
+// CHECK-SAME: kernel.device_launch = {blocks_per_processor = 16 : i64, output = 1 : i64, parameters = [{pointer = 0 : i64}, {pointer = 1 : i64}, {symbol = 0 : i64}], shared_bytes = 0 : i64, threads = 128 : i64, tile_columns = 2048 : i64, tile_rows = 1 : i64}
 // CHECK: scf.for
 // CHECK: scf.if
 // CHECK: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<8xf16>

@@ -14,7 +14,7 @@
 // CHECK-SAME: %[[MAP_OUT:[a-z0-9]+]]: !llvm.ptr {{{[^}]*}}nvvm.grid_constant}
 // CHECK-SAME: %[[BIAS:[a-z0-9]+]]: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias, llvm.readonly}
 // CHECK-SAME: %{{[a-z0-9]+}}: i64)
-// CHECK-SAME: kernel.launch = {blocks_per_processor = 1 : i64, output = 3 : i64,
+// CHECK-SAME: kernel.device_launch = {blocks_per_processor = 1 : i64, output = 3 : i64,
 // CHECK-SAME: parameters = [{box_columns = 64 : i64, box_rows = 128 : i64, tensor_map = 0 : i64}, {box_columns = 64 : i64, box_rows = 128 : i64, tensor_map = 1 : i64}, {box_columns = 64 : i64, box_rows = 64 : i64, tensor_map = 3 : i64}, {pointer = 2 : i64}, {symbol = 0 : i64}]
 // Two stages of 32 KiB, two buffers of 16 KiB, 32 bytes of barriers.
 // CHECK-SAME: shared_bytes = 98336 : i64, threads = 384 : i64, tile_columns = 128 : i64, tile_rows = 128 : i64
@@ -40,11 +40,11 @@
 // CHECK: scf.for
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: nvvm.wgmma.fence.aligned
-// CHECK-NEXT: nvvm.wgmma.mma_async {{.*}}#nvvm.shape<m = 64, n = 128, k = 16>, D [<f32>, <zero>], A [<f16>, <one>, <row>], B [<f16>, <one>, <col>]
+// CHECK-NEXT: nvvm.wgmma.mma_async {{.*}}<m = 64, n = 128, k = 16>, D[<f32>, <zero>], A[<f16>, <one>, <row>], B[<f16>, <one>, <col>]
 // CHECK: nvvm.wgmma.commit.group.sync.aligned
 // CHECK: scf.for
 // CHECK: nvvm.mbarrier.try_wait.parity
-// CHECK-COUNT-4: nvvm.wgmma.mma_async {{.*}}D [<f32>, <one>]
+// CHECK-COUNT-4: nvvm.wgmma.mma_async {{.*}}D[<f32>, <one>]
 // CHECK: nvvm.wgmma.commit.group.sync.aligned
 // CHECK-NEXT: nvvm.wgmma.wait.group.sync.aligned 1
 // CHECK: nvvm.mbarrier.arrive
@@ -98,7 +98,7 @@ kernel.func @dense(%x: tensor<?x512xf16>, %w: tensor<1024x512xf16>, %bias: tenso
 // CHECK: nvvm.mbarrier.arrive.expect_tx
 // CHECK-COUNT-6: nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK-NOT: nvvm.cp.async.bulk.tensor.shared.cluster.global
-// CHECK: B [<bf16>, <one>, <row>]
+// CHECK: B[<bf16>, <one>, <row>]
 kernel.func @plain(%x: tensor<64x256xbf16>, %w: tensor<256x128xbf16>, %out: tensor<64x128xbf16>) -> tensor<64x128xbf16>
     attributes {outputs = 1 : i64,
                 schedules = [#kernel.warpgroup_contraction<rows = 64, columns = 128, depth = 128, stages = 2, consumers = 1, rasterRows = 1>],

@@ -25,7 +25,7 @@
 // JSON-NEXT: "threads": 32
 
 gpu.module @device {
-  llvm.func @store(%p: !llvm.ptr<1>) attributes {kernel.launch = {threads = 32 : i64}, nvvm.kernel, nvvm.maxntid = array<i32: 32>} {
+  llvm.func @store(%p: !llvm.ptr<1>) attributes {kernel.device_launch = {threads = 32 : i64}, nvvm.kernel, nvvm.maxntid = array<i32: 32>} {
     %one = llvm.mlir.constant(1 : i32) : i32
     llvm.store %one, %p : i32, !llvm.ptr<1>
     llvm.return
