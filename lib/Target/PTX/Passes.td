@@ -68,8 +68,8 @@ def ToText : Pass<"ptx-to-text", "mlir::ModuleOp"> {
   let description = [{
     Translates to LLVM IR, optimises and runs LLVM's NVPTX code generator, all in
     process. The gpu.object's properties hold, for each kernel, what its
-    `kernel.device_launch` attribute said. Needs a module that
-    has lowered; needs neither a GPU nor NVIDIA's tools.
+    `kernel.device_launch` attribute said. Needs a module
+    that ptx-lower-device-modules has lowered; needs neither a GPU nor NVIDIA's tools.
   }];
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_90a\"",
