@@ -267,7 +267,9 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
       })
       .Case([&](tensor::CollapseShapeOp collapse) {
         AffineExpr product = getAffineConstantExpr(1, context);
-        for (int64_t source : collapse.getReassociationIndices()[dimension])
+        ReassociationIndices sources =
+            collapse.getReassociationIndices()[dimension];
+        for (int64_t source : sources)
           product = product * dimOf(collapse.getSrc(), source);
         return product;
       })
