@@ -177,7 +177,10 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
                                         ArrayRef<OnnxValue> inputs,
                                         const UnsupportedNode &identity) {
   const NodeProto &proto = node.node();
-  bool isBlocked = inputs.empty() && proto.input_size() > 0;
+  if (!schema.isFunction())
+    return node.error("the operator is not supported");
+  if (inputs.empty() && proto.input_size() > 0)
+    return success();
   SmallVector<onnx::TypeProto> types;
   for (const OnnxValue &input : inputs) {
     onnx::TypeProto &type = types.emplace_back();
@@ -197,9 +200,7 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
   if (!body)
     return node.error(llvm::toString(body.takeError()));
   if (!*body)
-    return isBlocked ? success() : node.error("the operator is not supported");
-  if (isBlocked)
-    return success();
+    return node.error("the operator is not supported for these inputs");
   if (scope.depth >= kMaxBodyDepth)
     return node.error("function bodies nest too deep");
 
@@ -207,7 +208,7 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
   Scope inner;
   inner.caller = &caller;
   inner.depth = scope.depth + 1;
-  inner.opsets[""] = identity.opset;
+  inner.opsets[""] = scope.opsets.lookup("");
   for (const auto &opset : (*body)->opset_import())
     inner.opsets[canonicalDomain(opset.domain())] = opset.version();
   for (auto [i, name] : llvm::enumerate((*body)->input()))

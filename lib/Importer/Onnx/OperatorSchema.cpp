@@ -149,20 +149,28 @@ OperatorSchema::outputTypes(const onnx::NodeProto &node,
   return types;
 }
 
+bool OperatorSchema::isFunction() const {
+  return schema->HasFunction() || schema->HasContextDependentFunction();
+}
+
 Expected<std::optional<onnx::FunctionProto>>
 OperatorSchema::body(const onnx::NodeProto &node, int64_t version,
                      ArrayRef<onnx::TypeProto> inputs) const {
   try {
-    if (const onnx::FunctionProto *fixed =
-            schema->GetFunction(static_cast<int>(version)))
-      return std::optional(*fixed);
-    if (!schema->HasContextDependentFunction())
-      return std::nullopt;
-    onnx::FunctionBodyBuildContextImpl context(node, inputs.vec());
     onnx::FunctionProto made;
-    if (!schema->BuildContextDependentFunction(context, made,
-                                               static_cast<int>(version)))
-      return std::nullopt;
+    if (const onnx::FunctionProto *fixed =
+            schema->GetFunction(static_cast<int>(version))) {
+      made = *fixed;
+    } else {
+      onnx::FunctionBodyBuildContextImpl context(node, inputs.vec());
+      if (!schema->HasContextDependentFunction() ||
+          !schema->BuildContextDependentFunction(context, made,
+                                                 static_cast<int>(version)))
+        return std::nullopt;
+    }
+    for (const auto &[name, declared] : schema->attributes())
+      if (declared.default_value.type() != AttributeProto::UNDEFINED)
+        *made.add_attribute_proto() = declared.default_value;
     return std::optional(std::move(made));
   } catch (const std::exception &exception) {
     return createStringError(errc::invalid_argument, exception.what());

@@ -43,10 +43,14 @@ public:
   outputTypes(const onnx::NodeProto &node,
               llvm::ArrayRef<int32_t> inputTypes) const;
 
+  /// Whether the standard defines the operator as a function, at least for some
+  /// inputs.
+  bool isFunction() const;
+
   /// The body of `node` if the standard defines the operator as a function in
   /// opset `version`; its inputs have the types `inputs` (empty for omitted
   /// ones). None if there is no body for these; an error if ONNX fails to make
-  /// one.
+  /// one. Its `attribute_proto` has the defaults of the operator's attributes.
   llvm::Expected<std::optional<onnx::FunctionProto>>
   body(const onnx::NodeProto &node, int64_t version,
        llvm::ArrayRef<onnx::TypeProto> inputs) const;

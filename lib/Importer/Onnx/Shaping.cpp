@@ -120,6 +120,9 @@ Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
   if (node.sizes.areEqual(size, shape[axis]) && step == 1)
     return tensor;
   shape[axis] = size;
+  // A slice of nothing may begin at the end, which extract_slice refuses.
+  if (constantOf(size) == 0)
+    return node.empty(shape, type.getElementType());
   SmallVector<OpFoldResult> offsets(shape.size(), node.builder.getIndexAttr(0)),
       strides(shape.size(), node.builder.getIndexAttr(1));
   offsets[axis] = node.materialize(offset);

@@ -24,12 +24,24 @@ static bool parseSize(StringRef text, SizeRange &range) {
          !parts[2].getAsInteger(10, range.max);
 }
 
+static void printCheck(const OnnxCheck &report) {
+  for (const std::string &finding : report.findings)
+    outs() << "finding: " << finding << "\n";
+  for (const std::string &error : report.errors)
+    outs() << "error: " << error << "\n";
+  for (const UnsupportedNode &node : report.unsupported)
+    outs() << "unsupported: " << node.node << " (" << node.opType << ", opset "
+           << node.opset << "): " << node.reason << "\n";
+}
+
 int main(int argc, char **argv) {
-  cl::opt<std::string> path(cl::Positional, cl::Required, cl::desc("MODEL"));
+  cl::list<std::string> paths(cl::Positional, cl::OneOrMore,
+                              cl::desc("MODELS"));
   cl::list<std::string> bounds("size", cl::desc("NAME=MIN:TYPICAL:MAX"));
   cl::opt<bool> check("check", cl::desc("List what is unsupported"));
   cl::opt<bool> locations("locations", cl::desc("Print node names"));
-  cl::ParseCommandLineOptions(argc, argv, "Imports an ONNX model\n");
+  cl::opt<bool> generic("generic", cl::desc("Print the generic form"));
+  cl::ParseCommandLineOptions(argc, argv, "Imports ONNX models\n");
 
   ImportOptions options;
   for (const std::string &text : bounds)
@@ -38,25 +50,24 @@ int main(int argc, char **argv) {
       return 1;
     }
   mlir::MLIRContext context;
-  if (check) {
-    OnnxCheck report = checkOnnx(path, options, &context);
-    for (const std::string &finding : report.findings)
-      outs() << "finding: " << finding << "\n";
-    for (const std::string &error : report.errors)
-      outs() << "error: " << error << "\n";
-    for (const UnsupportedNode &node : report.unsupported)
-      outs() << "unsupported: " << node.node << " (" << node.opType
-             << ", opset " << node.opset << "): " << node.reason << "\n";
-    return !report.errors.empty() || !report.unsupported.empty();
-  }
   SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
-  auto module = importOnnx(path, options, &context);
-  if (!module)
-    return 1;
   mlir::OpPrintingFlags flags;
-  flags.enableDebugInfo(locations);
-  module->print(outs(), flags);
-  outs() << "\n";
-  return 0;
+  flags.enableDebugInfo(locations).printGenericOpForm(generic);
+  bool good = true;
+  for (const std::string &path : paths) {
+    if (paths.size() > 1)
+      outs() << "// " << path << "\n";
+    if (check) {
+      OnnxCheck report = checkOnnx(path, options, &context);
+      printCheck(report);
+      good &= report.errors.empty() && report.unsupported.empty();
+    } else if (auto module = importOnnx(path, options, &context)) {
+      module->print(outs(), flags);
+      outs() << "\n";
+    } else {
+      good = false;
+    }
+  }
+  return good ? 0 : 1;
 }

@@ -231,7 +231,10 @@ LogicalResult spaceToDepth(NodeContext &node) {
       return node.error("height and width must be divisible by blocksize");
   AffineExpr b = node.constantSize(block);
   AffineExpr h = s[2].floorDiv(block), w = s[3].floorDiv(block);
-  return rearrange(node, {s[0], s[1], h, b, w, b}, {0, 3, 5, 1, 2, 4},
+  SmallVector<int64_t> order{0, 3, 5, 1, 2, 4};
+  if (node.string("mode", "DCR") == "CRD")
+    order = {0, 1, 3, 5, 2, 4};
+  return rearrange(node, {s[0], s[1], h, b, w, b}, order,
                    {s[0], s[1] * (block * block), h, w});
 }
 

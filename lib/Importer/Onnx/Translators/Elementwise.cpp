@@ -220,13 +220,27 @@ template <typename Op> LogicalResult binaryInteger(NodeContext &node) {
       node, [&](ArrayRef<Value> x) { return node.create<Op>(x[0], x[1]); });
 }
 
+/// A shift by the width or more leaves zeros, or copies of the sign where a
+/// signed integer is shifted right; a negative one counts as such.
 LogicalResult bitShift(NodeContext &node) {
   StringRef direction = node.string("direction", "");
   if (direction != "LEFT" && direction != "RIGHT")
     return node.error("expects direction LEFT or RIGHT but got '" + direction +
                       "'");
-  return direction == "LEFT" ? binaryInteger<arith::ShLIOp>(node)
-                             : binaryInteger<arith::ShRUIOp>(node);
+  return translateElementwise(node, [&](ArrayRef<Value> x) {
+    unsigned bits = getElementTypeOrSelf(x[0]).getIntOrFloatBitWidth();
+    Value last = node.filled(bits - 1, x[1]);
+    Value amount = node.create<arith::MinUIOp>(x[1], last);
+    if (direction == "RIGHT" && !node.isUnsigned())
+      return node.create<arith::ShRSIOp>(x[0], amount);
+    Value shifted = direction == "LEFT"
+                        ? node.create<arith::ShLIOp>(x[0], amount)
+                        : node.create<arith::ShRUIOp>(x[0], amount);
+    Value isInside =
+        node.create<arith::CmpIOp>(arith::CmpIPredicate::ule, x[1], last);
+    return node.create<arith::SelectOp>(isInside, shifted,
+                                        node.filled(0.0, x[0]));
+  });
 }
 
 template <arith::CmpFPredicate floats, arith::CmpIPredicate integers,

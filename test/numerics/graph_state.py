@@ -1,0 +1,510 @@
+"""Evaluates graph-state IR with NumPy: the oracle of the importer's tests.
+
+Reads a module in MLIR's generic form, one function without control flow, and
+computes its results the slow and plain way. Nothing of the compiler is used but
+the text that it prints.
+
+    module = graph_state.parse(text)
+    outputs = module.run({"x": array})
+"""
+
+import re
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {
+    "f16": np.float16, "f32": np.float32, "f64": np.float64,
+    "bf16": ml_dtypes.bfloat16, "i1": np.bool_, "i8": np.int8, "i16": np.int16,
+    "i32": np.int32, "i64": np.int64, "index": np.int64, "i4": ml_dtypes.int4,
+}
+DYNAMIC = -(2**63)
+
+
+def parse_type(text):
+    """(shape or None for a scalar, dtype); dynamic sizes are None."""
+    text = text.strip()
+    if not text.startswith("tensor<"):
+        return None, DTYPES[text]
+    parts = text[len("tensor<"):-1].split("x")
+    return [None if p == "?" else int(p) for p in parts[:-1]], DTYPES[parts[-1]]
+
+
+def split_top(text, separator=","):
+    """Splits at separators that stand in no bracket or string."""
+    parts, depth, start, in_string = [], 0, 0, False
+    for i, c in enumerate(text):
+        if c == '"':
+            in_string = not in_string
+        elif in_string:
+            continue
+        elif c in "<([{":
+            depth += 1
+        elif c in ")]}" or (c == ">" and text[i - 1] != "-"):
+            depth -= 1
+        elif c == separator and depth == 0:
+            parts.append(text[start:i].strip())
+            start = i + 1
+    parts.append(text[start:].strip())
+    return [p for p in parts if p]
+
+
+def parse_number(text, dtype):
+    if text in ("true", "false"):
+        return text == "true"
+    if text.startswith("0x") and not np.issubdtype(dtype, np.integer):
+        bits = np.dtype(dtype).itemsize
+        return np.frombuffer(int(text, 16).to_bytes(bits, "little"), dtype)[0]
+    return dtype(float(text)) if "." in text or "e" in text else dtype(int(text))
+
+
+def parse_dense(text, type_text):
+    shape, dtype = parse_type(type_text)
+    body = text[len("dense<"):-1]
+    if body.startswith('"0x'):
+        raw = bytes.fromhex(body[3:-1])
+        return np.frombuffer(raw, dtype).reshape(shape).copy()
+    numbers = [parse_number(t, dtype)
+               for t in re.findall(r"[^\s,\[\]]+", body)]
+    flat = np.array(numbers, dtype)
+    if flat.size == 1 and "[" not in body:
+        return np.full(shape, flat[0], dtype)
+    return flat.reshape(shape)
+
+
+def parse_integers(text):
+    """array<i64: 1, 2> or an integer with its type."""
+    match = re.match(r"array<i64(?::(.*))?>", text)
+    if match:
+        return [int(t) for t in (match[1] or "").split(",") if t.strip()]
+    return int(text.split(":")[0])
+
+
+class Operation:
+    HEAD = re.compile(r'(?:(%[\w#]+)(?::\d+)? = )?"([\w.]+)"\(([^)]*)\)')
+
+    def __init__(self, line, region):
+        match = self.HEAD.match(line)
+        self.result, self.name = match[1], match[2]
+        self.operands = [o for o in re.split(r",\s*", match[3]) if o]
+        rest = line[match.end():]
+        self.attributes = {}
+        if rest.strip().startswith("<{"):
+            begin = rest.index("<{") + 2
+            end, depth, in_string = begin, 1, False
+            while depth:
+                c = rest[end]
+                in_string ^= c == '"'
+                if not in_string:
+                    depth += (c == "{") - (c == "}")
+                end += 1
+            for part in split_top(rest[begin:end - 1]):
+                key, _, value = part.partition(" = ")
+                self.attributes[key] = value
+            rest = rest[end:]
+        self.region = region
+        self.result_type = rest.rsplit("-> ", 1)[1] if "-> " in rest else None
+
+
+class Module:
+    def __init__(self):
+        self.weights, self.operations, self.aliases = {}, [], {}
+        self.arguments, self.names, self.dims = [], [], []
+
+    def resolve(self, text):
+        """`text` with its attribute aliases (#map) spelled out."""
+        return re.sub(r"#\w+", lambda m: self.aliases.get(m[0], m[0]), text)
+
+    def run(self, inputs):
+        self.sizes = {}
+        values = self.values = {}
+        for argument, name, dims in zip(self.arguments, self.names, self.dims):
+            values[argument] = inputs[name]
+            for dim, size in zip(dims, inputs[name].shape):
+                if dim.startswith("@"):
+                    known = self.sizes.setdefault(dim, size)
+                    assert known == size, f"{dim} is {known} and {size}"
+        for operation in self.operations:
+            operands = [values[o] for o in operation.operands]
+            if operation.name == "func.return":
+                return operands
+            with np.errstate(all="ignore"):
+                value = evaluate(self, operation, operands)
+            shape, dtype = parse_type(operation.result_type)
+            value = np.asarray(value)
+            assert value.dtype == dtype, (operation.name, value.dtype, dtype)
+            if shape is not None:
+                assert value.ndim == len(shape), (operation.name, value.shape)
+                for have, want in zip(value.shape, shape):
+                    assert want in (None, have), (operation.name, value.shape)
+            values[operation.result] = value
+        raise AssertionError("no return")
+
+
+def parse(text):
+    module = Module()
+    lines = iter(text.splitlines())
+    for line in lines:
+        line = line.strip()
+        alias = re.match(r"(#\w+) = (affine_map<.*>)$", line)
+        if alias:
+            module.aliases[alias[1]] = alias[2]
+        elif '"graph.weights"' in line:
+            parse_weights(module, line)
+        elif '"func.func"' in line:
+            names = re.search(r"arg_attrs = \[(.*?)\], function_type", line)
+            for attributes in split_top(names[1] if names else ""):
+                module.names.append(
+                    re.search(r'graph.name = "([^"]*)"', attributes)[1])
+                dims = re.search(r"graph.dims = \[(.*?)\]", attributes)[1]
+                module.dims.append([d.strip('"') for d in split_top(dims)])
+        elif line.startswith("^bb0("):
+            if not module.operations and not module.arguments:
+                module.arguments = re.findall(r"(%\w+): ", line)
+        elif Operation.HEAD.match(line) and '"builtin.module"' not in line:
+            region = []
+            if line.endswith("({"):
+                for inner in lines:
+                    if inner.strip().startswith("})"):
+                        line = line[:-2] + inner.strip()[2:]
+                        break
+                    region.append(inner.strip())
+            if "graph.symbol" not in line:
+                module.operations.append(Operation(line, region))
+    return module
+
+
+def parse_weights(module, line):
+    name = re.search(r'sym_name = "([^"]*)"', line)[1]
+    type_text = re.search(r"[ {]type = (tensor<[^>]*>)", line)[1]
+    shape, dtype = parse_type(type_text)
+    file = re.search(r'source = #graph.file<"([^"]*)", (\d+), (\d+)>', line)
+    if file:
+        with open(file[1], "rb") as source:
+            source.seek(int(file[2]))
+            value = np.frombuffer(source.read(int(file[3])), dtype)
+        module.weights[name] = value.reshape(shape)
+    else:
+        dense = re.search(r"source = (dense<.*?>) : (tensor<[^>]*>)", line)
+        module.weights[name] = parse_dense(dense[1], dense[2])
+
+
+# Operations.
+
+def erf(x):
+    import math
+    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype)
+
+
+UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+
+
+def as_unsigned(x):
+    return x.view(UNSIGNED[x.dtype]) if x.dtype in UNSIGNED else x
+
+
+def truncated_division(a, b):
+    quotient = np.abs(a) // np.where(b == 0, 1, np.abs(b))
+    return (np.sign(a) * np.sign(b) * quotient).astype(a.dtype)
+
+
+def on_unsigned(function):
+    return lambda a, b: np.asarray(
+        function(as_unsigned(a), as_unsigned(b))).view(a.dtype)
+
+
+BINARY = {
+    "addf": np.add, "subf": np.subtract, "mulf": np.multiply,
+    "divf": np.divide, "remf": np.fmod, "addi": np.add, "subi": np.subtract,
+    "muli": np.multiply, "divsi": truncated_division,
+    "divui": on_unsigned(np.floor_divide), "remui": on_unsigned(np.mod),
+    "remsi": lambda a, b: (a - truncated_division(a, b) * b).astype(a.dtype),
+    "maximumf": np.maximum, "minimumf": np.minimum, "maxsi": np.maximum,
+    "minsi": np.minimum, "maxui": on_unsigned(np.maximum),
+    "minui": on_unsigned(np.minimum), "andi": np.bitwise_and,
+    "ori": np.bitwise_or, "xori": np.bitwise_xor, "shli": np.left_shift,
+    "shrui": on_unsigned(np.right_shift),
+    "shrsi": np.right_shift, "powf": np.power, "ipowi": np.power,
+    "floordivsi": np.floor_divide,
+}
+UNARY = {
+    "negf": np.negative, "absf": np.abs, "absi": np.abs, "sqrt": np.sqrt,
+    "exp": np.exp, "log": np.log, "log1p": np.log1p, "sin": np.sin,
+    "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
+    "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "erf": erf,
+    "ceil": np.ceil, "floor": np.floor, "roundeven": np.round,
+    "rsqrt": lambda x: (1 / np.sqrt(x)).astype(x.dtype),
+}
+CASTS = {"extf", "truncf", "sitofp", "fptosi", "extsi", "trunci", "index_cast"}
+FLOAT_PREDICATES = {
+    0: lambda a, b: np.zeros(a.shape, bool), 1: np.equal, 2: np.greater,
+    3: np.greater_equal, 4: np.less, 5: np.less_equal,
+    6: lambda a, b: (a != b) & ~np.isnan(a) & ~np.isnan(b),
+    13: np.not_equal, 14: lambda a, b: np.isnan(a) | np.isnan(b),
+}
+INTEGER_PREDICATES = [
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater,
+    np.greater_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+]
+REDUCERS = {"addf": np.add, "addi": np.add, "mulf": np.multiply,
+            "muli": np.multiply, "maximumf": np.maximum, "maxsi": np.maximum,
+            "minimumf": np.minimum, "minsi": np.minimum}
+
+
+def evaluate(module, operation, operands):
+    dialect, name = operation.name.split(".", 1)
+    if dialect in ("arith", "math"):
+        return evaluate_scalar(operation, name, operands)
+    return globals()[f"{dialect}_{name}"](module, operation, *operands)
+
+
+def evaluate_scalar(operation, name, operands):
+    attributes = operation.attributes
+    _, dtype = parse_type(operation.result_type)
+    if name == "constant":
+        value = attributes["value"]
+        if value.startswith("dense"):
+            return parse_dense(*value.split(" : "))
+        return np.array(parse_number(value.split(" : ")[0], dtype), dtype)
+    if name in BINARY:
+        return np.asarray(BINARY[name](*operands)).astype(dtype)
+    if name in UNARY:
+        return UNARY[name](operands[0])
+    if name in CASTS:
+        return operands[0].astype(dtype)
+    if name in ("uitofp", "extui"):
+        return as_unsigned(operands[0]).astype(dtype)
+    if name == "fptoui":
+        return operands[0].astype(np.uint64).astype(dtype)
+    if name == "cmpf":
+        return FLOAT_PREDICATES[parse_integers(attributes["predicate"])](
+            *operands)
+    if name == "cmpi":
+        predicate = parse_integers(attributes["predicate"])
+        if predicate >= 6:
+            operands = [as_unsigned(o) for o in operands]
+        return INTEGER_PREDICATES[predicate](*operands)
+    if name == "select":
+        return np.where(*operands).astype(dtype)
+    raise NotImplementedError(operation.name)
+
+
+def result_shape(operation, sizes):
+    shape, dtype = parse_type(operation.result_type)
+    sizes = iter(sizes)
+    return [int(next(sizes)) if s is None else s for s in shape], dtype
+
+
+def graph_size(module, operation):
+    return np.int64(module.sizes[operation.attributes["symbol"].replace('"', "")])
+
+
+def graph_weight(module, operation):
+    return module.weights[operation.attributes["weights"].strip('@"')]
+
+
+def graph_broadcast_to(module, operation, source, *sizes):
+    shape, _ = result_shape(operation, sizes)
+    return np.broadcast_to(source, shape)
+
+
+def graph_reshape(module, operation, source, *sizes):
+    shape, _ = result_shape(operation, sizes)
+    return source.reshape(shape)
+
+
+def graph_iota(module, operation, *sizes):
+    shape, dtype = result_shape(operation, sizes)
+    dimension = parse_integers(operation.attributes["dimension"])
+    return np.broadcast_to(
+        np.arange(shape[dimension], dtype=dtype).reshape(
+            [-1 if i == dimension else 1 for i in range(len(shape))]), shape)
+
+
+def graph_gather(module, operation, data, indices):
+    return np.take(data, indices, parse_integers(operation.attributes["axis"]))
+
+
+def graph_reverse(module, operation, source):
+    return np.flip(source, parse_integers(operation.attributes["dimensions"]))
+
+
+def graph_arg_reduce(module, operation, source):
+    attributes = operation.attributes
+    axis = parse_integers(attributes["dimension"])
+    if "is_unsigned" in attributes:
+        source = as_unsigned(source)
+    pick = np.argmax if "max" in attributes["kind"] else np.argmin
+    if "select_last" in attributes:
+        return source.shape[axis] - 1 - pick(np.flip(source, axis), axis)
+    return pick(source, axis)
+
+
+def windows(array, operation, kernel, fill, padding):
+    """Yields (index of the kernel element, elements it meets). `padding` is
+    around the array, `fill` beyond it, where rounding up reaches."""
+    get = lambda key: parse_integers(operation.attributes[key])
+    strides, dilations = get("strides"), get("dilations")
+    low, high = get("pad_low"), get("pad_high")
+    counts, beyond = [], []
+    for n, k, s, d, p, q in zip(array.shape[1:-1], kernel, strides, dilations,
+                                low, high):
+        room = n + p + q - d * (k - 1) - 1
+        count = room // s + 1
+        if "ceil_mode" in operation.attributes and room % s and count * s < n + p:
+            count += 1
+        counts.append(count)
+        beyond.append(max(0, (count - 1) * s - room))
+    padded = np.pad(array, [(0, 0), *zip(low, high), (0, 0)],
+                    constant_values=padding)
+    padded = np.pad(padded, [(0, 0), *((0, e) for e in beyond), (0, 0)],
+                    constant_values=fill)
+    for index in np.ndindex(*kernel):
+        cut = tuple(slice(i * d, i * d + (count - 1) * s + 1, s)
+                    for i, d, count, s in zip(index, dilations, counts, strides))
+        yield index, padded[(slice(None), *cut, slice(None))]
+
+
+def graph_conv(module, operation, array, weights):
+    groups = parse_integers(operation.attributes["groups"])
+    _, dtype = parse_type(operation.result_type)
+    array, weights = array.astype(dtype), weights.astype(dtype)
+    kernel = weights.shape[:-2]
+    per_input = array.shape[-1] // groups
+    per_output = weights.shape[-1] // groups
+    parts = []
+    for g in range(groups):
+        total = 0
+        inputs = array[..., g * per_input:(g + 1) * per_input]
+        for index, met in windows(inputs, operation, kernel, 0, 0):
+            total = total + met @ weights[index][
+                :, g * per_output:(g + 1) * per_output]
+        parts.append(total)
+    return np.concatenate(parts, -1)
+
+
+def graph_pool(module, operation, array):
+    kind = operation.attributes["kind"]
+    kernel = parse_integers(operation.attributes["kernel"])
+    is_max = "max" in kind or kind.startswith("0")
+    counts_padding = "with_padding" in kind or kind.startswith("2")
+    if is_max:
+        lowest = -np.inf if array.dtype.kind == "f" else np.iinfo(array.dtype).min
+        return np.max([met for _, met in windows(array, operation, kernel, lowest,
+                                                 lowest)], 0)
+    total = sum(met for _, met in windows(array, operation, kernel, 0, 0))
+    count = sum(met for _, met in windows(np.ones_like(array), operation, kernel,
+                                          0, int(counts_padding)))
+    return (total / count).astype(array.dtype)
+
+
+def linalg_fill(module, operation, value, destination):
+    return np.full_like(destination, value)
+
+
+def accumulate(operation, equation, lhs, rhs, start):
+    return start + np.einsum(equation, lhs.astype(start.dtype),
+                             rhs.astype(start.dtype)).astype(start.dtype)
+
+
+def linalg_matmul(module, operation, lhs, rhs, start):
+    return accumulate(operation, "mk,kn->mn", lhs, rhs, start)
+
+
+def linalg_contract(module, operation, lhs, rhs, start):
+    maps = re.findall(r"-> \(([^)]*)\)", module.resolve(
+        operation.attributes["indexing_maps"]))
+    letters = [re.sub(r"d(\d+)", lambda m: chr(97 + int(m[1])), part)
+               .replace(",", "").replace(" ", "") for part in maps]
+    return accumulate(operation, f"{letters[0]},{letters[1]}->{letters[2]}",
+                      lhs, rhs, start)
+
+
+def linalg_reduce(module, operation, source, start):
+    axes = tuple(parse_integers(operation.attributes["dimensions"]))
+    text = " ".join(operation.region)
+    name = re.search(r'"arith\.(\w+)"', text)[1]
+    if name in ("maxui", "minui"):
+        reducer = np.maximum if name == "maxui" else np.minimum
+        if not source.size:
+            return start
+        whole = reducer.reduce(as_unsigned(source), axes)
+        return reducer(whole, as_unsigned(start)).view(source.dtype)
+    whole = REDUCERS[name].reduce(source, axes, dtype=source.dtype) \
+        if source.size else start
+    return REDUCERS[name](whole, start).astype(start.dtype)
+
+
+def linalg_transpose(module, operation, source, destination):
+    return source.transpose(parse_integers(operation.attributes["permutation"]))
+
+
+def linalg_softmax(module, operation, source, destination):
+    axis = parse_integers(operation.attributes["dimension"])
+    e = np.exp(source - source.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def tensor_empty(module, operation, *sizes):
+    shape, dtype = result_shape(operation, sizes)
+    return np.zeros(shape, dtype)
+
+
+def tensor_cast(module, operation, source):
+    return source
+
+
+def tensor_extract(module, operation, source, *indices):
+    return source[tuple(int(i) for i in indices)]
+
+
+def tensor_dim(module, operation, source, index):
+    return np.int64(source.shape[int(index)])
+
+
+def tensor_from_elements(module, operation, *scalars):
+    shape, dtype = parse_type(operation.result_type)
+    return np.array(scalars, dtype).reshape(shape)
+
+
+def tensor_expand_shape(module, operation, source, *sizes):
+    static = parse_integers(operation.attributes["static_output_shape"])
+    sizes = iter(sizes)
+    return source.reshape([int(next(sizes)) if s == DYNAMIC else s for s in static])
+
+
+def tensor_collapse_shape(module, operation, source):
+    groups = re.findall(r"\[([^\[\]]+)\]", operation.attributes["reassociation"])
+    shape = []
+    for group in groups:
+        dims = [int(t) for t in re.findall(r"(\d+)(?: : i64)?", group)]
+        shape.append(int(np.prod([source.shape[d] for d in dims])))
+    return source.reshape(shape)
+
+
+def tensor_extract_slice(module, operation, source, *dynamic):
+    dynamic = iter(dynamic)
+    lists = [[int(next(dynamic)) if s == DYNAMIC else s for s in
+              parse_integers(operation.attributes[f"static_{key}"])]
+             for key in ("offsets", "sizes", "strides")]
+    for offset, size, stride, length in zip(*lists, source.shape):
+        assert size == 0 or 0 <= offset + (size - 1) * stride < length
+    return source[tuple(slice(o, o + n * s, s) for o, n, s in zip(*lists))]
+
+
+def tensor_concat(module, operation, *parts):
+    return np.concatenate(parts, parse_integers(operation.attributes["dim"]))
+
+
+def tensor_pad(module, operation, source, *dynamic):
+    lists = [parse_integers(operation.attributes[f"static_{key}"])
+             for key in ("low", "high")]
+    count = sum(s == DYNAMIC for part in lists for s in part)
+    values = iter(dynamic[:count])
+    low, high = [[int(next(values)) if s == DYNAMIC else s for s in part]
+                 for part in lists]
+    # The region yields a value from above.
+    fill = re.search(r'"tensor.yield"\((%\w+)\)', " ".join(operation.region))[1]
+    return np.pad(source, list(zip(low, high)),
+                  constant_values=module.values[fill])
