@@ -6,6 +6,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/PTX/Passes.h"
+#include "lib/Target/CPU/Pipelines.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Kernel/Passes.h"
@@ -115,6 +116,7 @@ void tessera::registerPipelines() {
   registerPipeline("tessera-cpu", "Buffer state to loops for the CPU",
                    buildCpuPipeline);
   ptx::registerPtxPipeline();
+  cpu::registerPipelines();
 }
 
 void tessera::registerPasses() {

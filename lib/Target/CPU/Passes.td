@@ -30,4 +30,92 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     "mlir::vector::VectorDialect", "tessera::kernel::KernelDialect"];
 }
 
+def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {
+  let summary = "Break vector operations into those that LLVM has";
+  let description = [{
+    Contractions become outer products of fused multiply-adds, multi-dimensional
+    transfers unrolled one-dimensional ones, these (masked) loads and stores,
+    transposes shuffles. The number of lanes of a mask is compared in 32 bits
+    after it was clamped, so it may exceed 2^31.
+
+      vector.transfer_read %m[%i, %j] : memref<?x?xf32>, vector<2x8xf32>
+        ==>  two vector.maskedload of vector<8xf32>
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::ub::UBDialect", "mlir::vector::VectorDialect"];
+}
+
+def ExpandNarrowFloats : Pass<"cpu-expand-narrow-floats", "mlir::func::FuncOp"> {
+  let summary = "Compute f16 and bf16 in f32, and their conversions without a runtime library";
+  let description = [{
+    LLVM calls helpers such as __truncsfbf2 for conversions that the CPU lacks,
+    which no C library of ours has.
+
+      arith.addf %a, %b : bf16   ==>  extf, extf, arith.addf : f32, truncf
+      arith.truncf : f32 to bf16 ==>  integer operations, round to nearest even
+      arith.truncf : f64 to f16  ==>  f64 to f32 rounding to odd, then to f16
+
+    Also expands the rounding integer divisions. Without the option `f16c`
+    conversions of f16 become integer operations, too.
+  }];
+  let options = [Option<"f16c", "f16c", "bool", /*default=*/"true",
+                        "Whether the CPU converts between f16 and f32">];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::vector::VectorDialect"];
+}
+
+def LowerEntries : Pass<"cpu-lower-entries", "mlir::ModuleOp"> {
+  let summary = "Give entries the C signature and asserts an error exit";
+  let description = [{
+    A function that a kernel.entry runs returns an i32: 0, or 1 after a
+    graph.assert that failed has stored its message in the context.
+
+      func.func @main(%ctx: !llvm.ptr) { graph.assert %c, "message"  return }
+        ==>  func.func @main(%ctx: !llvm.ptr) -> i32 { … cf.cond_br … return %zero : i32 }
+
+    Expects control flow without scf. Fails at a graph.assert elsewhere than in
+    an entry and outside of its parallel loops.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::cf::ControlFlowDialect",
+                           "mlir::LLVM::LLVMDialect"];
+}
+
+def ConvertKernelToLLVM : Pass<"cpu-convert-kernel-to-llvm", "mlir::ModuleOp"> {
+  let summary = "Convert functions on memrefs to the LLVM dialect, but for parallel loops";
+  let description = [{
+    kernel.symbol, kernel.storage and all of arith, math, memref, vector, cf and
+    func become LLVM operations on the context's fields. kernel.parallel_for
+    stays, with a body in the LLVM dialect and a 64-bit count. Functions are
+    internal: only the artifact's table is seen from outside.
+
+      kernel.symbol %ctx 0   ==>  a load of ctx->symbols[0]
+
+    Fails at anything else and at an allocation: generated code does not allocate.
+  }];
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
+}
+
+def OutlineParallelLoops : Pass<"cpu-outline-parallel-loops", "mlir::ModuleOp"> {
+  let summary = "Turn the bodies of parallel loops into functions called by the thread pool";
+  let description = [{
+    The values that a body uses from above go into a struct on the stack;
+    constants are repeated in the body instead.
+
+      kernel.parallel_for (%task, %worker) in (%count) of %ctx { use(%a)  kernel.end }
+        ==>
+      captures = {%a};  ctx->parallelFor(ctx->pool, @f.task, &captures, %count)
+      llvm.func @f.task(%captures, %task, %worker) { use(captures->a) }
+
+    One task runs on the calling thread without the pool: in place when the count
+    is the constant 1, by a call when it turns out at run time; not so in
+    functions called from inside a parallel loop, which do not know their worker.
+    Allocas of constant size move to their function's entry, so that loops do
+    not grow the stack.
+
+    Expects what cpu-convert-kernel-to-llvm leaves.
+  }];
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
+}
+
 #endif // TESSERA_TARGET_CPU_PASSES

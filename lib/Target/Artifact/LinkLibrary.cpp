@@ -1,0 +1,84 @@
+// Links object code into a shared library by ld.lld.
+#include "lib/Target/Artifact/LinkLibrary.h"
+#include "lib/Target/Artifact/TemporaryFile.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+
+#include <optional>
+
+namespace tessera::artifact {
+namespace {
+
+llvm::Expected<std::string> findLinker(llvm::StringRef given) {
+  if (!given.empty()) {
+    if (llvm::sys::fs::can_execute(given))
+      return given.str();
+    return llvm::createStringError("cannot run the linker '" + given + "'");
+  }
+  for (llvm::StringRef name : {"ld.lld", "ld.lld-22"})
+    if (auto found = llvm::sys::findProgramByName(name))
+      return *found;
+  if (auto found =
+          llvm::sys::findProgramByName("ld.lld", {TESSERA_LLVM_TOOLS_DIR}))
+    return *found;
+  return llvm::createStringError(
+      "cannot find the linker ld.lld: install lld, or emit an object file");
+}
+
+/// The C library of this machine by the name that it has at run time, so that
+/// no development files are needed.
+std::vector<std::string> systemLibraries() {
+  std::vector<std::string> found;
+  for (const char *name : {"libm.so.6", "libc.so.6"})
+    for (const char *folder : {"/lib/x86_64-linux-gnu/", "/usr/lib64/",
+                               "/lib64/", "/usr/lib/x86_64-linux-gnu/",
+                               "/usr/lib/"}) {
+      std::string path = std::string(folder) + name;
+      if (llvm::sys::fs::exists(path)) {
+        found.push_back(path);
+        break;
+      }
+    }
+  return found;
+}
+
+std::string readAll(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  return buffer ? (*buffer)->getBuffer().trim().str() : std::string();
+}
+
+} // namespace
+
+llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
+                        llvm::StringRef linker) {
+  llvm::Expected<std::string> program = findLinker(linker);
+  if (!program)
+    return program.takeError();
+  auto messages = TemporaryFile::create(outputPath, ".log");
+  if (!messages)
+    return messages.takeError();
+
+  std::vector<std::string> libraries = systemLibraries();
+  std::vector<llvm::StringRef> arguments = {
+      *program, "-shared", "-o", outputPath, objectPath,
+      "-znoexecstack", "-zrelro", "-znow", "-zdefs", "-zseparate-code",
+      "--gc-sections", "--hash-style=gnu", "--build-id=none", "--as-needed",
+      // A fixed name: the output's must not reach the bytes.
+      "-soname=model.so", "--threads=1"};
+  arguments.insert(arguments.end(), libraries.begin(), libraries.end());
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""),
+                                                llvm::StringRef(messages->path()),
+                                                llvm::StringRef(messages->path())};
+  std::string reason;
+  int status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
+                                         redirects, 0, 0, &reason);
+  if (status == 0)
+    return llvm::Error::success();
+  std::string said = readAll(messages->path());
+  return llvm::createStringError("linking failed (" + *program + "): " +
+                                 (said.empty() ? reason : said));
+}
+
+} // namespace tessera::artifact

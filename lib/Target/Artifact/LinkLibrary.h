@@ -1,0 +1,20 @@
+// Links object code into a shared library by ld.lld.
+#ifndef TESSERA_TARGET_ARTIFACT_LINKLIBRARY_H
+#define TESSERA_TARGET_ARTIFACT_LINKLIBRARY_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace tessera::artifact {
+
+/// Links the object file at `objectPath` into a shared library at `outputPath`,
+/// which needs libm and libc only and exports `tessera_module` only. The same
+/// object gives the same bytes whatever the paths. `linker` is the path of
+/// ld.lld, or empty: then it is looked for in PATH and where LLVM is installed.
+/// Fails if the linker is missing or reports an error, with its words.
+llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
+                        llvm::StringRef linker = {});
+
+} // namespace tessera::artifact
+
+#endif // TESSERA_TARGET_ARTIFACT_LINKLIBRARY_H

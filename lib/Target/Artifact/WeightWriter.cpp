@@ -1,0 +1,379 @@
+// Writes the weight bytes of an artifact: runs each weight's recipe, streaming.
+#include "lib/Target/Artifact/WeightWriter.h"
+#include "lib/Target/Artifact/StridedView.h"
+#include "lib/Target/Artifact/TemporaryFile.h"
+#include "lib/Target/Artifact/WeightSource.h"
+
+#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Kernel/IR/Kernel.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Object/ELFObjectFile.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace mlir;
+
+namespace tessera::artifact {
+namespace {
+
+constexpr uint64_t pageBytes = 4096;
+constexpr uint64_t chunkBytes = 32 << 20;
+
+std::error_code lastError() {
+  return std::error_code(errno, std::generic_category());
+}
+
+/// Bytes on their way to a file, counted and hashed.
+class ByteSink {
+public:
+  explicit ByteSink(int file) : file(file) { XXH64_reset(&state, 0); }
+
+  /// Fails with the system's reason.
+  std::error_code write(const char *data, uint64_t count) {
+    XXH64_update(&state, data, count);
+    bytes += count;
+    return put(data, count);
+  }
+
+  /// Writes zeros up to `position` bytes after the start.
+  std::error_code padTo(uint64_t position) {
+    static const char zeros[pageBytes] = {};
+    while (bytes < position)
+      if (std::error_code error =
+              write(zeros, std::min(position - bytes, pageBytes)))
+        return error;
+    return {};
+  }
+
+  uint64_t size() const { return bytes; }
+  uint64_t hash() const { return XXH64_digest(&state); }
+
+private:
+  std::error_code put(const char *data, uint64_t count) {
+    while (file >= 0 && count > 0) {
+      ssize_t written = ::write(file, data, count);
+      if (written < 0 && errno == EINTR)
+        continue;
+      if (written < 0)
+        return lastError();
+      data += written;
+      count -= written;
+    }
+    return {};
+  }
+
+  int file;
+  uint64_t bytes = 0;
+  XXH64_state_t state;
+};
+
+/// Runs one weight's recipe.
+class RecipeRun {
+public:
+  RecipeRun(graph::WeightsOp weights, ByteSink &sink, StringRef outputPath,
+            std::vector<char> &buffer)
+      : weights(weights), sink(&sink), outputPath(outputPath), buffer(buffer) {}
+
+  llvm::Error run() {
+    RankedTensorType type = cast<RankedTensorType>(weights.getSourceType());
+    Type element = type.getElementType();
+    unsigned bits = element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
+    if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
+      return llvm::createStringError(
+          "expects elements of 1, 8, 16, 32 or 64 bits, but got " +
+          llvm::Twine(bits));
+    elementBytes = bits / 8;
+
+    auto opened = WeightSource::open(weights);
+    if (!opened)
+      return opened.takeError();
+    WeightSource source = std::move(*opened);
+    if (source.size() != static_cast<uint64_t>(type.getNumElements()) * elementBytes)
+      return llvm::createStringError(
+          "expects " + llvm::Twine(type.getNumElements() * elementBytes) +
+          " bytes, but the source has " + llvm::Twine(source.size()));
+    view = StridedView::dense(type.getShape());
+    for (Attribute step : weights.getRecipe()) {
+      if (apply(step))
+        continue;
+      if (llvm::Error error = materialize(source))
+        return error;
+      bool applied = apply(step);
+      (void)applied;
+      assert(applied && "a dense view takes any step");
+    }
+    return emit(source);
+  }
+
+private:
+  /// False if the view has to be materialized first.
+  bool apply(Attribute step) {
+    if (auto transpose = dyn_cast<graph::TransposeAttr>(step))
+      return view.transpose(transpose.getPermutation());
+    if (auto reshape = dyn_cast<graph::ReshapeAttr>(step))
+      return view.reshape(reshape.getShape());
+    return view.pack(cast<graph::PackAttr>(step).getWidth());
+  }
+
+  /// Writes the view to a temporary file, which becomes the source.
+  llvm::Error materialize(WeightSource &source) {
+    auto temporary = TemporaryFile::create(outputPath, ".weight");
+    if (!temporary)
+      return temporary.takeError();
+    int file = ::open(temporary->path().c_str(), O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+      return fileError("cannot write", temporary->path(), lastError());
+    llvm::scope_exit close([&] { ::close(file); });
+    ByteSink intermediate(file);
+    ByteSink *final = std::exchange(sink, &intermediate);
+    llvm::Error error = emit(source);
+    sink = final;
+    if (error)
+      return error;
+    auto written = WeightSource::openFile(temporary->path(), 0,
+                                          intermediate.size());
+    if (!written)
+      return written.takeError();
+    source = std::move(*written); // keeps the file open beyond its name
+    view = StridedView::dense(view.shape());
+    return llvm::Error::success();
+  }
+
+  llvm::Error emit(WeightSource &source) {
+    if (view.isDense())
+      return emitDense(source);
+    llvm::Expected<const char *> bytes = source.map();
+    if (!bytes)
+      return bytes.takeError();
+    return emitPart(view, 0, *bytes);
+  }
+
+  llvm::Error emitDense(WeightSource &source) {
+    uint64_t end = source.size();
+    for (uint64_t offset = 0; offset < end; offset += chunkBytes) {
+      uint64_t count = std::min(end - offset, chunkBytes);
+      reserve(count);
+      if (llvm::Error error = source.read(offset, count, buffer.data()))
+        return error;
+      if (llvm::Error error = flush(count))
+        return error;
+    }
+    return llvm::Error::success();
+  }
+
+  /// Writes `part`, whose dimensions before `dim` have size 1, in chunks.
+  llvm::Error emitPart(const StridedView &part, int64_t dim,
+                       const char *source) {
+    int64_t size = part.dims[dim].size;
+    if (size == 0)
+      return llvm::Error::success();
+    uint64_t indexBytes = part.elementCount() / size * elementBytes;
+    if (indexBytes == 0)
+      return llvm::Error::success();
+    // Chunks of the dimension, or of the next one within each of its indices.
+    int64_t count = indexBytes > chunkBytes ? 1 : chunkBytes / indexBytes;
+    bool descend = indexBytes > chunkBytes;
+    for (int64_t begin = 0; begin < size; begin += count) {
+      count = std::min(count, size - begin);
+      StridedView slice = part.slice(dim, begin, count);
+      if (descend) {
+        if (llvm::Error error = emitPart(slice, dim + 1, source))
+          return error;
+        continue;
+      }
+      uint64_t bytes = count * indexBytes;
+      reserve(bytes);
+      copyElements(slice, elementBytes, source, buffer.data());
+      if (llvm::Error error = flush(bytes))
+        return error;
+    }
+    return llvm::Error::success();
+  }
+
+  void reserve(uint64_t bytes) {
+    if (buffer.size() < bytes)
+      buffer.resize(bytes);
+  }
+
+  llvm::Error flush(uint64_t bytes) {
+    if (std::error_code error = sink->write(buffer.data(), bytes))
+      return fileError("cannot write", outputPath, error);
+    return llvm::Error::success();
+  }
+
+  graph::WeightsOp weights;
+  ByteSink *sink;
+  StringRef outputPath;
+  std::vector<char> &buffer;
+  int64_t elementBytes = 0;
+  StridedView view;
+};
+
+/// The weights that entries place, in the order of their offsets.
+FailureOr<SmallVector<std::pair<uint64_t, graph::WeightsOp>>>
+placedWeights(ModuleOp module) {
+  SymbolTable symbols(module);
+  llvm::MapVector<Attribute, uint64_t> offsets;
+  SmallVector<std::pair<uint64_t, graph::WeightsOp>> placed;
+  for (auto entry : module.getOps<kernel::EntryOp>())
+    for (auto place :
+         entry.getWeights().getAsRange<kernel::WeightPlaceAttr>()) {
+      auto [known, isNew] =
+          offsets.insert({place.getWeights(), place.getOffset()});
+      if (!isNew && known->second != place.getOffset())
+        return entry.emitOpError("places ")
+               << place.getWeights() << " at offset " << place.getOffset()
+               << ", another entry at " << known->second;
+      if (!isNew)
+        continue;
+      auto weights =
+          symbols.lookup<graph::WeightsOp>(place.getWeights().getValue());
+      if (!weights)
+        return entry.emitOpError("places ")
+               << place.getWeights() << ", which is no graph.weights";
+      placed.push_back({place.getOffset(), weights});
+    }
+  llvm::sort(placed, llvm::less_first());
+  return placed;
+}
+
+LogicalResult reportFile(ModuleOp module, StringRef verb, StringRef path) {
+  return module.emitError(llvm::toString(fileError(verb, path, lastError())));
+}
+
+TesseraWeightsMark markOf(uint64_t offset, WeightDigest digest) {
+  TesseraWeightsMark mark;
+  std::memcpy(mark.magic, TESSERA_WEIGHTS_MAGIC, sizeof mark.magic);
+  mark.offset = offset;
+  mark.bytes = digest.bytes;
+  mark.hash = digest.hash;
+  return mark;
+}
+
+/// Position in the file of the hash in the library's table.
+llvm::Expected<uint64_t> findHash(StringRef libraryPath) {
+  auto file = llvm::object::ObjectFile::createObjectFile(libraryPath);
+  if (!file)
+    return file.takeError();
+  auto *elf = dyn_cast<llvm::object::ELF64LEObjectFile>(file->getBinary());
+  if (!elf)
+    return llvm::createStringError("expects a 64-bit ELF library");
+  for (llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
+    auto name = symbol.getName();
+    if (!name) {
+      llvm::consumeError(name.takeError());
+      continue;
+    }
+    if (*name != TESSERA_MODULE_SYMBOL)
+      continue;
+    auto address = symbol.getAddress();
+    if (!address)
+      return address.takeError();
+    auto bytes = elf->getELFFile().toMappedAddr(
+        *address + offsetof(TesseraModule, weights) +
+        offsetof(TesseraWeights, hash));
+    if (!bytes)
+      return bytes.takeError();
+    return *bytes - elf->getELFFile().base();
+  }
+  return llvm::createStringError("expects the symbol " TESSERA_MODULE_SYMBOL);
+}
+
+bool writeAt(int file, const void *data, size_t bytes, uint64_t offset) {
+  return ::pwrite(file, data, bytes, offset) == static_cast<ssize_t>(bytes);
+}
+
+} // namespace
+
+uint64_t weightBytesOf(ModuleOp module) {
+  uint64_t bytes = 0;
+  for (auto entry : module.getOps<kernel::EntryOp>())
+    bytes = std::max<uint64_t>(bytes, entry.getWeightBytes());
+  return bytes;
+}
+
+FailureOr<WeightDigest> writeWeights(ModuleOp module, int file,
+                                     StringRef outputPath) {
+  auto placed = placedWeights(module);
+  if (failed(placed))
+    return failure();
+  ByteSink sink(file);
+  std::vector<char> buffer;
+  auto pad = [&](uint64_t position) -> LogicalResult {
+    if (std::error_code error = sink.padTo(position))
+      return module.emitError(
+          llvm::toString(fileError("cannot write", outputPath, error)));
+    return success();
+  };
+  for (auto [offset, weights] : *placed) {
+    if (offset < sink.size())
+      return weights.emitOpError("overlaps the weights before it at offset ")
+             << offset;
+    if (failed(pad(offset)))
+      return failure();
+    if (llvm::Error error =
+            RecipeRun(weights, sink, outputPath, buffer).run())
+      return weights.emitOpError(llvm::toString(std::move(error)));
+  }
+  uint64_t bytes = weightBytesOf(module);
+  if (sink.size() > bytes)
+    return module.emitError("expects at most ")
+           << bytes << " bytes of weights, but got " << sink.size();
+  if (failed(pad(bytes)))
+    return failure();
+  return WeightDigest{sink.size(), sink.hash()};
+}
+
+LogicalResult appendWeights(ModuleOp module, StringRef libraryPath,
+                            StringRef outputPath) {
+  auto hashPosition = findHash(libraryPath);
+  if (!hashPosition)
+    return module.emitError("cannot read the linked library: ")
+           << llvm::toString(hashPosition.takeError());
+  int file = ::open(libraryPath.str().c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0)
+    return reportFile(module, "cannot write", outputPath);
+  llvm::scope_exit close([&] { ::close(file); });
+  off_t end = ::lseek(file, 0, SEEK_END);
+  uint64_t offset = llvm::alignTo(end, pageBytes);
+  if (end < 0 || ::ftruncate(file, offset) != 0 ||
+      ::lseek(file, offset, SEEK_SET) < 0)
+    return reportFile(module, "cannot write", outputPath);
+  FailureOr<WeightDigest> digest = writeWeights(module, file, outputPath);
+  if (failed(digest))
+    return failure();
+  TesseraWeightsMark mark = markOf(offset, *digest);
+  if (!writeAt(file, &mark, sizeof mark, offset + digest->bytes) ||
+      !writeAt(file, &digest->hash, sizeof digest->hash, *hashPosition))
+    return reportFile(module, "cannot write", outputPath);
+  return success();
+}
+
+FailureOr<WeightDigest> writeWeightFile(ModuleOp module, StringRef path,
+                                        StringRef outputPath) {
+  int file = ::open(path.str().c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0)
+    return LogicalResult(reportFile(module, "cannot write", outputPath));
+  llvm::scope_exit close([&] { ::close(file); });
+  if (::lseek(file, pageBytes, SEEK_SET) < 0)
+    return LogicalResult(reportFile(module, "cannot write", outputPath));
+  FailureOr<WeightDigest> digest = writeWeights(module, file, outputPath);
+  if (failed(digest))
+    return failure();
+  TesseraWeightsMark mark = markOf(pageBytes, *digest);
+  if (!writeAt(file, &mark, sizeof mark, 0))
+    return LogicalResult(reportFile(module, "cannot write", outputPath));
+  return digest;
+}
+
+} // namespace tessera::artifact

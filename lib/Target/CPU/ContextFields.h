@@ -1,0 +1,44 @@
+// Access to the fields of the run-time context from generated code.
+#ifndef TESSERA_TARGET_CPU_CONTEXTFIELDS_H
+#define TESSERA_TARGET_CPU_CONTEXTFIELDS_H
+
+#include "include/tessera/abi.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+
+#include <cstddef>
+
+namespace tessera::cpu {
+
+/// A field of TesseraContext that generated code reads or writes.
+enum class ContextField : int32_t {
+  symbols = offsetof(TesseraContext, symbols),
+  inputs = offsetof(TesseraContext, inputs),
+  outputs = offsetof(TesseraContext, outputs),
+  weights = offsetof(TesseraContext, weights),
+  arena = offsetof(TesseraContext, arena),
+  offsets = offsetof(TesseraContext, offsets),
+  parallelFor = offsetof(TesseraContext, parallelFor),
+  pool = offsetof(TesseraContext, pool),
+  errorMessage = offsetof(TesseraContext, errorMessage),
+  taps = offsetof(TesseraContext, taps),
+};
+
+/// The address `bytes` behind `base`.
+mlir::Value emitAddress(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::Value base, int64_t bytes);
+
+/// The value of a pointer field. It does not change during a run.
+mlir::Value emitLoad(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value context, ContextField field);
+
+/// Element `index` of the array of 8-byte elements that `field` points to, a
+/// value of `type`. It does not change during a run.
+mlir::Value emitLoad(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value context, ContextField field, int64_t index,
+                     mlir::Type type);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_CONTEXTFIELDS_H

@@ -1,0 +1,171 @@
+// Converts functions on memrefs to the LLVM dialect, but for parallel loops,
+// whose bodies OutlineParallelLoops moves out afterwards.
+#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/CPU/ContextFields.h"
+#include "lib/Target/CPU/Passes.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/X86Vector/Transforms.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace tessera::cpu {
+#define GEN_PASS_DEF_CONVERTKERNELTOLLVM
+#include "lib/Target/CPU/Passes.h.inc"
+} // namespace tessera::cpu
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+/// kernel.symbol %ctx i  ==>  ctx->symbols[i]
+struct ConvertSymbol : ConvertOpToLLVMPattern<kernel::SymbolOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(kernel::SymbolOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, cpu::emitLoad(rewriter, op.getLoc(),
+                                         adaptor.getRunContext(),
+                                         cpu::ContextField::symbols,
+                                         op.getNumber(), getIndexType()));
+    return success();
+  }
+};
+
+/// kernel.storage %ctx kind i sizes(…)  ==>  a descriptor of dense row-major
+/// strides around ctx->inputs[i], weights + i, arena + offsets[i] …
+struct ConvertStorage : ConvertOpToLLVMPattern<kernel::StorageOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(kernel::StorageOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = cast<MemRefType>(op.getResult().getType());
+    if (!isConvertibleAndHasIdentityMaps(type))
+      return rewriter.notifyMatchFailure(op, "expects a dense memref");
+    Value pointer = emitPointer(op, adaptor.getRunContext(), rewriter);
+    SmallVector<Value> sizes, strides;
+    Value count;
+    getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes,
+                             strides, count, /*sizeInBytes=*/false);
+    rewriter.replaceOp(op, {createMemRefDescriptor(loc, type, pointer, pointer,
+                                                   sizes, strides, rewriter)});
+    return success();
+  }
+
+  Value emitPointer(kernel::StorageOp op, Value context,
+                    ConversionPatternRewriter &rewriter) const {
+    using cpu::ContextField;
+    Location loc = op.getLoc();
+    int64_t position = op.getPosition();
+    switch (op.getKind()) {
+    case kernel::StorageKind::Input:
+      return cpu::emitLoad(rewriter, loc, context, ContextField::inputs,
+                           position, getPtrType());
+    case kernel::StorageKind::Output:
+      return cpu::emitLoad(rewriter, loc, context, ContextField::outputs,
+                           position, getPtrType());
+    case kernel::StorageKind::Tap:
+      return cpu::emitLoad(rewriter, loc, context, ContextField::taps,
+                           position, getPtrType());
+    case kernel::StorageKind::Weights:
+      return cpu::emitAddress(
+          rewriter, loc,
+          cpu::emitLoad(rewriter, loc, context, ContextField::weights),
+          position);
+    case kernel::StorageKind::Value:
+      break;
+    }
+    Value arena = cpu::emitLoad(rewriter, loc, context, ContextField::arena);
+    Value offset = cpu::emitLoad(rewriter, loc, context, ContextField::offsets,
+                                 position, rewriter.getI64Type());
+    return LLVM::GEPOp::create(rewriter, loc, getPtrType(),
+                               rewriter.getI8Type(), arena,
+                               ArrayRef<LLVM::GEPArg>{offset},
+                               LLVM::GEPNoWrapFlags::inbounds);
+  }
+};
+
+/// Converts the count and the types of the body's arguments; the body itself is
+/// converted by the other patterns.
+struct ConvertParallelFor : ConvertOpToLLVMPattern<kernel::ParallelForOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(kernel::ParallelForOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (op.getCount().getType() != rewriter.getI64Type() &&
+        !op.getCount().getType().isIndex())
+      return rewriter.notifyMatchFailure(op, "expects an index or i64 count");
+    if (failed(rewriter.convertRegionTypes(&op.getBody(), *getTypeConverter())))
+      return rewriter.notifyMatchFailure(op, "expects convertible arguments");
+    rewriter.modifyOpInPlace(
+        op, [&] { op->setOperands(adaptor.getOperands()); });
+    return success();
+  }
+};
+
+void populatePatterns(const LLVMTypeConverter &converter,
+                      RewritePatternSet &patterns, SymbolTableCollection &symbols) {
+  patterns.add<ConvertSymbol, ConvertStorage, ConvertParallelFor>(converter);
+  arith::populateArithToLLVMConversionPatterns(converter, patterns);
+  cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+  populateFuncToLLVMConversionPatterns(converter, patterns, &symbols);
+  index::populateIndexToLLVMConversionPatterns(converter, patterns);
+  populateMathToLLVMConversionPatterns(converter, patterns,
+                                       /*approximateLog1p=*/false);
+  populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns, &symbols);
+  ub::populateUBToLLVMConversionPatterns(converter, patterns);
+  // A sum of lanes as a tree: a fixed order, and not a chain of scalars.
+  populateVectorToLLVMConversionPatterns(converter, patterns,
+                                         /*reassociateFPReductions=*/true,
+                                         /*force32BitVectorIndices=*/false);
+  populateX86VectorLegalizeForLLVMExportPatterns(converter, patterns);
+}
+
+struct ConvertKernelToLLVM
+    : cpu::impl::ConvertKernelToLLVMBase<ConvertKernelToLLVM> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    MLIRContext *context = &getContext();
+    LowerToLLVMOptions options(context);
+    options.allocLowering = LowerToLLVMOptions::AllocLowering::None;
+    LLVMTypeConverter converter(context, options);
+
+    LLVMConversionTarget target(*context);
+    configureX86VectorLegalizeForExportTarget(target);
+    target.addLegalOp<ModuleOp, kernel::EndOp, kernel::EntryOp,
+                      graph::WeightsOp, graph::SymbolOp>();
+    target.addDynamicallyLegalOp<kernel::ParallelForOp>(
+        [&](kernel::ParallelForOp op) {
+          return converter.isLegal(op->getOperandTypes()) &&
+                 converter.isLegal(&op.getBody());
+        });
+
+    SymbolTableCollection symbols;
+    RewritePatternSet patterns(context);
+    populatePatterns(converter, patterns, symbols);
+    if (failed(applyFullConversion(module, target, std::move(patterns))))
+      return signalPassFailure();
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+      if (!function.isExternal())
+        function.setLinkage(LLVM::Linkage::Internal);
+  }
+};
+
+} // namespace

@@ -1,0 +1,34 @@
+// The CPU that code is made for.
+#ifndef TESSERA_TARGET_CPU_CPUTARGET_H
+#define TESSERA_TARGET_CPU_CPUTARGET_H
+
+#include "llvm/Support/Error.h"
+
+#include <string>
+
+namespace tessera::cpu {
+
+/// What LLVM is told. Names are LLVM's.
+struct CpuTarget {
+  /// As given: "x86-64-v3", "znver4", "native" is replaced by the name found.
+  std::string cpu;
+  /// "+avx2,-avx512f,…": all features that code may use are named.
+  std::string features;
+  /// Whose costs the instruction scheduler assumes.
+  std::string tune;
+
+  bool has(llvm::StringRef feature) const;
+};
+
+/// The target that `name` stands for: an x86-64 CPU or level that LLVM knows, or
+/// "native" for this machine. Fails if it is neither or older than x86-64-v2.
+llvm::Expected<CpuTarget> resolveCpu(llvm::StringRef name);
+
+/// The features that a machine must have to run code for `target`, in the
+/// table's form: LLVM names separated by commas, of those that generated code
+/// can contain.
+std::string requiredFeatures(const CpuTarget &target);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_CPUTARGET_H

@@ -1,0 +1,160 @@
+// From the LLVM dialect to optimised LLVM IR, assembly and object code.
+#include "lib/Target/CPU/ObjectCode.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/CGSCCPassManager.h"
+#include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+
+namespace tessera::cpu {
+namespace {
+
+constexpr const char *tripleName = "x86_64-unknown-linux-gnu";
+
+const llvm::Target *findTarget(std::string &error) {
+  static const bool initialized = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser(); // inline assembly
+    return true;
+  }();
+  (void)initialized;
+  return llvm::TargetRegistry::lookupTarget(llvm::Triple(tripleName), error);
+}
+
+llvm::CodeGenOptLevel codeGenLevel(unsigned optLevel) {
+  switch (optLevel) {
+  case 0:
+    return llvm::CodeGenOptLevel::None;
+  case 1:
+    return llvm::CodeGenOptLevel::Less;
+  case 2:
+    return llvm::CodeGenOptLevel::Default;
+  default:
+    return llvm::CodeGenOptLevel::Aggressive;
+  }
+}
+
+llvm::OptimizationLevel optimizationLevel(unsigned optLevel) {
+  switch (optLevel) {
+  case 1:
+    return llvm::OptimizationLevel::O1;
+  case 2:
+    return llvm::OptimizationLevel::O2;
+  default:
+    return llvm::OptimizationLevel::O3;
+  }
+}
+
+/// Takes the operations that are no code out of a module for a while.
+class WithoutSymbols {
+public:
+  explicit WithoutSymbols(ModuleOp module) : module(module) {
+    for (Operation &op : llvm::make_early_inc_range(*module.getBody()))
+      if (!isa<LLVM::LLVMDialect>(op.getDialect())) {
+        op.remove();
+        removed.push_back(&op);
+      }
+  }
+  ~WithoutSymbols() {
+    for (Operation *op : removed)
+      module.getBody()->push_back(op);
+  }
+
+private:
+  ModuleOp module;
+  SmallVector<Operation *> removed;
+};
+
+} // namespace
+
+llvm::Expected<CodeGenerator> CodeGenerator::create(const CpuTarget &target,
+                                                    unsigned optLevel) {
+  std::string error;
+  const llvm::Target *found = findTarget(error);
+  if (!found)
+    return llvm::createStringError("this LLVM has no x86-64 target: " + error);
+  llvm::TargetOptions options;
+  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
+      llvm::Triple(tripleName), target.cpu, target.features, options,
+      llvm::Reloc::PIC_, std::nullopt, codeGenLevel(optLevel)));
+  if (!machine)
+    return llvm::createStringError("LLVM refuses the CPU '" + target.cpu + "'");
+  return CodeGenerator(target, optLevel, std::move(machine));
+}
+
+CodeGenerator::CodeGenerator(const CpuTarget &target, unsigned optLevel,
+                             std::unique_ptr<llvm::TargetMachine> machine)
+    : target(target), optLevel(optLevel), machine(std::move(machine)) {}
+CodeGenerator::CodeGenerator(CodeGenerator &&) = default;
+CodeGenerator::~CodeGenerator() = default;
+
+std::unique_ptr<llvm::Module>
+CodeGenerator::translate(ModuleOp module, llvm::LLVMContext &context) const {
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  WithoutSymbols scope(module);
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(module, context, "model");
+  if (!code)
+    return nullptr;
+  code->setTargetTriple(llvm::Triple(tripleName));
+  code->setDataLayout(machine->createDataLayout());
+  for (llvm::Function &function : *code) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("target-features", target.features);
+    function.addFnAttr("tune-cpu", target.tune);
+    if (target.has("avx512f"))
+      function.addFnAttr("prefer-vector-width", "512");
+  }
+  return code;
+}
+
+void CodeGenerator::optimize(llvm::Module &code) const {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(machine.get());
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  llvm::ModulePassManager passes =
+      optLevel == 0
+          ? builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0)
+          : builder.buildPerModuleDefaultPipeline(optimizationLevel(optLevel));
+  passes.run(code, modules);
+}
+
+llvm::Error CodeGenerator::emit(llvm::Module &code, Form form,
+                                llvm::SmallVectorImpl<char> &output) const {
+  llvm::raw_svector_ostream stream(output);
+  llvm::legacy::PassManager passes;
+  auto type = form == Form::object ? llvm::CodeGenFileType::ObjectFile
+                                   : llvm::CodeGenFileType::AssemblyFile;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
+    return llvm::createStringError("LLVM cannot emit this form of code");
+  passes.run(code);
+  return llvm::Error::success();
+}
+
+} // namespace tessera::cpu

@@ -1,0 +1,46 @@
+// The pipelines of the CPU target.
+#include "lib/Target/CPU/Pipelines.h"
+#include "lib/Target/CPU/Passes.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace tessera::cpu {
+
+void buildLowerToLLVM(OpPassManager &manager,
+                      const LowerToLLVMOptions &options) {
+  auto &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createLowerVectors());
+  // After LowerVectors, whose contractions leave arithmetic on vectors.
+  functions.addPass(createExpandNarrowFloats({options.f16c}));
+  // Before lowering affine: leaves address computations in it.
+  functions.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createLowerEntries());
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createConvertKernelToLLVM());
+  // Takes memref descriptors apart: bodies then capture pointers and sizes.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createOutlineParallelLoops());
+}
+
+void registerPipelines() {
+  PassPipelineRegistration<LowerToLLVMOptions>(
+      "cpu-lower-to-llvm", "Lower functions on memrefs to the LLVM dialect",
+      [](OpPassManager &manager, const LowerToLLVMOptions &options) {
+        buildLowerToLLVM(manager, options);
+      });
+}
+
+} // namespace tessera::cpu
