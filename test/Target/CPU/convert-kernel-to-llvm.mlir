@@ -1,0 +1,85 @@
+// RUN: tessera-opt %s -split-input-file -verify-diagnostics -cpu-convert-kernel-to-llvm -canonicalize | FileCheck %s
+
+// Offsets are those of TesseraContext: symbols 8, inputs 16, outputs 24,
+// weights 32, arena 40, offsets 48, taps 96.
+
+// CHECK-LABEL: llvm.func internal @symbol
+// CHECK:         %[[FIELD:.*]] = llvm.getelementptr inbounds %arg0[8]
+// CHECK:         %[[ARRAY:.*]] = llvm.load %[[FIELD]] invariant
+// CHECK:         %[[ELEMENT:.*]] = llvm.getelementptr inbounds %[[ARRAY]][16]
+// CHECK:         llvm.load %[[ELEMENT]] invariant {{.*}} -> i64
+func.func @symbol(%ctx: !llvm.ptr) -> index {
+  %n = kernel.symbol %ctx 2
+  return %n : index
+}
+
+// -----
+
+// CHECK-LABEL: llvm.func internal @storage
+// CHECK-DAG:     llvm.getelementptr inbounds %arg0[16]
+// CHECK-DAG:     llvm.getelementptr inbounds %arg0[24]
+// CHECK-DAG:     llvm.getelementptr inbounds %arg0[96]
+// CHECK-DAG:     llvm.getelementptr inbounds %arg0[40]
+// CHECK-DAG:     llvm.getelementptr inbounds %arg0[48]
+// CHECK-DAG:     %[[WEIGHTS:.*]] = llvm.getelementptr inbounds %arg0[32]
+// CHECK-DAG:     llvm.load %[[WEIGHTS]] invariant
+func.func @storage(%ctx: !llvm.ptr) {
+  %a = kernel.storage %ctx input 0 : memref<4xf32>
+  %b = kernel.storage %ctx output 1 : memref<4xf32>
+  %c = kernel.storage %ctx tap 0 : memref<4xf32>
+  %d = kernel.storage %ctx value 3 : memref<4xf32>
+  %e = kernel.storage %ctx weights 0 : memref<4xf32>
+  call @use(%a, %b, %c, %d, %e) : (memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>) -> ()
+  return
+}
+func.func private @use(memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>)
+
+// -----
+
+// Weights may lie beyond 2 GiB.
+// CHECK-LABEL: llvm.func internal @far
+// CHECK:         %[[FAR:.*]] = llvm.mlir.constant(6442450944 : i64)
+// CHECK:         llvm.getelementptr inbounds %{{.*}}[%[[FAR]]]
+func.func @far(%ctx: !llvm.ptr) -> f32 {
+  %zero = arith.constant 0 : index
+  %w = kernel.storage %ctx weights 6442450944 : memref<4xf32>
+  %x = memref.load %w[%zero] : memref<4xf32>
+  return %x : f32
+}
+
+// -----
+
+// Strides are those of the dense row-major layout.
+// CHECK-LABEL: llvm.func internal @strides
+// CHECK:         %[[ROW:.*]] = llvm.mul %arg1, %arg2
+// CHECK:         llvm.mul %arg3, %[[ROW]]
+func.func @strides(%ctx: !llvm.ptr, %n: index, %m: index, %i: index) -> f32 {
+  %zero = arith.constant 0 : index
+  %x = kernel.storage %ctx input 0 sizes(%m, %n, %m) : memref<?x?x?xf32>
+  %v = memref.load %x[%i, %zero, %zero] : memref<?x?x?xf32>
+  return %v : f32
+}
+
+// -----
+
+// CHECK-LABEL: llvm.func internal @parallel
+// CHECK:         kernel.parallel_for (%[[TASK:.*]], %{{.*}}) in (%arg1) of %arg0 : i64 {
+// CHECK:           llvm.getelementptr {{.*}}[%[[TASK]]]
+// CHECK:           kernel.end
+func.func @parallel(%ctx: !llvm.ptr, %n: index) {
+  %zero = arith.constant 0.0 : f32
+  %x = kernel.storage %ctx output 0 sizes(%n) : memref<?xf32>
+  kernel.parallel_for (%task, %worker) in (%n) of %ctx {
+    memref.store %zero, %x[%task] : memref<?xf32>
+    kernel.end
+  }
+  return
+}
+
+// -----
+
+func.func @allocates(%n: index) {
+  // expected-error @+1 {{failed to legalize operation 'memref.alloc'}}
+  %x = memref.alloc(%n) : memref<?xf32>
+  return
+}

@@ -1,0 +1,45 @@
+// RUN: tessera-opt %s -split-input-file -verify-diagnostics -cpu-lower-entries | FileCheck %s
+
+// CHECK-LABEL: func.func @checked(%arg0: !llvm.ptr) -> i32
+// CHECK:         cf.cond_br %{{.*}}, ^[[REST:.*]], ^[[FAILED:.*]]
+// CHECK:       ^[[REST]]:
+// CHECK:         return %c0_i32
+// CHECK:       ^[[FAILED]]:
+// CHECK:         %[[FIELD:.*]] = llvm.getelementptr inbounds %arg0[{{.*}}] {{.*}} i8
+// CHECK:         %[[MESSAGE:.*]] = llvm.mlir.addressof @message
+// CHECK:         llvm.store %[[MESSAGE]], %[[FIELD]]
+// CHECK:         return %c1_i32
+// CHECK: llvm.mlir.global internal constant @message("n is zero\00")
+func.func @checked(%ctx: !llvm.ptr) {
+  %n = kernel.symbol %ctx 0
+  %zero = arith.constant 0 : index
+  %ok = arith.cmpi ne, %n, %zero : index
+  graph.assert %ok, "n is zero"
+  return
+}
+kernel.entry @main runs @checked inputs [] outputs [] symbols [#kernel.named_size<"n", 0, 1, 9>] values [] weights [] bytes 0
+
+// -----
+
+// Functions that no entry runs keep their results.
+// CHECK-LABEL: func.func private @helper(%arg0: !llvm.ptr) {
+func.func private @helper(%ctx: !llvm.ptr) { return }
+
+// -----
+
+func.func private @elsewhere(%ok: i1) {
+  // expected-error @+1 {{expects to be in an entry, outside of loops}}
+  graph.assert %ok, "not here"
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expects an entry that takes the context pointer and returns nothing}}
+func.func @wrong(%n: index) { return }
+kernel.entry @main runs @wrong inputs [] outputs [] symbols [] values [] weights [] bytes 0
+
+// -----
+
+// expected-error @+1 {{expects a function with a body}}
+kernel.entry @main runs @missing inputs [] outputs [] symbols [] values [] weights [] bytes 0
