@@ -4,6 +4,7 @@
 #include "dialects/Graph/Conversion/Passes.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/CPU/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/PTX/Passes.h"
 #include "lib/Target/CPU/Pipelines.h"
@@ -57,6 +58,9 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     schedules.machineFile = options.machineFile;
     passes.addPass(createChooseSchedules(schedules));
   }
+  passes.addPass(createSplitGeneric());
+  passes.addPass(createCSEPass());
+  passes.addPass(createMergeIdentical());
   passes.addPass(createVerifyKernelState());
 }
 
@@ -134,4 +138,5 @@ void tessera::registerDialects(DialectRegistry &registry) {
                   memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, graph::GraphDialect,
                   kernel::KernelDialect>();
+  cpu::registerGenericKernelInterfaces(registry);
 }

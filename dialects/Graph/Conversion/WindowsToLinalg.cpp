@@ -234,14 +234,10 @@ struct PoolToLinalg : OpRewritePattern<PoolOp> {
     Value init = createFill(rewriter, loc, *destination, neutral);
     Value result = createLoops(rewriter, op, init, neutral);
     if (!isMax) {
-      Value into = result;
-      if (accumulator != element) {
-        destination = createDestination(rewriter, op);
-        if (failed(destination))
-          return failure();
-        into = *destination;
-      }
-      result = createDivision(rewriter, op, result, into);
+      destination = createDestination(rewriter, op);
+      if (failed(destination))
+        return failure();
+      result = createDivision(rewriter, op, result, *destination);
     }
     rewriter.replaceOp(op, result);
     return success();
@@ -357,8 +353,7 @@ private:
     int64_t spatial = op.getKernel().size();
     SmallVector<Value> sizes =
         createSpatialSizes(builder, loc, op.getInput(), spatial);
-    bool inPlace = sum == into;
-    SmallVector<AffineMap> maps(inPlace ? 1 : 2,
+    SmallVector<AffineMap> maps(2,
                                 builder.getMultiDimIdentityMap(type.getRank()));
     SmallVector<utils::IteratorType> iterators(type.getRank(),
                                                utils::IteratorType::parallel);
@@ -378,9 +373,8 @@ private:
             arith::TruncFOp::create(nested, loc, type.getElementType(), mean);
       linalg::YieldOp::create(nested, loc, mean);
     };
-    return linalg::GenericOp::create(builder, loc, type,
-                                     inPlace ? ValueRange() : ValueRange(sum),
-                                     into, maps, iterators, body)
+    return linalg::GenericOp::create(builder, loc, type, sum, into, maps,
+                                     iterators, body)
         .getResult(0);
   }
 };

@@ -1,11 +1,13 @@
 // Turns each kernel into a function on memrefs, by the route of its schedule.
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/ContractionBuilder.h"
+#include "lib/Target/CPU/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/CPU/RowEmitter.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -72,6 +74,8 @@ LogicalResult emitKernel(kernel::FuncOp kernel, func::FuncOp function) {
     return cpu::emitContractionKernel(kernel, function);
   if (isa<kernel::RowsAttr>(schedule))
     return cpu::emitRowKernel(kernel, function);
+  if (isa<kernel::GenericAttr>(schedule))
+    return cpu::emitGenericKernel(kernel, function);
   return kernel.emitOpError("expects a schedule of a CPU route, but got ")
          << schedule;
 }

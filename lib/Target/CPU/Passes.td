@@ -24,7 +24,7 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
   }];
   let dependentDialects = [
     "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
-    "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
+    "mlir::bufferization::BufferizationDialect", "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
     "mlir::vector::VectorDialect", "tessera::kernel::KernelDialect"];

@@ -69,6 +69,27 @@ def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
            "JSON machine record, instead of the CPU family's">];
 }
 
+def SplitGeneric : Pass<"kernel-split-generic", "mlir::ModuleOp"> {
+  let summary = "Take kernels of the generic route apart where they need intermediates";
+  let description = [{
+    The generic route turns each structured operation into loops, and kernels
+    allocate nothing. What lies between two loop nests becomes a value that
+    storage planning places:
+
+      kernel.func @softmax { linalg.softmax }
+      ==>
+      kernel.func @softmax_0 { maximum } ; … ; kernel.func @softmax_3 { quotients }
+
+    Converts the bodies to structured operations and fuses elementwise ones
+    first; kernels that are then one loop nest, or compute in one destination,
+    stay whole. Leaves kernels with other schedules alone.
+  }];
+  let dependentDialects = ["mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect", "mlir::math::MathDialect",
+                           "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect", "tessera::kernel::KernelDialect"];
+}
+
 def VerifyKernelState : Pass<"verify-kernel-state", "mlir::ModuleOp"> {
   let summary = "Fail on compute outside kernels and kernels without a schedule";
 }

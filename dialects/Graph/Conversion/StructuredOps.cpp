@@ -1,0 +1,156 @@
+// Turns tensor operations into structured ones; see the header.
+#include "dialects/Graph/Conversion/StructuredOps.h"
+#include "dialects/Graph/Conversion/ElementLoops.h"
+#include "dialects/Graph/Conversion/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace tessera;
+
+bool graph::isTensorView(Operation *op) {
+  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
+             tensor::ExtractSliceOp>(op);
+}
+
+namespace {
+
+/// linalg.softmax  ==>  maximum, exponentials of differences, sum, quotients
+struct DecomposeSoftmax : OpRewritePattern<linalg::SoftmaxOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::SoftmaxOp op,
+                                PatternRewriter &rewriter) const override {
+    FailureOr<SmallVector<Value>> parts = op.decomposeOperation(rewriter);
+    if (failed(parts))
+      return rewriter.notifyMatchFailure(op, "expects to be decomposable");
+    rewriter.replaceOp(op, *parts);
+    return success();
+  }
+};
+
+/// linalg.unpack %p inner_dims_pos = [1] inner_tiles = [16]
+///   ==>  linalg.generic { tensor.extract %p[.., j / 16, .., j % 16] }
+struct UnpackToElements : OpRewritePattern<linalg::UnPackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::UnPackOp op,
+                                PatternRewriter &rewriter) const override {
+    if (llvm::any_of(op.getStaticInnerTiles(), ShapedType::isDynamic))
+      return rewriter.notifyMatchFailure(op, "expects static tiles");
+    Value result = graph::createElementLoop(
+        rewriter, op.getLoc(), op.getDest(),
+        [&](OpBuilder &nested, Location loc, ArrayRef<Value> indices) -> Value {
+          SmallVector<Value> outer(indices), inner;
+          for (auto [position, tile] :
+               llvm::zip(op.getInnerDimsPos(), op.getStaticInnerTiles())) {
+            Value index = indices[position];
+            Value width = arith::ConstantIndexOp::create(nested, loc, tile);
+            outer[position] = arith::DivUIOp::create(nested, loc, index, width);
+            inner.push_back(arith::RemUIOp::create(nested, loc, index, width));
+          }
+          SmallVector<Value> read;
+          if (op.getOuterDimsPerm().empty())
+            read = outer;
+          else
+            for (int64_t dimension : op.getOuterDimsPerm())
+              read.push_back(outer[dimension]);
+          read.append(inner);
+          return tensor::ExtractOp::create(nested, loc, op.getSource(), read);
+        });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+} // namespace
+
+/// Whether the body only finds and reads elements.
+static bool onlyMovesElements(linalg::GenericOp op) {
+  return op.getNumReductionLoops() == 0 &&
+         llvm::all_of(op.getBody()->getOperations(), [](Operation &inner) {
+           return isa<linalg::YieldOp, linalg::IndexOp, tensor::ExtractOp,
+                      affine::AffineApplyOp, arith::ConstantOp>(inner) ||
+                  llvm::all_of(inner.getResultTypes(),
+                               llvm::IsaPred<IndexType>);
+         });
+}
+
+/// Whether the producer of `operand` moves into its consumer.
+static bool shouldFuse(OpOperand *operand) {
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!producer || !consumer)
+    return false;
+  if (onlyMovesElements(producer))
+    return true;
+  bool readsOnce = consumer.getMatchingIndexingMap(operand).getNumResults() ==
+                   consumer.getNumLoops();
+  return readsOnce && producer->hasOneUse();
+}
+
+static void addCanonicalization(RewritePatternSet &patterns) {
+  MLIRContext *context = patterns.getContext();
+  for (StringRef name : {"arith", "linalg", "tensor", "affine", "scf"}) {
+    if (Dialect *dialect = context->getLoadedDialect(name))
+      dialect->getCanonicalizationPatterns(patterns);
+    for (RegisteredOperationName op :
+         context->getRegisteredOperationsByDialect(name))
+      op.getCanonicalizationPatterns(patterns, context);
+  }
+}
+
+static LogicalResult applyFusion(Operation *root,
+                                 const linalg::ControlFusionFn &shouldFuse) {
+  RewritePatternSet patterns(root->getContext());
+  linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
+  linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+  // Sizes of results become sizes of operands, so that they are no uses.
+  memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
+  memref::populateResolveShapedTypeResultDimsPatterns(patterns);
+  addCanonicalization(patterns);
+  return applyPatternsGreedily(root, std::move(patterns));
+}
+
+LogicalResult graph::convertToStructuredOps(Operation *root) {
+  MLIRContext *context = root->getContext();
+  RewritePatternSet conversions(context);
+  populateShapesToLinalg(conversions);
+  populateWindowsToLinalg(conversions);
+  populateReductionsToLinalg(conversions);
+  linalg::populateElementwiseToLinalgConversionPatterns(conversions);
+  linalg::populateDecomposePadPatterns(conversions);
+  tensor::populateDecomposeTensorConcatPatterns(conversions);
+  conversions.add<DecomposeSoftmax, UnpackToElements>(context);
+  if (failed(applyPatternsGreedily(root, std::move(conversions))))
+    return root->emitError("does not come to an end when converted to linalg");
+
+  SmallVector<linalg::LinalgOp> named;
+  root->walk([&](linalg::LinalgOp op) {
+    if (!isa<linalg::GenericOp, linalg::FillOp>(op))
+      named.push_back(op);
+  });
+  IRRewriter rewriter(context);
+  for (linalg::LinalgOp op : named) {
+    rewriter.setInsertionPoint(op);
+    if (failed(linalg::generalizeNamedOp(rewriter, op)))
+      return op.emitError("has no form as linalg.generic");
+  }
+
+  // An elementwise operation that was converted has an operand as destination;
+  // only when that is gone is its producer seen to have one use.
+  auto never = [](OpOperand *) { return false; };
+  if (failed(applyFusion(root, never)) || failed(applyFusion(root, shouldFuse)))
+    return root->emitError("does not come to an end when fused");
+  DominanceInfo dominance(root);
+  eliminateCommonSubExpressions(rewriter, dominance, root);
+  return success();
+}

@@ -1,0 +1,213 @@
+// The generic route; see the header.
+#include "lib/Target/CPU/GenericKernel.h"
+#include "dialects/Graph/Conversion/StructuredOps.h"
+#include "dialects/Graph/IR/SizeAnalysis.h"
+#include "lib/Target/CPU/ParallelLoops.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace tessera;
+
+void cpu::registerGenericKernelInterfaces(DialectRegistry &registry) {
+  registry.insert<bufferization::BufferizationDialect>();
+  arith::registerBufferizableOpInterfaceExternalModels(registry);
+  linalg::registerBufferizableOpInterfaceExternalModels(registry);
+  scf::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerBufferizableOpInterfaceExternalModels(registry);
+}
+
+/// The inverse of the reshape `view`, of `tensor`, which has the type of its
+/// result. Null when it is not a reshape.
+static Value createInverse(OpBuilder &builder, Operation *view, Value tensor,
+                           graph::SizeAnalysis &sizes) {
+  Location loc = view->getLoc();
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(view))
+    return tensor::CollapseShapeOp::create(builder, loc, expand.getSrcType(),
+                                           tensor,
+                                           expand.getReassociationIndices());
+  if (auto cast = dyn_cast<tensor::CastOp>(view))
+    return tensor::CastOp::create(builder, loc, cast.getSource().getType(),
+                                  tensor);
+  auto collapse = dyn_cast<tensor::CollapseShapeOp>(view);
+  if (!collapse)
+    return {};
+  SmallVector<OpFoldResult> shape;
+  for (AffineExpr size : sizes.dimsOf(collapse.getSrc()))
+    shape.push_back(sizes.materialize(builder, loc, size));
+  return tensor::ExpandShapeOp::create(
+      builder, loc, collapse.getSrcType(), tensor,
+      collapse.getReassociationIndices(), shape);
+}
+
+/// Makes what computes `value` write into `output`: follows destinations and
+/// reshapes up to a tensor.empty and replaces that use of it by `output`,
+/// reshaped the other way. Returns false where no such chain leads to one.
+static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
+  SmallVector<Operation *> reshapes;
+  OpOperand *use = nullptr;
+  while (Operation *op = value.getDefiningOp()) {
+    if (isa<tensor::EmptyOp>(op))
+      break;
+    if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
+      use = dps.getTiedOpOperand(cast<OpResult>(value));
+    } else if (graph::isTensorView(op) && !isa<tensor::ExtractSliceOp>(op)) {
+      reshapes.push_back(op);
+      use = &op->getOpOperand(0);
+    } else {
+      return false;
+    }
+    value = use->get();
+  }
+  if (!use || !value.getDefiningOp())
+    return false;
+  OpBuilder builder(output.getContext());
+  builder.setInsertionPointAfterValue(output);
+  for (Operation *op : reshapes)
+    output = createInverse(builder, op, output, sizes);
+  use->set(output);
+  return true;
+}
+
+/// Makes `kernel` yield what was computed into its output arguments.
+static void computeIntoOutputs(kernel::FuncOp kernel) {
+  graph::SizeAnalysis sizes(kernel.getContext());
+  kernel::YieldOp yield = kernel.getYield();
+  OpBuilder builder(yield);
+  for (auto [operand, output] :
+       llvm::zip(yield->getOpOperands(), kernel.getOutputArguments()))
+    if (!computeInto(operand.get(), output, sizes))
+      operand.set(
+          linalg::CopyOp::create(builder, yield.getLoc(), operand.get(), output)
+              .getResult(0));
+}
+
+/// Copies the body of `kernel` into `function`, on tensors that stand for its
+/// memrefs, and stores what it yields.
+static void inlineBody(kernel::FuncOp kernel, func::FuncOp function) {
+  OpBuilder builder(function.getBody().front().getTerminator());
+  Location loc = kernel.getLoc();
+  IRMapping mapping;
+  int64_t tensors = kernel.getTensorCount(), inputs = kernel.getInputCount();
+  for (int64_t i = 0, e = kernel.getNumArguments(); i < e; ++i) {
+    BlockArgument argument = kernel.getArgument(i);
+    Value value = function.getArgument(i + 1);
+    if (i < tensors)
+      value = bufferization::ToTensorOp::create(
+          builder, loc, argument.getType(), value, /*restrict=*/true,
+          /*writable=*/i >= inputs);
+    mapping.map(argument, value);
+  }
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    builder.clone(op, mapping);
+  for (auto [i, yielded] : llvm::enumerate(kernel.getYield().getValues()))
+    bufferization::MaterializeInDestinationOp::create(
+        builder, loc, TypeRange(), mapping.lookup(yielded),
+        function.getArgument(inputs + i + 1),
+        /*restrict=*/true, /*writable=*/true);
+}
+
+static LogicalResult bufferize(func::FuncOp function) {
+  bufferization::OneShotBufferizationOptions options;
+  options.allowUnknownOps = true;
+  options.setFunctionBoundaryTypeConversion(
+      bufferization::LayoutMapOption::InferLayoutMap);
+  bufferization::BufferizationState state;
+  return bufferization::runOneShotBufferize(function, options, state);
+}
+
+static LogicalResult simplify(func::FuncOp function) {
+  MLIRContext *context = function.getContext();
+  RewritePatternSet patterns(context);
+  for (StringRef name :
+       {"affine", "arith", "bufferization", "linalg", "memref", "scf"}) {
+    if (Dialect *dialect = context->getLoadedDialect(name))
+      dialect->getCanonicalizationPatterns(patterns);
+    for (RegisteredOperationName op :
+         context->getRegisteredOperationsByDialect(name))
+      op.getCanonicalizationPatterns(patterns, context);
+  }
+  return applyPatternsGreedily(function, std::move(patterns));
+}
+
+/// memref.copy  ==>  linalg.generic, which becomes a parallel loop as well.
+/// What was computed in its destination is copied to itself.
+static void convertCopies(func::FuncOp function) {
+  function.walk([](memref::CopyOp copy) {
+    if (copy.getSource() == copy.getTarget()) {
+      copy.erase();
+      return;
+    }
+    OpBuilder builder(copy);
+    int64_t rank = cast<MemRefType>(copy.getTarget().getType()).getRank();
+    SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(rank));
+    SmallVector<utils::IteratorType> iterators(rank,
+                                               utils::IteratorType::parallel);
+    linalg::GenericOp::create(
+        builder, copy.getLoc(), copy.getSource(), copy.getTarget(), maps,
+        iterators, [](OpBuilder &nested, Location loc, ValueRange elements) {
+          linalg::YieldOp::create(nested, loc, elements.front());
+        });
+    copy.erase();
+  });
+}
+
+/// memref.alloc of a small static size  ==>  memref.alloca
+static LogicalResult placeOnStack(func::FuncOp function) {
+  DataLayout layout = DataLayout::closest(function);
+  int64_t bytes = 0;
+  WalkResult result = function.walk([&](memref::AllocOp alloc) {
+    MemRefType type = alloc.getType();
+    if (!type.hasStaticShape()) {
+      alloc.emitError("the generic route needs an intermediate of ")
+          << type << ", whose size is not static";
+      return WalkResult::interrupt();
+    }
+    bytes += type.getNumElements() *
+             layout.getTypeSize(type.getElementType()).getFixedValue();
+    if (bytes > cpu::kStackBytes) {
+      alloc.emitError("the generic route keeps at most ")
+          << cpu::kStackBytes << " bytes of intermediates, but needs " << bytes;
+      return WalkResult::interrupt();
+    }
+    OpBuilder builder(alloc);
+    auto alloca = memref::AllocaOp::create(builder, alloc.getLoc(), type,
+                                           builder.getI64IntegerAttr(64));
+    alloc.replaceAllUsesWith(alloca.getResult());
+    alloc.erase();
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult cpu::emitGenericKernel(kernel::FuncOp kernel,
+                                     func::FuncOp function) {
+  if (failed(graph::convertToStructuredOps(kernel)))
+    return failure();
+  computeIntoOutputs(kernel);
+  inlineBody(kernel, function);
+  if (failed(bufferize(function)) || failed(simplify(function)))
+    return kernel.emitOpError("cannot be put on memory by the generic route");
+  convertCopies(function);
+  SmallVector<linalg::LinalgOp> nests;
+  function.walk([&](linalg::LinalgOp op) { nests.push_back(op); });
+  for (linalg::LinalgOp op : nests)
+    emitParallelLoops(op, function.getArgument(0));
+  RewritePatternSet patterns(function.getContext());
+  populateAffineToStdConversionPatterns(patterns);
+  if (failed(applyPatternsGreedily(function, std::move(patterns))) ||
+      failed(simplify(function)))
+    return failure();
+  return placeOnStack(function);
+}

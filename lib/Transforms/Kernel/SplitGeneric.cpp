@@ -1,0 +1,147 @@
+// Takes kernels of the generic route apart where they need intermediates.
+#include "dialects/Graph/Conversion/StructuredOps.h"
+#include "lib/Transforms/Kernel/Outline.h"
+#include "lib/Transforms/Kernel/Passes.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+
+namespace tessera {
+#define GEN_PASS_DEF_SPLITGENERIC
+#include "lib/Transforms/Kernel/Passes.h.inc"
+} // namespace tessera
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::kernel;
+
+/// What a part gets its own copy of: also views, which only map indices.
+static bool isClonedIntoParts(Operation *op) {
+  return isClonedIntoKernels(op) || graph::isTensorView(op);
+}
+
+/// Whether only `kernel.yield` sees the reshape `op`, directly or reshaped
+/// again.
+static bool isYieldedReshape(Operation *op) {
+  if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
+          op) ||
+      !op->hasOneUse())
+    return false;
+  Operation *user = *op->user_begin();
+  return isa<YieldOp>(user) || isYieldedReshape(user);
+}
+
+/// Whether the only user of `value` goes on in the same destination.
+static bool isContinuedInPlace(Value value) {
+  if (!value.hasOneUse())
+    return false;
+  OpOperand &use = *value.use_begin();
+  if (auto dps = dyn_cast<DestinationStyleOpInterface>(use.getOwner()))
+    return dps.isDpsInit(&use);
+  return isYieldedReshape(use.getOwner());
+}
+
+/// Copies what the kernel yields where none of its parts would write it.
+static void copyYieldedViews(FuncOp kernel) {
+  OpBuilder builder(kernel.getYield());
+  for (OpOperand &operand : kernel.getYield()->getOpOperands()) {
+    Value value = operand.get();
+    while (value.getDefiningOp() && isYieldedReshape(value.getDefiningOp()))
+      value = value.getDefiningOp()->getOperand(0);
+    Operation *producer = value.getDefiningOp();
+    bool isWritten = producer && isKernelWork(producer) &&
+                     !isClonedIntoParts(producer) && value.hasOneUse();
+    if (isWritten ||
+        (producer && !isClonedIntoParts(producer) && value == operand.get()))
+      continue;
+    Location loc = value.getLoc();
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    Value empty = tensor::EmptyOp::create(
+        builder, loc, tensor::getMixedSizes(builder, loc, operand.get()),
+        type.getElementType());
+    operand.set(linalg::CopyOp::create(builder, loc, operand.get(), empty)
+                    .getResult(0));
+  }
+}
+
+/// The operations of `kernel` in groups that need no intermediate: chains that
+/// compute in one destination.
+static SmallVector<SmallVector<Operation *>> formParts(FuncOp kernel) {
+  SmallVector<SmallVector<Operation *>> parts;
+  llvm::SmallDenseSet<Operation *> placed;
+  for (Operation &op : kernel.getBody().front().without_terminator()) {
+    if (isClonedIntoParts(&op) || !isKernelWork(&op) || placed.contains(&op))
+      continue;
+    SmallVector<Operation *> part;
+    for (Operation *next = &op;; next = *next->user_begin()) {
+      part.push_back(next);
+      placed.insert(next);
+      if (next->getNumResults() != 1 || !isContinuedInPlace(next->getResult(0)))
+        break;
+    }
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+/// Replaces `call` by the body of its kernel; `mapping` then gives the copies.
+static void inlineCall(CallOp call, FuncOp kernel, IRMapping &mapping) {
+  OpBuilder builder(call);
+  for (auto [argument, operand] :
+       llvm::zip(kernel.getArguments(), call.getOperands()))
+    mapping.map(argument, operand);
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    builder.clone(op, mapping);
+  for (auto [result, yielded] :
+       llvm::zip(call.getResults(), kernel.getYield().getValues()))
+    result.replaceAllUsesWith(mapping.lookup(yielded));
+  call.erase();
+}
+
+static LogicalResult splitCall(CallOp call, FuncOp kernel,
+                               ArrayRef<SmallVector<Operation *>> parts,
+                               SymbolTable &symbols) {
+  IRMapping mapping;
+  inlineCall(call, kernel, mapping);
+  for (ArrayRef<Operation *> part : parts) {
+    SmallVector<Operation *> ops;
+    for (Operation *op : part)
+      ops.push_back(mapping.lookup(op));
+    FailureOr<FuncOp> made =
+        outlineKernel(ops, kernel.getSymName(), symbols, isClonedIntoParts);
+    if (failed(made))
+      return failure();
+    (*made).setSchedulesAttr(kernel.getSchedulesAttr());
+  }
+  return success();
+}
+
+namespace {
+struct SplitGeneric : tessera::impl::SplitGenericBase<SplitGeneric> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    llvm::DenseMap<StringAttr, SmallVector<CallOp>> calls;
+    getOperation().walk([&](CallOp call) {
+      calls[call.getCalleeAttr().getAttr()].push_back(call);
+    });
+    SmallVector<FuncOp> kernels(getOperation().getOps<FuncOp>());
+    for (FuncOp kernel : kernels) {
+      if (!isa_and_nonnull<GenericAttr>(kernel.getSchedule()))
+        continue;
+      if (failed(graph::convertToStructuredOps(kernel)))
+        return signalPassFailure();
+      if (formParts(kernel).size() < 2)
+        continue;
+      copyYieldedViews(kernel);
+      SmallVector<SmallVector<Operation *>> parts = formParts(kernel);
+      for (CallOp call : calls[kernel.getSymNameAttr()])
+        if (failed(splitCall(call, kernel, parts, symbols)))
+          return signalPassFailure();
+      symbols.erase(kernel);
+    }
+    for (auto entry : getOperation().getOps<func::FuncOp>())
+      if (!entry.isExternal())
+        eraseDeadOperations(entry);
+  }
+};
+} // namespace
