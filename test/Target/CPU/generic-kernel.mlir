@@ -1,0 +1,120 @@
+// RUN: tessera-opt %s --split-input-file --cpu-emit-kernels --verify-diagnostics | FileCheck %s
+
+// The product accumulates in the output; the loop along its rows is innermost.
+// CHECK-LABEL: func.func private @product
+// CHECK-SAME:    (%[[CTX:.+]]: !llvm.ptr, %{{.+}}: memref<?x8xf32>, %{{.+}}: memref<8x4xf32>, %[[OUT:.+]]: memref<?x4xf32>, %{{.+}}: index)
+// CHECK:         kernel.parallel_for {{.*}} of %[[CTX]]
+// CHECK:           memref.store %{{.+}}, %[[OUT]]
+// CHECK:         kernel.parallel_for {{.*}} of %[[CTX]]
+// CHECK:           scf.for
+// CHECK:             scf.for %[[K:.+]] =
+// CHECK:               scf.for %[[J:.+]] =
+// CHECK-DAG:             memref.load %[[OUT]][%{{.+}}, %[[J]]]
+// CHECK-DAG:             memref.load %{{.+}}[%[[K]], %[[J]]]
+// CHECK:                 memref.store %{{.+}}, %[[OUT]]
+// CHECK-NOT:     memref.copy
+// CHECK-NOT:     memref.alloc
+// CHECK:         return
+#x = affine_map<()[s0] -> (s0, 8)>
+#w = affine_map<()[s0] -> (8, 4)>
+#y = affine_map<()[s0] -> (s0, 4)>
+kernel.func @product(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %out: tensor<?x4xf32>, %n: index) -> tensor<?x4xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#x, #w, #y]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty(%n) : tensor<?x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %product = linalg.matmul ins(%x, %w : tensor<?x8xf32>, tensor<8x4xf32>) outs(%init : tensor<?x4xf32>) -> tensor<?x4xf32>
+  kernel.yield %product : tensor<?x4xf32>
+}
+
+// -----
+
+// A sum along the innermost loop stays in a register.
+// CHECK-LABEL: func.func private @row_sum
+// CHECK:         %[[FIRST:.+]] = memref.load
+// CHECK:         %[[SUM:.+]] = scf.for {{.*}} iter_args(%{{.+}} = %[[FIRST]])
+// CHECK:           scf.yield
+// CHECK:         memref.store %[[SUM]]
+#rows = affine_map<()[s0, s1] -> (s0, s1)>
+#sums = affine_map<()[s0, s1] -> (s0)>
+kernel.func @row_sum(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#rows, #sums]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty(%n) : tensor<?xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?xf32>) -> tensor<?xf32>
+  %sum = linalg.reduce { arith.addf } ins(%x : tensor<?x?xf32>) outs(%init : tensor<?xf32>) dimensions = [1]
+  kernel.yield %sum : tensor<?xf32>
+}
+
+// -----
+
+// A reduction that leads: tasks share the columns, loops keep their order.
+// CHECK-LABEL: func.func private @column_sum
+// CHECK:         kernel.parallel_for (%[[TASK:.+]], %{{.+}})
+// CHECK:         kernel.parallel_for
+// CHECK:           %[[BEGIN:.+]] = arith.muli
+// CHECK:           scf.for %{{.+}} = %c0
+// CHECK:             scf.for %{{.+}} = %[[BEGIN]]
+#rows = affine_map<()[s0, s1] -> (s0, s1)>
+#sums = affine_map<()[s0, s1] -> (s1)>
+kernel.func @column_sum(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#rows, #sums]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty(%m) : tensor<?xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?xf32>) -> tensor<?xf32>
+  %sum = linalg.reduce { arith.addf } ins(%x : tensor<?x?xf32>) outs(%init : tensor<?xf32>) dimensions = [0]
+  kernel.yield %sum : tensor<?xf32>
+}
+
+// -----
+
+// A reshape of what is computed is a view of the output; one of an argument is
+// copied.
+// CHECK-LABEL: func.func private @reshapes
+// CHECK-SAME:    (%{{.+}}, %[[X:.+]]: memref<?x4xf32>, %[[A:.+]]: memref<?xf32>, %[[B:.+]]: memref<?xf32>, %{{.+}}: index)
+// CHECK-DAG:     memref.expand_shape %[[A]]
+// CHECK-DAG:     memref.collapse_shape %[[X]]
+// CHECK-NOT:     memref.alloc
+#in = affine_map<()[s0] -> (s0, 4)>
+#flat = affine_map<()[s0] -> (s0 * 4)>
+kernel.func @reshapes(%x: tensor<?x4xf32>, %a: tensor<?xf32>, %b: tensor<?xf32>, %n: index) -> (tensor<?xf32>, tensor<?xf32>)
+    attributes {outputs = 2 : i64, schedules = [#kernel.generic], shapes = [#in, #flat, #flat]} {
+  %e = math.exp %x : tensor<?x4xf32>
+  %r = tensor.collapse_shape %e [[0, 1]] : tensor<?x4xf32> into tensor<?xf32>
+  %s = tensor.collapse_shape %x [[0, 1]] : tensor<?x4xf32> into tensor<?xf32>
+  kernel.yield %r, %s : tensor<?xf32>, tensor<?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @small_intermediate
+// CHECK:         memref.alloca() {alignment = 64 : i64} : memref<4xf32>
+#x = affine_map<() -> (4, 8)>
+kernel.func @small_intermediate(%x: tensor<4x8xf32>, %out: tensor<4x8xf32>) -> tensor<4x8xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#x, #x]} {
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  kernel.yield %y : tensor<4x8xf32>
+}
+
+// -----
+
+#x = affine_map<()[s0] -> (s0, 8)>
+kernel.func @unknown_intermediate(%x: tensor<?x8xf32>, %out: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#x, #x]} {
+  // expected-error @+1 {{the generic route needs an intermediate of 'memref<?x8xf32>', whose size is not static}}
+  %e = tensor.empty(%n) : tensor<?x8xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
+  kernel.yield %y : tensor<?x8xf32>
+}
+
+// -----
+
+#x = affine_map<() -> (512, 512)>
+kernel.func @large_intermediate(%x: tensor<512x512xf32>, %out: tensor<512x512xf32>) -> tensor<512x512xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#x, #x]} {
+  // expected-error @+1 {{the generic route keeps at most 65536 bytes of intermediates}}
+  %e = tensor.empty() : tensor<512x512xf32>
+  %y = linalg.softmax dimension(1) ins(%x : tensor<512x512xf32>) outs(%e : tensor<512x512xf32>) -> tensor<512x512xf32>
+  kernel.yield %y : tensor<512x512xf32>
+}
