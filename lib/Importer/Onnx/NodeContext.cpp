@@ -6,6 +6,10 @@ using onnx::TensorProto;
 
 namespace tessera::onnx_importer {
 
+/// Above this a size is taken for a mistake; sums and products of such sizes
+/// that matter fit 64 bits.
+static constexpr int64_t kLargestSize = int64_t(1) << 40;
+
 Type elementTypeToMlir(MLIRContext *context, int32_t elementType) {
   switch (elementType) {
   case TensorProto::FLOAT:
@@ -167,7 +171,12 @@ RankedTensorType NodeContext::typeOf(const Shape &shape, Type elementType) {
   SmallVector<int64_t> dims;
   for (AffineExpr size : shape) {
     auto constant = dyn_cast<AffineConstantExpr>(size);
-    dims.push_back(constant ? constant.getValue() : ShapedType::kDynamic);
+    int64_t dim = constant ? constant.getValue() : ShapedType::kDynamic;
+    if (constant && (dim < 0 || dim > kLargestSize)) {
+      (void)error("a result would have a size of " + Twine(dim));
+      dim = 0;
+    }
+    dims.push_back(dim);
   }
   return RankedTensorType::get(dims, elementType);
 }

@@ -72,7 +72,7 @@ public:
   int64_t version() const { return opsetVersion; }
   /// Records why the node cannot be translated, and what would work. Fails.
   mlir::LogicalResult error(const llvm::Twine &reason);
-  const std::string &errorText() const { return reason; }
+  llvm::StringRef errorText() const { return reason; }
 
   // Inputs.
   unsigned inputCount() const { return inputs.size(); }
@@ -111,7 +111,9 @@ public:
   }
   Shape shapeOf(mlir::Value tensor) { return sizes.dimsOf(tensor); }
   mlir::AffineExpr constantSize(int64_t size);
-  /// The type of a tensor of `shape`, static where an expression is constant.
+  /// The type of a tensor of `shape`, static where an expression is constant. A
+  /// size that cannot be is an error of the node, even if the translator goes
+  /// on.
   mlir::RankedTensorType typeOf(const Shape &shape, mlir::Type elementType);
   /// `size` as an attribute or an index value.
   mlir::OpFoldResult materialize(mlir::AffineExpr size);

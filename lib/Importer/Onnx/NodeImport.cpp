@@ -141,7 +141,7 @@ LogicalResult ModelImporter::translate(NodeContext &node, Scope &scope,
     node.setOutputTypes(schema->outputTypes(proto, types));
   }
   if (translator)
-    return translator(node);
+    return success(succeeded(translator(node)) && node.errorText().empty());
   return expandBody(*schema, node, scope, inputs, identity);
 }
 

@@ -106,7 +106,7 @@ OperatorSchema::mismatch(const onnx::NodeProto &node,
     if (!parameter)
       return "expects no input " + std::to_string(i);
     if (node.input(i).empty()) {
-      if (parameter->GetOption() == OpSchema::Single)
+      if (parameter->GetOption() != OpSchema::Optional)
         return "required input '" + parameter->GetName() + "' is missing";
       continue;
     }

@@ -1,5 +1,6 @@
 // Broadcasting, transposing and slicing; Reshaping.cpp has reshapes.
 #include "lib/Importer/Onnx/Shaping.h"
+#include "lib/Importer/Onnx/SizeBounds.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -26,6 +27,11 @@ static AffineExpr broadcastSize(NodeContext &node, AffineExpr a, AffineExpr b) {
   if (constantA)
     return a;
   if (constantB)
+    return b;
+  // A size that cannot be 1 is the result's.
+  if (boundsOf(node, a).least.value_or(0) > 1)
+    return a;
+  if (boundsOf(node, b).least.value_or(0) > 1)
     return b;
   Value valueA = node.materializeIndex(a), valueB = node.materializeIndex(b);
   Value isOne = node.create<arith::CmpIOp>(

@@ -85,8 +85,8 @@ FailureOr<SmallVector<int64_t>> splitSizes(NodeContext &node, int64_t axis) {
   if (ShapedType::isDynamic(total))
     return node.error("the size of axis " + Twine(axis) +
                       " is not known; give the sizes of the parts");
-  if (parts <= 0)
-    return node.error("expects num_outputs to be positive");
+  if (parts != node.outputCount() || parts == 0)
+    return node.error("expects num_outputs to be the number of outputs");
   int64_t part = llvm::divideCeil(total, parts);
   SmallVector<int64_t> sizes(parts, part);
   sizes.back() = total - part * (parts - 1);
@@ -107,7 +107,8 @@ LogicalResult split(NodeContext &node) {
                       Twine(node.outputCount()));
   int64_t offset = 0, total = node.inputType(0).getDimSize(*axis);
   for (auto [i, size] : llvm::enumerate(*sizes)) {
-    if (size < 0 || (!ShapedType::isDynamic(total) && offset + size > total))
+    int64_t room = ShapedType::isDynamic(total) ? INT64_MAX : total;
+    if (size < 0 || size > room - offset)
       return node.error("the parts are larger than axis " + Twine(*axis));
     node.setOutput(i, sliceAlong(node, node.input(0), *axis,
                                  node.constantSize(offset),

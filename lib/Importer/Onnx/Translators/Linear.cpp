@@ -1,6 +1,7 @@
 // MatMul, Gemm and Einsum.
 #include "lib/Importer/Onnx/Contraction.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/Reducing.h"
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
@@ -105,42 +106,114 @@ FailureOr<Equation> parseEquation(NodeContext &node) {
   return equation;
 }
 
-/// Operands as a contraction: every index is a dimension of the iteration
-/// space. Indices of one operand alone that the result lacks are summed first
-/// by the same contraction with a scalar 1.
-LogicalResult einsum(NodeContext &node) {
-  FailureOr<Equation> equation = parseEquation(node);
-  if (failed(equation))
-    return failure();
-  Value lhs = node.input(0), rhs = node.input(1);
-  if (!rhs) {
-    rhs = node.filled(node.scalar(1.0, getElementTypeOrSelf(lhs)), Shape());
-    equation->operands.push_back("");
+/// An operand and the index that each of its dimensions is.
+struct Term {
+  Value value;
+  std::string indices;
+};
+
+bool has(StringRef indices, char index) { return indices.contains(index); }
+
+/// Sums the dimensions whose index neither `other` nor the result has.
+void sumLoneIndices(NodeContext &node, Term &term, StringRef other,
+                    StringRef result) {
+  SmallVector<int64_t> axes;
+  std::string kept;
+  for (auto [i, index] : llvm::enumerate(term.indices)) {
+    if (has(other, index) || has(result, index))
+      kept += index;
+    else
+      axes.push_back(i);
   }
+  if (axes.empty())
+    return;
+  Type type = getElementTypeOrSelf(term.value);
+  Value sum = reduce(node, Reduction::Sum, widenToF32(node, term.value), axes,
+                     /*keepDims=*/false);
+  term = {isa<FloatType>(type) ? castFloat(node, sum, type) : sum, kept};
+}
+
+/// The term's dimensions in the order of `result`, with size 1 for indices that
+/// it does not have. All its own indices are in the result.
+Value arranged(NodeContext &node, const Term &term, StringRef result) {
+  SmallVector<int64_t> order, missing;
+  for (auto [i, index] : llvm::enumerate(result)) {
+    size_t position = term.indices.find(index);
+    if (position == std::string::npos)
+      missing.push_back(i);
+    else
+      order.push_back(position);
+  }
+  return insertUnitDims(node, transpose(node, term.value, order), missing);
+}
+
+/// Sums over indices that both terms have and the result lacks.
+Value contractTerms(NodeContext &node, const Term &lhs, const Term &rhs,
+                    StringRef result) {
   std::string indices;
   Shape space;
-  Value values[] = {lhs, rhs};
-  for (auto [operand, value] : llvm::zip(equation->operands, values))
-    for (auto [index, size] : llvm::zip(operand, node.shapeOf(value))) {
-      size_t position = indices.find(index);
-      if (position == std::string::npos) {
+  for (const Term *term : {&lhs, &rhs})
+    for (auto [index, size] :
+         llvm::zip(term->indices, node.shapeOf(term->value)))
+      if (!has(indices, index)) {
         indices += index;
         space.push_back(size);
-      } else if (isa<AffineConstantExpr>(size) &&
-                 isa<AffineConstantExpr>(space[position]) &&
-                 size != space[position]) {
-        return node.error("sizes of index '" + Twine(index) + "' differ");
       }
-    }
   auto dimsOf = [&](StringRef names) {
     SmallVector<int64_t> dims;
     for (char index : names)
       dims.push_back(indices.find(index));
     return dims;
   };
-  node.setOutput(0, contract(node, lhs, dimsOf(equation->operands[0]), rhs,
-                             dimsOf(equation->operands[1]),
-                             dimsOf(equation->result), space));
+  return contract(node, lhs.value, dimsOf(lhs.indices), rhs.value,
+                  dimsOf(rhs.indices), dimsOf(result), space);
+}
+
+/// Whether an index has two known sizes that differ.
+bool sizesContradict(NodeContext &node, const Term &lhs, const Term &rhs) {
+  Shape a = node.shapeOf(lhs.value), b = node.shapeOf(rhs.value);
+  for (auto [i, index] : llvm::enumerate(lhs.indices)) {
+    size_t j = rhs.indices.find(index);
+    if (j != std::string::npos && isa<AffineConstantExpr>(a[i]) &&
+        isa<AffineConstantExpr>(b[j]) && a[i] != b[j])
+      return true;
+  }
+  return false;
+}
+
+LogicalResult einsum(NodeContext &node) {
+  FailureOr<Equation> equation = parseEquation(node);
+  if (failed(equation))
+    return failure();
+  StringRef result = equation->result;
+  Term lhs{node.input(0), equation->operands[0]};
+  if (node.inputCount() == 1) {
+    sumLoneIndices(node, lhs, "", result);
+    node.setOutput(0, arranged(node, lhs, result));
+    return success();
+  }
+  Term rhs{node.input(1), equation->operands[1]};
+  if (sizesContradict(node, lhs, rhs))
+    return node.error("an index has different sizes in the operands");
+  sumLoneIndices(node, lhs, rhs.indices, result);
+  sumLoneIndices(node, rhs, lhs.indices, result);
+  if (llvm::any_of(lhs.indices, [&](char index) {
+        return has(rhs.indices, index) && !has(result, index);
+      })) {
+    node.setOutput(0, contractTerms(node, lhs, rhs, result));
+    return success();
+  }
+  // No index is summed: an outer or elementwise product.
+  FailureOr<Value> product = applyElementwise(
+      node, {arranged(node, lhs, result), arranged(node, rhs, result)},
+      [&](ArrayRef<Value> x) {
+        return isa<FloatType>(getElementTypeOrSelf(x[0]))
+                   ? node.create<arith::MulFOp>(x[0], x[1])
+                   : node.create<arith::MulIOp>(x[0], x[1]);
+      });
+  if (failed(product))
+    return failure();
+  node.setOutput(0, *product);
   return success();
 }
 

@@ -80,14 +80,19 @@ LogicalResult layerNormalization(NodeContext &node) {
   FailureOr<SmallVector<int64_t>> axes = trailingAxes(node, -1);
   if (failed(axes))
     return failure();
+  if (node.integer("stash_type", onnx::TensorProto::FLOAT) !=
+      onnx::TensorProto::FLOAT)
+    return node.error("a stash_type other than float is not supported");
   Value x = widenToF32(node, node.input(0));
   FailureOr<Standardized> s =
       standardize(node, x, *axes, node.number("epsilon", 1e-5f));
   if (failed(s) ||
       failed(setScaled(node, s->value, node.input(1), node.input(2))))
     return failure();
-  node.setOutput(1, s->mean, onnx::TensorProto::FLOAT);
-  node.setOutput(2, s->deviation, onnx::TensorProto::FLOAT);
+  Type f32 = node.builder.getF32Type();
+  node.setOutput(1, castFloat(node, s->mean, f32), onnx::TensorProto::FLOAT);
+  node.setOutput(2, castFloat(node, s->deviation, f32),
+                 onnx::TensorProto::FLOAT);
   return success();
 }
 
@@ -117,6 +122,9 @@ FailureOr<Value> perChannel(NodeContext &node, unsigned index) {
 }
 
 LogicalResult batchNormalization(NodeContext &node) {
+  if (!node.integer("spatial", 1))
+    return node.error("spatial 0 is not supported; statistics must be per "
+                      "channel");
   if (node.integer("training_mode", 0))
     return node.error("training_mode is not supported; export the model for "
                       "inference");
@@ -219,26 +227,6 @@ LogicalResult lpNormalization(NodeContext &node) {
                    Value());
 }
 
-LogicalResult meanVarianceNormalization(NodeContext &node) {
-  SmallVector<int64_t> axes = node.integers("axes");
-  if (!node.hasAttribute("axes"))
-    axes = {0, 2, 3};
-  for (int64_t &axis : axes) {
-    FailureOr<int64_t> normal = node.normalizeAxis(axis, node.inputRank(0));
-    if (failed(normal))
-      return failure();
-    axis = *normal;
-  }
-  llvm::sort(axes);
-  axes.erase(llvm::unique(axes), axes.end());
-  // From the operator's function body.
-  FailureOr<Standardized> s =
-      standardize(node, widenToF32(node, node.input(0)), axes, 1e-9);
-  if (failed(s))
-    return failure();
-  return setScaled(node, s->value, Value(), Value());
-}
-
 /// Runs `compute` along the last axis that softmax-like operators mean: one
 /// axis from opset 13 on, before it all from `axis` on, taken together.
 LogicalResult
@@ -328,7 +316,6 @@ void addNormalizationTranslators(TranslatorTable &table) {
   table.add("InstanceNormalization", instanceNormalization);
   table.add("GroupNormalization", groupNormalization);
   table.add("LpNormalization", lpNormalization);
-  table.add("MeanVarianceNormalization", meanVarianceNormalization);
   table.add("Softmax", softmax);
   table.add("LogSoftmax", logSoftmax);
   table.add("Hardmax", hardmax);
