@@ -27,23 +27,14 @@ function(tessera_install_library target name description)
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
 
-# A program needs the runtime only; the compiler's library brings libMLIR.
-if(TARGET tessera_runtime)
-  tessera_install_library(tessera_runtime runtime
-    "Loads and runs models that Tessera compiled")
-endif()
-foreach(target tessera tessera-tool tessera-opt)
-  if(NOT TARGET ${target})
-    continue()
-  endif()
-  get_target_property(type ${target} TYPE)
-  if(type STREQUAL "EXECUTABLE")
-    set_target_properties(${target} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-    install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  else()
-    tessera_install_library(${target} compiler "Compiles ONNX models")
-  endif()
-endforeach()
+# A program that runs models needs the runtime only; the compiler's library
+# brings libMLIR.
+tessera_install_library(tessera_runtime runtime
+  "Loads and runs models that Tessera compiled")
+tessera_install_library(tessera_compiler compiler "Compiles ONNX models")
+
+set_target_properties(tessera tessera-opt PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+install(TARGETS tessera tessera-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/tessera
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
