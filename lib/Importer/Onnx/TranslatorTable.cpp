@@ -19,6 +19,7 @@ const TranslatorTable &TranslatorTable::get() {
     addLinearTranslators(made);
     addConvolutionTranslators(made);
     addNormalizationTranslators(made);
+    addQuantizationTranslators(made);
     return made;
   }();
   return table;

@@ -54,6 +54,7 @@ void addGeneratorTranslators(TranslatorTable &table);
 void addLinearTranslators(TranslatorTable &table);
 void addConvolutionTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
+void addQuantizationTranslators(TranslatorTable &table);
 
 } // namespace tessera::onnx_importer
 
