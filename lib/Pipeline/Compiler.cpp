@@ -5,13 +5,17 @@
 #include "lib/Importer/Onnx/OnnxImporter.h"
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/Pipelines.h"
+#include "lib/Target/CPU/CompileToLibrary.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -75,7 +79,12 @@ private:
   CompileStatus runPipeline(StringRef name,
                             void (*build)(OpPassManager &,
                                           const PipelineOptions &));
-  CompileStatus writeText();
+  CompileStatus writeFile(const std::string &path,
+                          function_ref<void(llvm::raw_ostream &)> write);
+  CompileStatus writeReport(const std::string &description,
+                            const cpu::PhaseSeconds &seconds);
+  CompileStatus writeCode();
+  std::string manifest();
 
   CompileStatus fail(CompileStatus status, const Twine &message) {
     observer.diagnostic(("error: " + message).str());
@@ -176,27 +185,96 @@ CompileStatus Compilation::lower() {
   return CompileStatus::Success;
 }
 
-CompileStatus Compilation::writeText() {
+CompileStatus Compilation::writeFile(
+    const std::string &path, function_ref<void(llvm::raw_ostream &)> write) {
   std::error_code error;
-  std::string temporary = options.output + ".part";
-  llvm::raw_fd_ostream stream(options.output == "-" ? "-" : temporary, error);
-  if (error)
-    return fail(CompileStatus::CannotWrite,
-                "cannot write '" + options.output + "': " + error.message());
-  module->print(stream);
-  stream.close();
-  if (stream.has_error()) {
+  std::string temporary = path == "-" ? path : path + ".part";
+  llvm::raw_fd_ostream stream(temporary, error);
+  if (!error) {
+    write(stream);
+    stream.close();
     error = stream.error();
     stream.clear_error();
+    if (path != "-" && !error)
+      error = llvm::sys::fs::rename(temporary, path);
+    if (path != "-" && error)
+      (void)llvm::sys::fs::remove(temporary);
   }
-  if (options.output != "-" && !error)
-    error = llvm::sys::fs::rename(temporary, options.output);
-  if (error) {
-    (void)llvm::sys::fs::remove(temporary);
+  if (error)
     return fail(CompileStatus::CannotWrite,
-                "cannot write '" + options.output + "': " + error.message());
-  }
+                "cannot write '" + path + "': " + error.message());
   return CompileStatus::Success;
+}
+
+/// What the artifact says about its own making; no path, time or host.
+std::string Compilation::manifest() {
+  llvm::json::Array kernels;
+  for (auto kernel : module->getOps<kernel::FuncOp>()) {
+    llvm::json::Object object{{"name", kernel.getSymName()},
+                              {"route", kernel.getSchedule().getRoute()}};
+    if (auto missed = kernel->getAttrOfType<StringAttr>("kernel.missed"))
+      object["missed"] = missed.getValue();
+    kernels.push_back(std::move(object));
+  }
+  llvm::json::Object shapes;
+  for (const auto &[name, size] : options.shapes)
+    shapes[name] = size;
+  llvm::json::Object root{
+      {"optimization", options.optimizationLevel},
+      {"machine", llvm::json::parse(toJson(pipeline.machine)).get()},
+      {"shapes", std::move(shapes)},
+      {"kernels", std::move(kernels)}};
+  return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();
+}
+
+CompileStatus Compilation::writeCode() {
+  std::string description = manifest();
+  CompileStatus status = runPipeline("cpu", buildCpuPipeline);
+  if (status != CompileStatus::Success)
+    return status;
+  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu(pipeline.machine.cpu);
+  if (!target)
+    return fail(CompileStatus::InvalidOptions,
+                llvm::toString(target.takeError()));
+  target->tune = pipeline.machine.tuneCpu;
+
+  begin("code");
+  cpu::ArtifactOptions artifact;
+  artifact.outputPath = options.output;
+  artifact.weightPlace = llvm::StringSwitch<TesseraWeightPlace>(options.weights)
+                             .Case("file", TESSERA_WEIGHTS_FILE)
+                             .Case("none", TESSERA_WEIGHTS_NONE)
+                             .Default(TESSERA_WEIGHTS_APPENDED);
+  artifact.producer = "tessera " TESSERA_VERSION;
+  artifact.manifest = description;
+  artifact.optLevel = options.optimizationLevel;
+  cpu::PhaseSeconds seconds;
+  artifact.seconds = &seconds;
+  auto emit = options.emit == EmitKind::Llvm       ? cpu::emitLlvmIr
+              : options.emit == EmitKind::Assembly ? cpu::emitAssembly
+              : options.emit == EmitKind::Object   ? cpu::emitObject
+                                                   : cpu::emitLibrary;
+  if (failed(emit(*module, *target, artifact)))
+    return CompileStatus::CannotWrite;
+  return writeReport(description, seconds);
+}
+
+/// The manifest and the seconds of the last phases, as JSON.
+CompileStatus Compilation::writeReport(const std::string &description,
+                                       const cpu::PhaseSeconds &seconds) {
+  if (options.report.empty())
+    return CompileStatus::Success;
+  llvm::json::Value report = llvm::json::parse(description).get();
+  (*report.getAsObject())["seconds"] =
+      llvm::json::Object{{"lowering", seconds.lowering},
+                         {"translation", seconds.translation},
+                         {"optimization", seconds.optimization},
+                         {"code", seconds.codeGeneration},
+                         {"linking", seconds.linking},
+                         {"weights", seconds.weights}};
+  return writeFile(options.report, [&](llvm::raw_ostream &stream) {
+    stream << llvm::formatv("{0:2}\n", report);
+  });
 }
 
 CompileStatus Compilation::run() {
@@ -209,8 +287,10 @@ CompileStatus Compilation::run() {
       return status;
   }
   if (options.emit <= EmitKind::Buffer)
-    return writeText();
-  return fail(CompileStatus::Unsupported, "not there yet");
+    return writeFile(options.output, [&](llvm::raw_ostream &stream) {
+      module->print(stream);
+    });
+  return writeCode();
 }
 
 } // namespace

@@ -57,6 +57,8 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     schedules.cpu = options.machine.cpu;
     schedules.machineFile = options.machineFile;
     passes.addPass(createChooseSchedules(schedules));
+    // Here, because what falls to the generic route may need intermediates.
+    passes.addPass(cpu::createSelectSchedules());
   }
   passes.addPass(createSplitGeneric());
   passes.addPass(createCSEPass());

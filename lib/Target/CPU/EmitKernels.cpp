@@ -15,9 +15,11 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Remarks.h"
 
 namespace tessera::cpu {
 #define GEN_PASS_DEF_EMITKERNELS
+#define GEN_PASS_DEF_SELECTSCHEDULES
 #include "lib/Target/CPU/Passes.h.inc"
 } // namespace tessera::cpu
 
@@ -117,6 +119,46 @@ struct EmitKernels : cpu::impl::EmitKernelsBase<EmitKernels> {
     }
     if (failed)
       signalPassFailure();
+  }
+};
+
+/// Whether `kernel` can be emitted by its first schedule; if not, `reason` is the
+/// first diagnostic.
+bool fitsSchedule(kernel::FuncOp kernel, std::string &reason) {
+  ScopedDiagnosticHandler handler(
+      kernel.getContext(), [&](Diagnostic &diagnostic) {
+        if (reason.empty())
+          reason = diagnostic.str();
+        return success();
+      });
+  OpBuilder builder(kernel.getContext());
+  OwningOpRef<ModuleOp> trial = ModuleOp::create(kernel.getLoc());
+  builder.setInsertionPointToStart(trial->getBody());
+  auto copy = cast<kernel::FuncOp>(builder.clone(*kernel));
+  return succeeded(emitKernel(copy, declareFunction(copy, {})));
+}
+
+struct SelectSchedules : cpu::impl::SelectSchedulesBase<SelectSchedules> {
+  void runOnOperation() override {
+    for (auto kernel : getOperation().getOps<kernel::FuncOp>()) {
+      while (kernel.getSchedules().size() > 1) {
+        std::string reason;
+        ArrayRef<Attribute> schedules = kernel.getSchedules().getValue();
+        if (fitsSchedule(kernel, reason)) {
+          kernel.setSchedulesAttr(
+              ArrayAttr::get(&getContext(), schedules.take_front()));
+          break;
+        }
+        remark::missed(kernel.getLoc(),
+                       remark::RemarkOpts::name("route").category("schedule"))
+            << (kernel.getSymName() + " leaves the " +
+                kernel.getSchedule().getRoute() + " route: " + reason)
+                   .str();
+        kernel->setAttr("kernel.missed", StringAttr::get(&getContext(), reason));
+        kernel.setSchedulesAttr(
+            ArrayAttr::get(&getContext(), schedules.drop_front()));
+      }
+    }
   }
 };
 

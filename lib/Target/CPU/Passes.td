@@ -30,6 +30,24 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     "mlir::vector::VectorDialect", "tessera::kernel::KernelDialect"];
 }
 
+def SelectSchedules : Pass<"cpu-select-schedules", "mlir::ModuleOp"> {
+  let summary = "Keep of each kernel's schedules the first that its body fits";
+  let description = [{
+    Emits each kernel on trial into a module that is thrown away. A schedule that
+    does not fit is dropped with a missed remark that says why; the last one stays
+    in any case. Done in the kernel state, because a kernel that falls to the
+    generic route may have to be split, and its parts need storage.
+
+      schedules = [#kernel.rows<…>, #kernel.generic]   ==>   schedules = [#kernel.generic]
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
+    "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
+    "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
+    "mlir::vector::VectorDialect", "tessera::kernel::KernelDialect"];
+}
+
 def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {
   let summary = "Break vector operations into those that LLVM has";
   let description = [{
