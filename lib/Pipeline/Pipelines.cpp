@@ -34,9 +34,13 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
   if (options.optimizationLevel > 0) {
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    passes.addNestedPass<func::FuncOp>(createPropagateTransposes());
     passes.addNestedPass<func::FuncOp>(createSinkReshapes());
+    // Reshapes that moved may have uncovered transposes of transposes.
+    passes.addNestedPass<func::FuncOp>(createPropagateTransposes());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    passes.addPass(createFoldWeightViews());
     // After everything that may fold into a weight's recipe.
     passes.addPass(createPackWeights());
   }

@@ -82,7 +82,7 @@ void tool::addCompile(CLI::App &app, int &exitCode) {
   sub->add_option("--shape", command->shapes,
                   "SYMBOL=SIZE or SYMBOL=MIN:TYPICAL:MAX; an unnamed dimension "
                   "is INPUT.AXIS; may be repeated");
-  sub->add_flag("-O{3}", options.optimizationLevel,
+  sub->add_option("-O,--opt-level", options.optimizationLevel,
                 "Optimization level 0 to 3; 0 is the unfused oracle")
       ->check(CLI::Range(0, 3));
   sub->add_option("--cpu", options.cpu,

@@ -61,3 +61,28 @@ def PackWeights : Pass<"graph-pack-weights", "mlir::ModuleOp"> {
   let dependentDialects = ["tessera::graph::GraphDialect", "mlir::linalg::LinalgDialect",
                            "mlir::tensor::TensorDialect"];
 }
+
+def PropagateTransposes : Pass<"graph-propagate-transposes", "mlir::func::FuncOp"> {
+  let summary = "Move transposes of computed values until they cancel";
+  let description = [{
+    Convolution is channels-last, models are not: the importer's transposes move
+    through elementwise operations, reductions and removed 1s, so that a chain of
+    layers keeps one layout. One that only moves dimensions of size 1 is a reshape.
+
+      %t = linalg.transpose %conv [0, 3, 1, 2]      %b = broadcast_to (transpose of %bias)
+      %s = arith.addf %t, %bias                ==>  %s = arith.addf %conv, %b
+                                                    %t = linalg.transpose %s [0, 3, 1, 2]
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
+}
+
+def FoldWeightViews : Pass<"graph-fold-weight-views", "mlir::ModuleOp"> {
+  let summary = "Turn transposes and reshapes of weights into recipe steps";
+  let description = [{
+      %w = graph.weight @w
+      %t = linalg.transpose %w [1, 0]   ==>   %t = graph.weight @w_0
+                                              (recipe [… #graph.transpose<[1, 0]>])
+  }];
+  let dependentDialects = ["tessera::graph::GraphDialect"];
+}

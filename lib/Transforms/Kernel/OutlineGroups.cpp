@@ -64,13 +64,55 @@ static StringRef nameOf(const KernelGroup &group) {
   }
 }
 
+/// Whether `op`, through operations that are cloned, reads what `group` computes.
+static bool readsGroup(Operation *op,
+                       const llvm::SetVector<Operation *> &group) {
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    Operation *producer = operand.getDefiningOp();
+    return producer && (group.contains(producer) ||
+                        (isClonedIntoGroups(producer) &&
+                         readsGroup(producer, group)));
+  });
+}
+
+/// The operations of `group` with their own copies of the index maps between
+/// them, each before its user.
+static llvm::SetVector<Operation *> withIndexMaps(const KernelGroup &group) {
+  llvm::SetVector<Operation *> members(group.operations.begin(),
+                                       group.operations.end());
+  llvm::SetVector<Operation *> ordered;
+  std::function<void(Operation *)> add = [&](Operation *op) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      Operation *producer = operand.get().getDefiningOp();
+      if (!producer || members.contains(producer) ||
+          ordered.contains(producer) || !isClonedIntoGroups(producer) ||
+          !readsGroup(producer, members))
+        continue;
+      unsigned number = cast<OpResult>(operand.get()).getResultNumber();
+      Operation *copy = OpBuilder(op).clone(*producer);
+      operand.set(copy->getResult(number));
+      add(copy);
+    }
+    ordered.insert(op);
+  };
+  for (Operation *op : group.operations)
+    add(op);
+  return ordered;
+}
+
 static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
   eraseDeadOperations(entry);
   copyUnwrittenResults(entry);
-  for (const KernelGroup &group : formKernelGroups(entry))
-    if (failed(outlineKernel(group.operations, nameOf(group), symbols,
-                             isClonedIntoGroups)))
+  for (const KernelGroup &group : formKernelGroups(entry)) {
+    llvm::SetVector<Operation *> operations = withIndexMaps(group);
+    eraseDeadOperations(entry);
+    auto isCloned = [&](Operation *op) {
+      return !operations.contains(op) && isClonedIntoGroups(op);
+    };
+    if (failed(outlineKernel(operations.getArrayRef(), nameOf(group), symbols,
+                             isCloned)))
       return failure();
+  }
   eraseDeadOperations(entry);
   return success();
 }
