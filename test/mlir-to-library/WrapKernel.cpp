@@ -119,6 +119,10 @@ private:
 } // namespace
 
 LogicalResult wrapKernel(ModuleOp module, StringRef name) {
+  // The text may have named none of what the entry is made of.
+  module.getContext()
+      ->loadDialect<affine::AffineDialect, func::FuncDialect,
+                    LLVM::LLVMDialect>();
   auto kernels = llvm::to_vector(module.getOps<kernel::FuncOp>());
   auto found = llvm::find_if(kernels, [&](kernel::FuncOp kernel) {
     return name.empty() ? kernels.size() == 1 : kernel.getSymName() == name;

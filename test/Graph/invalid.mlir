@@ -1,0 +1,297 @@
+// RUN: tessera-opt %s --split-input-file --verify-diagnostics
+
+// symbol_c1_range
+// expected-error @+1 {{C1: expects 0 <= min <= typical <= max, but got 4, 2, 8}}
+graph.symbol @n min 4 typical 2 max 8
+
+// -----
+
+func.func @size_c1_symbol() {
+  // expected-error @+1 {{C1: expects a graph.symbol, but got @n}}
+  %r = graph.size @n
+  return
+}
+
+// -----
+
+// weights_c1_source
+// expected-error @+1 {{C1: expects a file or elements as source}}
+graph.weights @w : tensor<4xf32> from 1 : i64 as tensor<4xf32>
+
+// -----
+
+// weights_c2_bytes
+// expected-error @+1 {{C2: expects 16 bytes for 'tensor<4xf32>', but got 8}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 8> as tensor<4xf32>
+
+// -----
+
+// weights_c2_elements
+// expected-error @+1 {{C2: expects elements of 'tensor<4xf32>', but got 'tensor<2xf32>'}}
+graph.weights @w : tensor<4xf32> from dense<0.0> : tensor<2xf32> as tensor<4xf32>
+
+// -----
+
+// weights_c3_transpose
+// expected-error @+1 {{C3: the recipe does not apply: a transpose does not permute its source's dimensions}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.transpose<[1, 0]>]
+
+// -----
+
+// weights_c3_reshape
+// expected-error @+1 {{C3: the recipe does not apply: a reshape changes the number of elements}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.reshape<[3]>]
+
+// -----
+
+// weights_c3_pack
+// expected-error @+1 {{C3: the recipe does not apply: a pack needs two dimensions and a positive width}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.pack<2>]
+
+// -----
+
+// weights_c3_unknown_step
+// expected-error @+1 {{C3: the recipe does not apply: it has an unknown step}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe ["sort"]
+
+// -----
+
+// weights_c3_type
+// expected-error @+1 {{C3: the recipe gives 'tensor<2x2xf32>', but the type is 'tensor<4xf32>'}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.reshape<[2, 2]>]
+
+// -----
+
+func.func @weight_c1_symbol() {
+  // expected-error @+1 {{C1: expects a graph.weights, but got @w}}
+  %r = graph.weight @w : tensor<4xf32>
+  return
+}
+
+// -----
+
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32>
+func.func @weight_c1_type() {
+  // expected-error @+1 {{C1: expects the type of its weights, 'tensor<4xf32>', but got 'tensor<2xf32>'}}
+  %r = graph.weight @w : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c1_sizes(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C1: expects 1 sizes, but got 0}}
+  %r = graph.broadcast_to %x : tensor<2x3xf32> -> tensor<?x2x3xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_element_type(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{expects one element type, but got 'f32' and 'f16'}}
+  %r = graph.broadcast_to %x : tensor<2x3xf32> -> tensor<2x3xf16>
+  return
+}
+
+// -----
+
+func.func @broadcast_c2_rank(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C2: expects a result of rank at least 2, but got 1}}
+  %r = graph.broadcast_to %x : tensor<2x3xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c3_size(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C3: expects source dimension 0 to be 1 or 4, but got 2}}
+  %r = graph.broadcast_to %x : tensor<2x3xf32> -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_c1_sizes(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C1: expects 1 sizes, but got 0}}
+  %r = graph.reshape %x : tensor<2x3xf32> -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_element_type(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{expects one element type, but got 'f32' and 'i32'}}
+  %r = graph.reshape %x : tensor<2x3xf32> -> tensor<6xi32>
+  return
+}
+
+// -----
+
+func.func @reshape_c2_elements(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C2: expects 6 elements, but got 5}}
+  %r = graph.reshape %x : tensor<2x3xf32> -> tensor<5xf32>
+  return
+}
+
+// -----
+
+func.func @iota_c1_sizes() {
+  // expected-error @+1 {{C1: expects 1 sizes, but got 0}}
+  %r = graph.iota 0 : tensor<?xi64>
+  return
+}
+
+// -----
+
+func.func @iota_c2_dimension() {
+  // expected-error @+1 {{C2: expects a dimension below 1, but got 1}}
+  %r = graph.iota 1 : tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @gather_c1_axis(%x: tensor<2x3xf32>, %i: tensor<4xi64>) {
+  // expected-error @+1 {{C1: expects an axis below 2, but got 2}}
+  %r = graph.gather %x[%i] axis 2 : tensor<2x3xf32>, tensor<4xi64> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_c2_rank(%x: tensor<2x3xf32>, %i: tensor<4xi64>) {
+  // expected-error @+1 {{C2: expects a result of rank 2, but got 1}}
+  %r = graph.gather %x[%i] axis 1 : tensor<2x3xf32>, tensor<4xi64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_c3_element_type(%x: tensor<2x3xf32>, %i: tensor<4xi64>) {
+  // expected-error @+1 {{C3: expects one element type, but got 'f32' and 'f16'}}
+  %r = graph.gather %x[%i] axis 1 : tensor<2x3xf32>, tensor<4xi64> -> tensor<2x4xf16>
+  return
+}
+
+// -----
+
+func.func @reverse_c1_dimensions(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C1: expects increasing dimensions below 2, but got 0}}
+  %r = graph.reverse %x [1, 0] : tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @arg_reduce_c1_dimension(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C1: expects a dimension below 2, but got 2}}
+  %r = graph.arg_reduce max %x dimension 2 : tensor<2x3xf32> -> tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @arg_reduce_c2_rank(%x: tensor<2x3xf32>) {
+  // expected-error @+1 {{C2: expects a result of rank 1, but got 2}}
+  %r = graph.arg_reduce max %x dimension 1 : tensor<2x3xf32> -> tensor<2x1xi64>
+  return
+}
+
+// -----
+
+func.func @conv_c1_rank(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C1: expects operands and result of one rank, at least 3, but got 3, 3 and 2}}
+  %r = graph.conv %x, %w strides [1] dilations [1] pads [0], [0] groups 1
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<6x6xf32>
+  return
+}
+
+// -----
+
+func.func @conv_c2_count(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C2: expects 1 window entries, but got 2}}
+  %r = graph.conv %x, %w strides [1, 1] dilations [1] pads [0], [0] groups 1
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<1x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @conv_c2_value(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C2: expects window entries of at least 1, but got 0}}
+  %r = graph.conv %x, %w strides [1] dilations [0] pads [0], [0] groups 1
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<1x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @conv_c2_padding(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C2: expects window entries of at least 0, but got -1}}
+  %r = graph.conv %x, %w strides [1] dilations [1] pads [-1], [0] groups 1
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<1x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @conv_c3_groups(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C3: expects channels divisible by 3 groups}}
+  %r = graph.conv %x, %w strides [1] dilations [1] pads [0], [0] groups 3
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<1x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @conv_c4_size(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C4: expects size 6 in dimension 1, but got 5}}
+  %r = graph.conv %x, %w strides [1] dilations [1] pads [0], [0] groups 1
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<1x5x6xf32>
+  return
+}
+
+// -----
+
+func.func @pool_c1_rank(%x: tensor<1x8x4xf32>) {
+  // expected-error @+1 {{C1: expects an input and result of one rank, at least 3, but got 3 and 2}}
+  %r = graph.pool max %x kernel [2] strides [2] dilations [1] pads [0], [0]
+    : tensor<1x8x4xf32> -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @pool_c2_count(%x: tensor<1x8x4xf32>) {
+  // expected-error @+1 {{C2: expects 1 window entries, but got 2}}
+  %r = graph.pool max %x kernel [2, 2] strides [2] dilations [1] pads [0], [0]
+    : tensor<1x8x4xf32> -> tensor<1x4x4xf32>
+  return
+}
+
+// -----
+
+func.func @pool_c2_value(%x: tensor<1x8x4xf32>) {
+  // expected-error @+1 {{C2: expects window entries of at least 1, but got 0}}
+  %r = graph.pool max %x kernel [2] strides [0] dilations [1] pads [0], [0]
+    : tensor<1x8x4xf32> -> tensor<1x4x4xf32>
+  return
+}
+
+// -----
+
+func.func @pool_c3_size(%x: tensor<1x8x4xf32>) {
+  // expected-error @+1 {{C3: expects size 4 in dimension 1, but got 5}}
+  %r = graph.pool max %x kernel [2] strides [2] dilations [1] pads [0], [0]
+    : tensor<1x8x4xf32> -> tensor<1x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @pool_c3_channels(%x: tensor<1x8x4xf32>) {
+  // expected-error @+1 {{C3: expects size 4 in dimension 2, but got 3}}
+  %r = graph.pool max %x kernel [2] strides [2] dilations [1] pads [0], [0]
+    : tensor<1x8x4xf32> -> tensor<1x4x3xf32>
+  return
+}
