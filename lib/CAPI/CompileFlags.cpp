@@ -36,7 +36,7 @@ std::string setCompileOption(CompileOptions &options, const std::string &name,
     return "";
   }
   if (name == "shape") {
-    size_t equals = value.find('=');
+    size_t equals = value.rfind('='); // names may contain one
     if (equals == std::string::npos || equals == 0)
       return badValue(name, value, "NAME=SIZE or NAME=MIN:TYPICAL:MAX");
     options.shapes.emplace_back(value.substr(0, equals),

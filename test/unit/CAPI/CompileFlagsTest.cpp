@@ -9,7 +9,7 @@ namespace {
 TEST(CompileFlags, SetOptions) {
   CompileOptions options;
   EXPECT_EQ(setCompileOption(options, "shape", "seq=1:128:512"), "");
-  EXPECT_EQ(setCompileOption(options, "shape", "x.0=4"), "");
+  EXPECT_EQ(setCompileOption(options, "shape", "a=b.0=4"), "");
   EXPECT_EQ(setCompileOption(options, "opt-level", "0"), "");
   EXPECT_EQ(setCompileOption(options, "cpu", "znver4"), "");
   EXPECT_EQ(setCompileOption(options, "machine", "m.json"), "");
@@ -18,7 +18,7 @@ TEST(CompileFlags, SetOptions) {
   EXPECT_EQ(setCompileOption(options, "save-states", "states"), "");
   EXPECT_EQ(setCompileOption(options, "report", "report.json"), "");
   using Shapes = std::vector<std::pair<std::string, std::string>>;
-  EXPECT_EQ(options.shapes, (Shapes{{"seq", "1:128:512"}, {"x.0", "4"}}));
+  EXPECT_EQ(options.shapes, (Shapes{{"seq", "1:128:512"}, {"a=b.0", "4"}}));
   EXPECT_EQ(options.optimizationLevel, 0);
   EXPECT_EQ(options.cpu, "znver4");
   EXPECT_EQ(options.machineFile, "m.json");
