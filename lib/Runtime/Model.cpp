@@ -52,11 +52,32 @@ Model::~Model() {
     dlclose(library);
 }
 
-Status Model::open(const TesseraLoadOptions &options) {
+Status Model::openLibrary(const std::string &path) {
+  libraryPath = asPath(path);
+  if (Status bad = checkLibraryFile(path); !bad.ok())
+    return bad;
+  library = dlopen(libraryPath.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return failure(TESSERA_INVALID_MODEL, "'", path,
+                   "' is not a loadable library: ", dlerror());
+  module =
+      static_cast<const TesseraModule *>(dlsym(library, TESSERA_MODULE_SYMBOL));
+  if (!module)
+    return failure(TESSERA_INVALID_MODEL, "'", path,
+                   "' is not a compiled model: it has no symbol '",
+                   TESSERA_MODULE_SYMBOL, "'");
+  return Status();
+}
+
+Status Model::readTable() {
   Result<std::vector<Entry>> entries = readEntries(*module);
   if (!entries.ok())
     return entries.takeStatus();
   allEntries = std::move(*entries);
+  return Status();
+}
+
+Status Model::prepareToRun(const TesseraLoadOptions &options) {
   if (Status bad = checkTargets(*module); !bad.ok())
     return bad;
   Result<WeightFile> weights =
@@ -70,20 +91,21 @@ Status Model::open(const TesseraLoadOptions &options) {
 Result<std::shared_ptr<const Model>>
 Model::load(const std::string &path, const TesseraLoadOptions &options) {
   std::shared_ptr<Model> model(new Model);
-  model->libraryPath = asPath(path);
-  if (Status bad = checkLibraryFile(path); !bad.ok())
+  if (Status bad = model->openLibrary(path); !bad.ok())
     return bad;
-  model->library = dlopen(model->libraryPath.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!model->library)
-    return failure(TESSERA_INVALID_MODEL, "'", path,
-                   "' is not a loadable library: ", dlerror());
-  model->module = static_cast<const TesseraModule *>(
-      dlsym(model->library, TESSERA_MODULE_SYMBOL));
-  if (!model->module)
-    return failure(TESSERA_INVALID_MODEL, "'", path,
-                   "' is not a compiled model: it has no symbol '",
-                   TESSERA_MODULE_SYMBOL, "'");
-  if (Status bad = model->open(options); !bad.ok())
+  Status bad = model->readTable();
+  if (bad.ok())
+    bad = model->prepareToRun(options);
+  if (!bad.ok())
+    return std::move(bad).within("'" + path + "'");
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+Result<std::shared_ptr<const Model>> Model::inspect(const std::string &path) {
+  std::shared_ptr<Model> model(new Model);
+  if (Status bad = model->openLibrary(path); !bad.ok())
+    return bad;
+  if (Status bad = model->readTable(); !bad.ok())
     return std::move(bad).within("'" + path + "'");
   return std::shared_ptr<const Model>(std::move(model));
 }
@@ -92,7 +114,10 @@ Result<std::shared_ptr<const Model>>
 Model::wrap(const TesseraModule &table, const TesseraLoadOptions &options) {
   std::shared_ptr<Model> model(new Model);
   model->module = &table;
-  if (Status bad = model->open(options); !bad.ok())
+  Status bad = model->readTable();
+  if (bad.ok())
+    bad = model->prepareToRun(options);
+  if (!bad.ok())
     return bad;
   return std::shared_ptr<const Model>(std::move(model));
 }

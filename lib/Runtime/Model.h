@@ -24,6 +24,10 @@ public:
   static Result<std::shared_ptr<const Model>>
   wrap(const TesseraModule &table, const TesseraLoadOptions &options);
 
+  /// As load, but for looking at only: a model for another machine, or one
+  /// whose weights are missing, is loaded as well. It must not be run.
+  static Result<std::shared_ptr<const Model>> inspect(const std::string &path);
+
   ~Model();
   Model(const Model &) = delete;
 
@@ -40,7 +44,9 @@ public:
 
 private:
   Model() = default;
-  Status open(const TesseraLoadOptions &options);
+  Status openLibrary(const std::string &path);
+  Status readTable();
+  Status prepareToRun(const TesseraLoadOptions &options);
 
   std::string libraryPath;
   void *library = nullptr;

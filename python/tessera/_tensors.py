@@ -89,9 +89,11 @@ class _Owner:
 
     def __init__(self, managed):
         self.managed = managed
+        # Module globals may be gone when the interpreter ends.
+        self.release = library().tessera_tensor_release
 
     def __del__(self):
-        library().tessera_tensor_release(self.managed)
+        self.release(self.managed)
 
 
 def to_array(managed):

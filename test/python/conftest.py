@@ -46,3 +46,23 @@ def weight_file(tmp_path):
     path = tmp_path / "weights.bin"
     path.write_bytes(mark(PAGE).ljust(PAGE, b"\0") + WEIGHTS.tobytes())
     return path
+
+
+def save_twin(path, weights=WEIGHTS):
+    """The ONNX model that the hand-written one would be compiled from."""
+    onnx = pytest.importorskip("onnx")
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    matrix = lambda name: helper.make_tensor_value_info(name, float32, ["n", 4])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Add", ["x", "y"], ["sum"]),
+            helper.make_node("Add", ["sum", "w"], ["z"]),
+        ],
+        "twin",
+        [matrix("x"), matrix("y")],
+        [matrix("z")],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path

@@ -4,31 +4,13 @@ import io
 
 import numpy as np
 import pytest
-from conftest import WEIGHTS
+from conftest import WEIGHTS, save_twin
 from tessera import compare
 from tessera._random_inputs import index_ranges, random_array, size_sets
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
-
-def save_twin(path, weights=WEIGHTS):
-    """The ONNX model that the hand-written one would be compiled from."""
-    matrix = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4])
-    graph = helper.make_graph(
-        [
-            helper.make_node("Add", ["x", "y"], ["sum"]),
-            helper.make_node("Add", ["sum", "w"], ["z"]),
-        ],
-        "twin",
-        [matrix("x"), matrix("y")],
-        [matrix("z")],
-        [numpy_helper.from_array(weights, "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, path)
-    return path
 
 
 def run(*arguments):

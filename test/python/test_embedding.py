@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, save_twin
 from tessera._library import find_in_builds, find_library
 
 PAGE = REPOSITORY / "docs/embedding.md"
@@ -28,12 +28,19 @@ def compiler(language):
 
 
 def build(language, source, target):
-    library = find_library()
+    """Compiles and links a program; one that compiles models needs more."""
+    libraries = [find_library()]
+    if "tessera::compile" in source:
+        libraries.append(find_in_builds("lib/libtessera_compiler.so"))
+        if not libraries[1] or not find_in_builds("bin/tessera"):
+            pytest.skip("the compiler is not built")
     path = target.with_suffix("." + language)
     path.write_text(source)
     command = [compiler(language), "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
-    command += ["-Wno-missing-field-initializers", *FLAGS[language], str(path), str(library)]
-    command += [f"-I{REPOSITORY}/include", f"-Wl,-rpath,{library.parent}", "-o", str(target)]
+    command += ["-Wno-missing-field-initializers", *FLAGS[language], str(path)]
+    for library in libraries:
+        command += [str(library), f"-Wl,-rpath,{library.parent}"]
+    command += [f"-I{REPOSITORY}/include", "-o", str(target)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
     return [str(target)]
@@ -46,13 +53,16 @@ def test_the_page_has_programs():
 @pytest.mark.parametrize("index", range(len(PROGRAMS)))
 def test_program(index, add_model, tmp_path):
     language, source, expected = PROGRAMS[index]
+    arguments = [add_model]
+    if "tessera::compile" in source:
+        arguments = [save_twin(tmp_path / "model.onnx"), tmp_path / "model.so"]
     if language == "python":
         command = [sys.executable, "-c", source]
     else:
         command = build(language, source, tmp_path / "program")
     environment = dict(os.environ, PYTHONPATH=str(REPOSITORY / "python"))
     done = subprocess.run(
-        [*command, str(add_model)],
+        [*command, *map(str, arguments)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ namespace tessera::tool {
 /// stores its exit code in `exitCode`.
 void addCompile(CLI::App &app, int &exitCode);
 void addCheck(CLI::App &app, int &exitCode);
+void addInspect(CLI::App &app, int &exitCode);
 
 /// Exit code of a wrong option, as CompileStatus::InvalidOptions.
 constexpr int kUsageError = 2;

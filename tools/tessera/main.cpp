@@ -14,13 +14,15 @@ static const char *const kVersion =
 int main(int argc, char **argv) {
   CLI::App app("Compiles ONNX models into native libraries.\n\n"
                "  tessera compile model.onnx            writes model.so\n"
-               "  tessera check model.onnx              lists what is not supported\n",
+               "  tessera check model.onnx              lists what is not supported\n"
+               "  tessera inspect model.so              shows a compiled model\n",
                "tessera");
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   int exitCode = 0;
   addCompile(app, exitCode);
   addCheck(app, exitCode);
+  addInspect(app, exitCode);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -139,6 +139,41 @@ TEST_F(ModelTest, BadLifeTime) {
       "entry 'main': value 0 is used first at 0 and last at -1");
 }
 
+TEST_F(ModelTest, InspectsWhatItCannotRun) {
+  for (const char *name : {"missing-feature", "other-machine", "weight-file"}) {
+    Result<std::shared_ptr<const Model>> model =
+        Model::inspect(fixture::library(name));
+    ASSERT_TRUE(model.ok()) << model.takeStatus().message();
+    EXPECT_HAS((*model)->describe(), "  input   x: float32 (n, 4)\n");
+  }
+  EXPECT_HAS(
+      Model::inspect(fixture::library("other-abi")).takeStatus().message(),
+      "': expects ABI version 1 but the model has 99");
+}
+
+TEST_F(ModelTest, Describes) {
+  Result<std::shared_ptr<const Model>> model = Model::load(whole(), {});
+  ASSERT_TRUE(model.ok());
+  EXPECT_EQ((*model)->describe(),
+            R"(producer  tessera by hand
+target    x86-64 x86-64 (sse2)
+weights   16 bytes at the library's end
+entry     main
+  input   x: float32 (n, 4)
+  input   y: float32 (n, 4)
+  output  z: float32 (n, 4)
+  tap     sum: float32 (n, 4)
+  size    n: from 0 to 100000, typically 8
+  storage 1 values in 128 bytes (128 bytes alive at once) at typical sizes and 1 thread
+entry     pick
+  input   x: float32 (n, 4)
+  input   index: int64 ()
+  output  row: float32 (4)
+  size    n: from 0 to 100000, typically 8
+  storage 0 values in 0 bytes (0 bytes alive at once) at typical sizes and 1 thread
+)");
+}
+
 // --- Appended weights
 
 TEST_F(ModelTest, AppendedWeightsMissing) {

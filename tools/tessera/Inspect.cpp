@@ -1,0 +1,46 @@
+// tessera inspect: what a compiled model is.
+#include "lib/Runtime/Model.h"
+#include "tools/tessera/Subcommands.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+
+using namespace tessera;
+
+namespace {
+
+struct InspectCommand {
+  std::string library;
+  bool manifest = false;
+};
+
+int inspect(const InspectCommand &command) {
+  auto model = runtime::Model::inspect(command.library);
+  if (!model.ok()) {
+    llvm::errs() << "error: " << model.takeStatus().message() << '\n';
+    return 1;
+  }
+  if (command.manifest) {
+    const char *manifest = (*model)->table().manifest;
+    llvm::outs() << (manifest ? manifest : "{}") << '\n';
+  } else {
+    llvm::outs() << (*model)->describe();
+  }
+  return 0;
+}
+
+} // namespace
+
+void tool::addInspect(CLI::App &app, int &exitCode) {
+  auto command = std::make_shared<InspectCommand>();
+  CLI::App *sub = app.add_subcommand(
+      "inspect", "Show a compiled model: machine, weights, inputs, outputs, "
+                 "storage\n\n"
+                 "  tessera inspect model.so\n"
+                 "  tessera inspect model.so --manifest\n");
+  sub->add_option("library", command->library, "Compiled model")->required();
+  sub->add_flag("--manifest", command->manifest,
+                "Print the JSON that the compiler wrote about the model");
+  sub->callback([command, &exitCode] { exitCode = inspect(*command); });
+}
