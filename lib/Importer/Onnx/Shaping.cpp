@@ -127,7 +127,7 @@ Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
     return tensor;
   shape[axis] = size;
   // A slice of nothing may begin at the end, which extract_slice refuses.
-  if (constantOf(size) == 0)
+  if (llvm::any_of(shape, [](AffineExpr s) { return constantOf(s) == 0; }))
     return node.empty(shape, type.getElementType());
   SmallVector<OpFoldResult> offsets(shape.size(), node.builder.getIndexAttr(0)),
       strides(shape.size(), node.builder.getIndexAttr(1));

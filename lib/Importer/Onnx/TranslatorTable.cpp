@@ -20,6 +20,7 @@ const TranslatorTable &TranslatorTable::get() {
     addConvolutionTranslators(made);
     addNormalizationTranslators(made);
     addQuantizationTranslators(made);
+    addResizeTranslators(made);
     return made;
   }();
   return table;

@@ -55,6 +55,7 @@ void addLinearTranslators(TranslatorTable &table);
 void addConvolutionTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);
+void addResizeTranslators(TranslatorTable &table);
 
 } // namespace tessera::onnx_importer
 
