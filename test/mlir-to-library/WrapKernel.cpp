@@ -129,6 +129,9 @@ LogicalResult wrapKernel(ModuleOp module, StringRef name) {
   });
   if (found == kernels.end())
     return module.emitError("expects one kernel.func to wrap, or its name");
+  module.getContext()
+      ->loadDialect<affine::AffineDialect, func::FuncDialect,
+                    LLVM::LLVMDialect>();
   for (auto function :
        llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
     function.erase();

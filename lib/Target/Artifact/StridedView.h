@@ -13,6 +13,8 @@
 #define TESSERA_TARGET_ARTIFACT_STRIDEDVIEW_H
 
 #include "mlir/Support/LLVM.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
 #include <limits>

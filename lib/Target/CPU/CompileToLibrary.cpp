@@ -95,6 +95,7 @@ LogicalResult Compilation::lower() {
   Stopwatch watch(time(&PhaseSeconds::lowering));
   PassManager manager(module.getContext());
   LowerToLLVMOptions lowering;
+  lowering.avx2 = target.has("avx2");
   lowering.f16c = target.has("f16c");
   buildLowerToLLVM(manager, lowering);
   return manager.run(module);

@@ -4,6 +4,7 @@
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
@@ -88,11 +89,6 @@ void populateElementPatterns(RewritePatternSet &patterns) {
   vector::populateVectorInterleaveLoweringPatterns(patterns);
   vector::populateVectorBitCastLoweringPatterns(patterns);
   vector::populateVectorShuffleLoweringPatterns(patterns);
-  x86vector::avx2::populateSpecializedTransposeLoweringPatterns(
-      patterns, x86vector::avx2::LoweringOptions().setTransposeOptions(
-                    x86vector::avx2::TransposeLoweringOptions()
-                        .lower4x8xf32()
-                        .lower8x8xf32()));
   vector::populateVectorTransposeLoweringPatterns(
       patterns, vector::VectorTransposeLowering::Shuffle16x16);
   vector::populateVectorTransposeLoweringPatterns(
@@ -103,12 +99,25 @@ void populateElementPatterns(RewritePatternSet &patterns) {
   vector::populateVectorRankReducingFMAPattern(patterns);
 }
 
+/// Transposes by instructions that LLVM does not find itself.
+void populateAvx2Patterns(RewritePatternSet &patterns) {
+  x86vector::avx2::populateSpecializedTransposeLoweringPatterns(
+      patterns, x86vector::avx2::LoweringOptions().setTransposeOptions(
+                    x86vector::avx2::TransposeLoweringOptions()
+                        .lower4x8xf32()
+                        .lower8x8xf32()));
+}
+
 struct LowerVectors : cpu::impl::LowerVectorsBase<LowerVectors> {
+  using LowerVectorsBase::LowerVectorsBase;
+
   void runOnOperation() override {
     for (auto populate : {populateShapePatterns, populateTransferPatterns,
                           populateElementPatterns}) {
       RewritePatternSet patterns(&getContext());
       populate(patterns);
+      if (avx2)
+        populateAvx2Patterns(patterns);
       if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
         return signalPassFailure();
     }

@@ -59,10 +59,13 @@ def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {
       vector.transfer_read %m[%i, %j] : memref<?x?xf32>, vector<2x8xf32>
         ==>  two vector.maskedload of vector<8xf32>
   }];
+  let options = [Option<"avx2", "avx2", "bool", /*default=*/"true",
+                        "Transpose 8x8 f32 by AVX2 instructions">];
   let dependentDialects = [
     "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
-    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
-    "mlir::ub::UBDialect", "mlir::vector::VectorDialect"];
+    "mlir::LLVM::LLVMDialect", "mlir::memref::MemRefDialect",
+    "mlir::scf::SCFDialect", "mlir::ub::UBDialect",
+    "mlir::vector::VectorDialect"];
 }
 
 def ExpandNarrowFloats : Pass<"cpu-expand-narrow-floats", "mlir::func::FuncOp"> {

@@ -17,7 +17,7 @@ namespace tessera::cpu {
 void buildLowerToLLVM(OpPassManager &manager,
                       const LowerToLLVMOptions &options) {
   auto &functions = manager.nest<func::FuncOp>();
-  functions.addPass(createLowerVectors());
+  functions.addPass(createLowerVectors({options.avx2}));
   // After LowerVectors, whose contractions leave arithmetic on vectors.
   functions.addPass(createExpandNarrowFloats({options.f16c}));
   // Before lowering affine: leaves address computations in it.

@@ -9,6 +9,9 @@ namespace tessera::cpu {
 
 struct LowerToLLVMOptions
     : mlir::PassPipelineOptions<LowerToLLVMOptions> {
+  Option<bool> avx2{*this, "avx2",
+                    llvm::cl::desc("The CPU has AVX2"),
+                    llvm::cl::init(true)};
   Option<bool> f16c{*this, "f16c",
                     llvm::cl::desc("The CPU converts between f16 and f32"),
                     llvm::cl::init(true)};

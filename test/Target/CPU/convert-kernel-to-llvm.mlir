@@ -51,7 +51,7 @@ func.func @far(%ctx: !llvm.ptr) -> f32 {
 
 // Strides are those of the dense row-major layout.
 // CHECK-LABEL: llvm.func internal @strides
-// CHECK:         %[[ROW:.*]] = llvm.mul %arg1, %arg2
+// CHECK:         %[[ROW:.*]] = llvm.mul %arg2, %arg1
 // CHECK:         llvm.mul %arg3, %[[ROW]]
 func.func @strides(%ctx: !llvm.ptr, %n: index, %m: index, %i: index) -> f32 {
   %zero = arith.constant 0 : index

@@ -1,4 +1,5 @@
 // RUN: tessera-opt %s -split-input-file -cpu-lower-vectors | FileCheck %s
+// RUN: tessera-opt %s -split-input-file -cpu-lower-vectors=avx2=false | FileCheck %s --check-prefix=PLAIN
 
 // A transfer that may reach beyond the memref becomes masked; the number of
 // lanes is clamped before it is cut to 32 bits.
@@ -41,6 +42,11 @@ func.func @product(%a: vector<2x2xf32>, %b: vector<2x8xf32>, %c: vector<2x8xf32>
 
 // CHECK-LABEL: func.func @permuted
 // CHECK-NOT:     vector.transfer_read
+// CHECK:         llvm.inline_asm {{.*}}vblendps
+// CHECK-NOT:     vector.transpose
+// PLAIN-LABEL: func.func @permuted
+// PLAIN-NOT:     llvm.inline_asm
+// PLAIN-NOT:     vector.transpose
 func.func @permuted(%x: memref<8x8xf32>, %i: index) -> vector<8x8xf32> {
   %zero = arith.constant 0.0 : f32
   %v = vector.transfer_read %x[%i, %i], %zero {in_bounds = [true, true], permutation_map = affine_map<(d0, d1) -> (d1, d0)>} : memref<8x8xf32>, vector<8x8xf32>

@@ -52,7 +52,10 @@ llvm.func @single(%ctx: !llvm.ptr, %x: !llvm.ptr) {
 // Many tasks need no test of the count.
 // CHECK-LABEL: llvm.func @many
 // CHECK-NOT:     llvm.cond_br
+// CHECK:         llvm.return
+// CHECK-LABEL: llvm.func internal @many.task
 // CHECK-NOT:     no_inline
+// CHECK:         llvm.return
 llvm.func @many(%ctx: !llvm.ptr, %x: !llvm.ptr) {
   %four = llvm.mlir.constant(4 : i64) : i64
   kernel.parallel_for (%task, %worker) in (%four) of %ctx : i64 {
@@ -66,11 +69,13 @@ llvm.func @many(%ctx: !llvm.ptr, %x: !llvm.ptr) {
 
 // A loop inside a task: one inner task runs as the outer task's worker, and the
 // inner loop's struct is at the start of the outer body, not in its loop.
-// CHECK-LABEL: llvm.func internal @nested.task(
-// CHECK-SAME:    %{{.*}}, %[[OUTER:.*]]: i64, %[[WORKER:.*]]: i64)
+// CHECK-LABEL: llvm.func internal @nested.task_
+// CHECK-SAME:    %{{.*}}: i64, %[[WORKER:.*]]: i64)
 // CHECK:         llvm.alloca
-// CHECK:         llvm.br ^[[LOOP:.*]]
-// CHECK:         llvm.call @nested.task_{{.*}}(%{{.*}}, %{{.*}}, %[[WORKER]])
+// CHECK:         llvm.br
+// CHECK-NOT:     llvm.alloca
+// CHECK:         llvm.call @nested.task(%{{.*}}, %{{.*}}, %[[WORKER]])
+// CHECK:         llvm.return
 llvm.func @nested(%ctx: !llvm.ptr, %n: i64) {
   %two = llvm.mlir.constant(2 : i64) : i64
   kernel.parallel_for (%task, %worker) in (%two) of %ctx : i64 {

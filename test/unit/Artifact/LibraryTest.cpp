@@ -1,0 +1,333 @@
+// Libraries as a loader without our runtime sees them: plain dlopen, the table,
+// the weights and a run with a context filled by hand.
+#include "Runtime/TemporaryFolder.h"
+
+#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/CPU/CompileToLibrary.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Parser/Parser.h"
+
+#include <dlfcn.h>
+#include <fstream>
+#include <gtest/gtest.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+using namespace mlir;
+using namespace tessera;
+
+namespace {
+
+/// y[n, 4] = x[n, 4] + w[4], the weights transposed from a file's [2, 2].
+const char *source = R"(
+func.func private @add(%ctx: !llvm.ptr, %x: memref<?x4xf32>, %w: memref<4xf32>, %y: memref<?x4xf32>, %n: index) {
+  %zero = arith.constant 0 : index
+  kernel.parallel_for (%task, %worker) in (%n) of %ctx {
+    %a = vector.load %x[%task, %zero] : memref<?x4xf32>, vector<4xf32>
+    %b = vector.load %w[%zero] : memref<4xf32>, vector<4xf32>
+    %c = arith.addf %a, %b : vector<4xf32>
+    vector.store %c, %y[%task, %zero] : memref<?x4xf32>, vector<4xf32>
+    kernel.end
+  }
+  return
+}
+func.func @main(%ctx: !llvm.ptr) {
+  %n = kernel.symbol %ctx 0
+  %x = kernel.storage %ctx input 0 sizes(%n) : memref<?x4xf32>
+  %w = kernel.storage %ctx weights 64 : memref<4xf32>
+  %t = kernel.storage %ctx value 0 sizes(%n) : memref<?x4xf32>
+  %y = kernel.storage %ctx output 0 sizes(%n) : memref<?x4xf32>
+  call @add(%ctx, %x, %w, %t, %n) : (!llvm.ptr, memref<?x4xf32>, memref<4xf32>, memref<?x4xf32>, index) -> ()
+  call @add(%ctx, %t, %w, %y, %n) : (!llvm.ptr, memref<?x4xf32>, memref<4xf32>, memref<?x4xf32>, index) -> ()
+  return
+}
+graph.weights @flags : tensor<3xi1> from dense<[true, false, true]> : tensor<3xi1> as tensor<3xi1>
+graph.weights @w : tensor<4xf32> from #graph.file<"WEIGHTS", 3, 16> as tensor<2x2xf32>
+  recipe [#graph.transpose<[1, 0]>, #graph.reshape<[4]>]
+kernel.entry @main_entry runs @main
+  inputs [#kernel.port<"x", f32, ()[s0, s1] -> (s0, 4)>, #kernel.port<"mask", ui8, ()[s0, s1] -> (s1), alias 0>]
+  outputs [#kernel.port<"y", f32, ()[s0, s1] -> (s0 * 2 + s1 floordiv 3, 4)>]
+  symbols [#kernel.named_size<"rows", 0, 3, 100>, #kernel.named_size<"length", 1, 2, 9>]
+  values [#kernel.value<()[s0, s1] -> (s0 * 16), 0, 1>]
+  weights [#kernel.weight_place<@flags, 0>, #kernel.weight_place<@w, 64>] bytes 128
+)";
+
+const std::vector<float> fileWeights = {1, 2, 3, 4};
+/// After the transpose.
+const std::vector<float> weights = {1, 3, 2, 4};
+
+class LibraryTest : public testing::Test {
+protected:
+  void SetUp() override {
+    DialectRegistry registry;
+    registry.insert<arith::ArithDialect, func::FuncDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect, graph::GraphDialect,
+                    kernel::KernelDialect>();
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    options.outputPath = file("model.so");
+    options.manifest = R"({"test": true})";
+    // The weights begin at an odd offset.
+    std::string bytes = "abc";
+    bytes.append(reinterpret_cast<const char *>(fileWeights.data()), 16);
+    folder.write("weights.bin", bytes);
+  }
+
+  void TearDown() override {
+    if (handle)
+      dlclose(handle);
+  }
+
+  std::string file(const std::string &name) { return folder.path + "/" + name; }
+
+  /// Compiles `source`; its diagnostics go to `messages`.
+  LogicalResult compile() {
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      messages += diagnostic.str() + "\n";
+      return success();
+    });
+    std::string text = source;
+    text.replace(text.find("WEIGHTS"), 7, file("weights.bin"));
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+    if (!module)
+      return failure();
+    llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu("x86-64-v3");
+    if (!target)
+      return failure();
+    return cpu::emitLibrary(*module, *target, options);
+  }
+
+  const TesseraModule *load() {
+    handle = dlopen(options.outputPath.c_str(), RTLD_NOW | RTLD_LOCAL);
+    EXPECT_TRUE(handle) << dlerror();
+    return static_cast<const TesseraModule *>(
+        dlsym(handle, TESSERA_MODULE_SYMBOL));
+  }
+
+  std::string read(const std::string &path) {
+    std::ifstream stream(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  }
+
+  /// The weight bytes as they must be.
+  std::string expectedBytes() {
+    std::string bytes(128, '\0');
+    bytes[0] = bytes[2] = 1;
+    std::memcpy(&bytes[64], weights.data(), 16);
+    return bytes;
+  }
+
+  TemporaryFolder folder;
+  MLIRContext context;
+  cpu::ArtifactOptions options;
+  std::string messages;
+  void *handle = nullptr;
+};
+
+TEST_F(LibraryTest, TableHasTheLayoutOfTheAbi) {
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  const TesseraModule *module = load();
+  ASSERT_TRUE(module);
+  EXPECT_EQ(module->size, sizeof(TesseraModule));
+  EXPECT_EQ(module->abiVersion, unsigned(TESSERA_ABI_VERSION));
+  EXPECT_STREQ(module->producer, "tessera");
+  EXPECT_STREQ(module->manifest, R"({"test": true})");
+  ASSERT_EQ(module->targetCount, 1u);
+  EXPECT_STREQ(module->targets[0].architecture, "x86-64");
+  EXPECT_STREQ(module->targets[0].cpu, "x86-64-v3");
+  EXPECT_TRUE(strstr(module->targets[0].features, "avx2"));
+  EXPECT_FALSE(strstr(module->targets[0].features, "avx512"));
+  EXPECT_FALSE(strchr(module->targets[0].features, '+'));
+
+  ASSERT_EQ(module->entryCount, 1u);
+  const TesseraEntry &entry = module->entries[0];
+  EXPECT_EQ(entry.size, sizeof(TesseraEntry));
+  EXPECT_STREQ(entry.name, "main_entry");
+  ASSERT_EQ(entry.inputCount, 2u);
+  ASSERT_EQ(entry.outputCount, 1u);
+  ASSERT_EQ(entry.symbolCount, 2u);
+  ASSERT_EQ(entry.valueCount, 1u);
+  EXPECT_EQ(entry.tapCount, 0u);
+
+  const TesseraPort &x = entry.inputs[0], &mask = entry.inputs[1];
+  EXPECT_EQ(x.size, sizeof(TesseraPort));
+  EXPECT_EQ(x.kind, unsigned(TESSERA_TENSOR));
+  EXPECT_STREQ(x.name, "x");
+  EXPECT_EQ(x.type.code, 2);
+  EXPECT_EQ(x.type.bits, 32);
+  EXPECT_EQ(x.rank, 2);
+  EXPECT_EQ(x.alias, -1);
+  EXPECT_EQ(x.dims[0].stepCount, 1);
+  EXPECT_EQ(x.dims[0].steps[0].op, TESSERA_SIZE_SYMBOL);
+  EXPECT_EQ(x.dims[0].steps[0].operand, 0);
+  EXPECT_EQ(x.dims[1].steps[0].op, TESSERA_SIZE_CONSTANT);
+  EXPECT_EQ(x.dims[1].steps[0].operand, 4);
+  EXPECT_STREQ(mask.name, "mask");
+  EXPECT_EQ(mask.type.code, 1);
+  EXPECT_EQ(mask.type.bits, 8);
+  EXPECT_EQ(mask.alias, 0);
+
+  // s0 * 2 + s1 floordiv 3
+  const TesseraSize &size = entry.outputs[0].dims[0];
+  std::vector<std::pair<int64_t, int64_t>> program;
+  for (int64_t i = 0; i < size.stepCount; ++i)
+    program.push_back({size.steps[i].op, size.steps[i].operand});
+  std::vector<std::pair<int64_t, int64_t>> expected = {
+      {TESSERA_SIZE_SYMBOL, 0},   {TESSERA_SIZE_CONSTANT, 2},
+      {TESSERA_SIZE_MUL, 0},      {TESSERA_SIZE_SYMBOL, 1},
+      {TESSERA_SIZE_CONSTANT, 3}, {TESSERA_SIZE_FLOORDIV, 0},
+      {TESSERA_SIZE_ADD, 0}};
+  EXPECT_EQ(program, expected);
+
+  EXPECT_EQ(entry.symbols[1].size, sizeof(TesseraSymbol));
+  EXPECT_STREQ(entry.symbols[1].name, "length");
+  EXPECT_EQ(entry.symbols[1].min, 1);
+  EXPECT_EQ(entry.symbols[1].typical, 2);
+  EXPECT_EQ(entry.symbols[1].max, 9);
+  EXPECT_EQ(entry.values[0].size, sizeof(TesseraValue));
+  EXPECT_EQ(entry.values[0].bytes.stepCount, 3);
+  EXPECT_EQ(entry.values[0].firstUse, 0);
+  EXPECT_EQ(entry.values[0].lastUse, 1);
+}
+
+TEST_F(LibraryTest, AppendedWeightsHaveTheirMark) {
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  const TesseraModule *module = load();
+  ASSERT_TRUE(module);
+  EXPECT_EQ(module->weights.size, sizeof(TesseraWeights));
+  EXPECT_EQ(module->weights.place, unsigned(TESSERA_WEIGHTS_APPENDED));
+  EXPECT_EQ(module->weights.bytes, 128u);
+
+  std::string library = read(options.outputPath);
+  TesseraWeightsMark mark;
+  std::memcpy(&mark, library.data() + library.size() - sizeof mark, sizeof mark);
+  EXPECT_EQ(std::string(mark.magic, 8), TESSERA_WEIGHTS_MAGIC);
+  EXPECT_EQ(mark.offset % 4096, 0u);
+  ASSERT_EQ(mark.offset + mark.bytes + sizeof mark, library.size());
+  EXPECT_EQ(mark.hash, module->weights.hash);
+  std::string bytes = library.substr(mark.offset, mark.bytes);
+  EXPECT_EQ(bytes, expectedBytes());
+  EXPECT_EQ(XXH64(bytes.data(), bytes.size(), 0), mark.hash);
+}
+
+TEST_F(LibraryTest, WeightsBesideTheLibrary) {
+  options.weightPlace = TESSERA_WEIGHTS_FILE;
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  const TesseraModule *module = load();
+  ASSERT_TRUE(module);
+  EXPECT_EQ(module->weights.place, unsigned(TESSERA_WEIGHTS_FILE));
+  std::string library = read(options.outputPath + ".weights");
+  TesseraWeightsMark mark;
+  ASSERT_GE(library.size(), sizeof mark);
+  std::memcpy(&mark, library.data(), sizeof mark);
+  EXPECT_EQ(std::string(mark.magic, 8), TESSERA_WEIGHTS_MAGIC);
+  EXPECT_EQ(mark.offset, 4096u);
+  EXPECT_EQ(library.substr(mark.offset), expectedBytes());
+  EXPECT_EQ(mark.hash, module->weights.hash);
+  EXPECT_EQ(XXH64(library.data() + 4096, 128, 0), mark.hash);
+}
+
+TEST_F(LibraryTest, WeightsLeftOutAreStillHashed) {
+  options.weightPlace = TESSERA_WEIGHTS_NONE;
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  const TesseraModule *module = load();
+  ASSERT_TRUE(module);
+  EXPECT_EQ(module->weights.place, unsigned(TESSERA_WEIGHTS_NONE));
+  EXPECT_EQ(module->weights.bytes, 128u);
+  std::string bytes = expectedBytes();
+  EXPECT_EQ(module->weights.hash, XXH64(bytes.data(), bytes.size(), 0));
+}
+
+int64_t parallelCalls;
+
+void runInOrder(void *pool, TesseraTask task, void *captures, int64_t tasks) {
+  ++parallelCalls;
+  for (int64_t i = tasks - 1; i >= 0; --i)
+    task(captures, i, 0);
+}
+
+TEST_F(LibraryTest, Runs) {
+  if (!__builtin_cpu_supports("avx2"))
+    GTEST_SKIP() << "needs AVX2";
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  const TesseraModule *module = load();
+  ASSERT_TRUE(module);
+  std::string weightBytes = expectedBytes();
+  for (int64_t rows : {0, 1, 3}) {
+    std::vector<float> x(rows * 4, 10), y(rows * 4, -1), t(rows * 4 + 16);
+    std::vector<int64_t> symbols = {rows, 2}, offsets = {0};
+    void *inputs[] = {x.data(), nullptr}, *outputs[] = {y.data()};
+    TesseraContext context = {};
+    context.size = sizeof context;
+    context.symbols = symbols.data();
+    context.inputs = inputs;
+    context.outputs = outputs;
+    context.weights = weightBytes.data();
+    context.arena = reinterpret_cast<char *>(t.data());
+    context.offsets = offsets.data();
+    context.parallelFor = runInOrder;
+    context.maxWorkers = 1;
+    parallelCalls = 0;
+    ASSERT_EQ(module->entries[0].run(&context), 0);
+    // One task or none is run without the pool.
+    EXPECT_EQ(parallelCalls, rows > 1 ? 2 : 0);
+    for (int64_t i = 0; i < rows * 4; ++i)
+      EXPECT_EQ(y[i], 10 + 2 * weights[i % 4]) << "rows " << rows;
+  }
+}
+
+TEST_F(LibraryTest, SameBytesWhateverTheName) {
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  std::string first = read(options.outputPath);
+  options.outputPath = file("another-name.so");
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  EXPECT_EQ(read(options.outputPath), first);
+}
+
+TEST_F(LibraryTest, MissingFolder) {
+  options.outputPath = file("missing/model.so");
+  EXPECT_TRUE(failed(compile()));
+  EXPECT_NE(messages.find("cannot write to folder"), std::string::npos)
+      << messages;
+  EXPECT_NE(messages.find("missing"), std::string::npos) << messages;
+}
+
+TEST_F(LibraryTest, MissingLinker) {
+  options.linker = file("no-linker");
+  EXPECT_TRUE(failed(compile()));
+  EXPECT_NE(messages.find("cannot run the linker"), std::string::npos)
+      << messages;
+  EXPECT_FALSE(std::ifstream(options.outputPath).good());
+}
+
+TEST_F(LibraryTest, TruncatedWeightSource) {
+  folder.write("weights.bin", "abcd");
+  EXPECT_TRUE(failed(compile()));
+  EXPECT_NE(messages.find("but the file has 4 bytes"), std::string::npos)
+      << messages;
+  EXPECT_FALSE(std::ifstream(options.outputPath).good());
+}
+
+TEST_F(LibraryTest, UnknownCpu) {
+  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu("z80");
+  ASSERT_FALSE(target);
+  EXPECT_NE(llvm::toString(target.takeError()).find("unknown CPU 'z80'"),
+            std::string::npos);
+}
+
+TEST_F(LibraryTest, Zen4IsTunedByAnotherCpu) {
+  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu("znver4");
+  ASSERT_TRUE(bool(target));
+  EXPECT_EQ(target->tune, "emeraldrapids");
+  EXPECT_TRUE(target->has("avx512bf16"));
+}
+
+} // namespace
