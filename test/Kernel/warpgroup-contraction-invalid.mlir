@@ -24,3 +24,8 @@
 
 // expected-error @+1 {{C4: expects depth to be a multiple of 64, but got 32}}
 "test.c4_depth"() {s = #kernel.warpgroup_contraction<rows = 128, columns = 256, depth = 32, stages = 4, consumers = 2, rasterRows = 8>} : () -> ()
+
+// -----
+
+// expected-error @+1 {{C5: expects 2 consumers to take turns, but got 3}}
+"test.c5_ping_pong"() {s = #kernel.warpgroup_contraction<rows = 64, columns = 128, depth = 64, stages = 4, consumers = 3, rasterRows = 8, pingPong = true>} : () -> ()

@@ -12,6 +12,12 @@ CONTRACTION_SCHEDULES = {
     "128x128x128s3c2": "rows=128 columns=128 depth=128 stages=3 consumers=2",
     "192x128x64s4c3": "rows=192 columns=128 depth=64 stages=4 consumers=3",
     "256x128x64s3c2": "rows=256 columns=128 depth=64 stages=3 consumers=2",
+    "128x128x64s6pp":
+        "rows=128 columns=128 depth=64 stages=6 consumers=2 ping-pong=true",
+    "64x256x64s4pp":
+        "rows=64 columns=256 depth=64 stages=4 consumers=2 ping-pong=true",
+    "64x128x64s6pp":
+        "rows=64 columns=128 depth=64 stages=6 consumers=2 ping-pong=true",
     "64x128x64s6c1": "rows=64 columns=128 depth=64 stages=6 consumers=1",
 }
 ELEMENTWISE_SCHEDULES = {"default": ""}

@@ -55,14 +55,16 @@ LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult WarpgroupContractionAttr::verify(
     function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
-    int64_t depth, int64_t stages, int64_t consumers, int64_t rasterRows) {
+    int64_t depth, int64_t stages, int64_t consumers, int64_t rasterRows,
+    bool pingPong) {
   if (stages < 2 || rasterRows < 1 || consumers < 1 || consumers > 3)
     return emitError() << "C1: expects at least 2 stages, 1 to 3 consumers and "
                           "positive rasterRows, but got "
                        << stages << ", " << consumers << " and " << rasterRows;
-  if (rows < 1 || rows % (64 * consumers))
+  int64_t sharers = pingPong ? 1 : consumers;
+  if (rows < 1 || rows % (64 * sharers))
     return emitError() << "C2: expects rows to be a multiple of 64 for each of "
-                       << consumers << " consumers, but got " << rows;
+                       << sharers << " consumers, but got " << rows;
   if (columns < 1 || columns % 64 || columns > 256)
     return emitError() << "C3: expects columns to be a multiple of 64 up to "
                           "256, but got "
@@ -70,5 +72,8 @@ LogicalResult WarpgroupContractionAttr::verify(
   if (depth < 1 || depth % 64)
     return emitError() << "C4: expects depth to be a multiple of 64, but got "
                        << depth;
+  if (pingPong && consumers != 2)
+    return emitError() << "C5: expects 2 consumers to take turns, but got "
+                       << consumers;
   return success();
 }

@@ -91,18 +91,25 @@ def Kernel_WarpgroupContractionAttr
     A thread block computes tiles of `rows` x `columns` elements of the output.
     Slices of `depth` elements of the contracted dimension pass through a ring of
     `stages` buffers in shared memory to `consumers` warpgroups, which own
-    `rows / consumers` rows of the tile each. Blocks that run together work on
-    groups of `rasterRows` row tiles.
+    `rows / consumers` rows of the tile each, or with `pingPong` take whole tiles
+    in turn: one multiplies while the other stores. Blocks that run together work
+    on groups of `rasterRows` row tiles.
 
     C1: stages is at least 2, rasterRows at least 1, consumers 1 to 3. C2: rows is
-    a positive multiple of 64 for each consumer. C3: columns is a multiple of 64
-    up to 256. C4: depth is a positive multiple of 64.
+    a positive multiple of 64 for each consumer that shares a tile. C3: columns is
+    a multiple of 64 up to 256. C4: depth is a positive multiple of 64. C5:
+    pingPong has 2 consumers.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "int64_t":$depth,
                         "int64_t":$stages, "int64_t":$consumers,
-                        "int64_t":$rasterRows);
+                        "int64_t":$rasterRows,
+                        DefaultValuedParameter<"bool", "false">:$pingPong);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Warpgroups that share one tile.
+    int64_t getSharers() const { return getPingPong() ? 1 : getConsumers(); }
+  }];
 }
 
 def Kernel_GenericAttr : Kernel_Schedule<"Generic", "generic"> {

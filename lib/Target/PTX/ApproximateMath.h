@@ -12,7 +12,8 @@ namespace tessera::ptx {
 ///
 /// In f32 the error is at most a few units in the last place, relative to the
 /// result; a function of a narrower operand or one with the `afn` flag may use
-/// the unit's tanh (2^-11 relative) and an erf that is good to 1e-7 absolute.
+/// the unit's tanh (2^-11 relative) and an erf that is good to 1e-7 absolute; so
+/// does an erf that is only added to constants of magnitude 1 and more.
 /// NaN gives NaN; infinities give the limits.
 void populateApproximateMathPatterns(mlir::RewritePatternSet &patterns);
 

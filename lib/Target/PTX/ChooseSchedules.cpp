@@ -54,7 +54,7 @@ struct ChooseSchedules : impl::ChooseSchedulesBase<ChooseSchedules> {
     auto contraction = kernel::WarpgroupContractionAttr::getChecked(
         emitError, context, rows.getValue(), columns.getValue(),
         depth.getValue(), stages.getValue(), consumers.getValue(),
-        rasterRows.getValue());
+        rasterRows.getValue(), pingPong.getValue());
     if (!contraction)
       return signalPassFailure();
     for (auto kernel : getOperation().getOps<kernel::FuncOp>()) {

@@ -27,7 +27,9 @@ def ChooseSchedules : Pass<"ptx-choose-schedules", "mlir::ModuleOp"> {
     Option<"consumers", "consumers", "int64_t", /*default=*/"2",
            "Warpgroups that multiply">,
     Option<"rasterRows", "raster-rows", "int64_t", /*default=*/"8",
-           "Row tiles that blocks running together share">];
+           "Row tiles that blocks running together share">,
+    Option<"pingPong", "ping-pong", "bool", /*default=*/"false",
+           "Consumers take whole tiles in turn instead of sharing each">];
   let dependentDialects = ["tessera::kernel::KernelDialect"];
 }
 

@@ -34,6 +34,13 @@ SharedMemoryRing::Cursor SharedMemoryRing::advance(DeviceBuilder &b,
   return {b.select(wraps, b.i32(0), next), b.bitXor(cursor.parity, flip)};
 }
 
+SharedMemoryRing::Cursor SharedMemoryRing::skip(DeviceBuilder &b, Cursor cursor,
+                                                Value count) const {
+  Value position = b.add(cursor.stage, count);
+  Value turns = b.bitAnd(b.div(position, stages), 1);
+  return {b.rem(position, stages), b.bitXor(cursor.parity, turns)};
+}
+
 Value SharedMemoryRing::acquire(DeviceBuilder &b, Cursor cursor) const {
   NVVM::MBarrierTryWaitParityOp::create(b, emptyBarrier(b, cursor.stage),
                                         b.bitXor(cursor.parity, b.i32(1)),

@@ -44,6 +44,8 @@ public:
 
   Cursor begin(DeviceBuilder &b) const;
   Cursor advance(DeviceBuilder &b, Cursor cursor) const;
+  /// `count` (i32) stages further, which somebody else reads.
+  Cursor skip(DeviceBuilder &b, Cursor cursor, mlir::Value count) const;
 
   /// The producer thread waits until the stage is empty and announces
   /// `stageBytes` of tensor copies; gives the barrier they complete on.

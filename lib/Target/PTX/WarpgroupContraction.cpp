@@ -63,7 +63,7 @@ public:
                      DeviceFunction &function)
       : b(b), match(match), schedule(schedule), function(function),
         layout(schedule),
-        fragments(schedule.getRows() / schedule.getConsumers() /
+        fragments(schedule.getRows() / schedule.getSharers() /
                   kFragmentRows) {}
 
   LogicalResult emit();
@@ -81,6 +81,8 @@ private:
                       SmallVector<Value> &accumulators);
   Tile tileAt(Value number);
   void releaseBy(Value isLeader, Value stage);
+  void awaitTurn(Value consumer);
+  void passTurn(Value consumer);
 
   DeviceBuilder &b;
   const ContractionKernel &match;
@@ -123,7 +125,7 @@ void ContractionEmitter::emitSetup() {
       b, b.getI32Type(), b.i32(-1), b.div(thread, kWarpgroupThreads), b.i32(0),
       b.i32(31), NVVM::ShflKind::idx, UnitAttr());
   b.ifThen(b.equal(thread, 0),
-           [&] { ring->initialize(b, schedule.getConsumers()); });
+           [&] { ring->initialize(b, schedule.getSharers()); });
   NVVM::Barrier0Op::create(b);
 }
 
@@ -243,6 +245,23 @@ ContractionEmitter::multiplyTile(const WarpgroupProduct &product, Cursor cursor,
   return {carried[0], carried[1]};
 }
 
+/// Named barriers: 1 to 3 are the consumers' own, for the epilogue; then one for
+/// each of two consumers that take turns.
+static constexpr int64_t kFirstTurnBarrier = 4;
+static constexpr int64_t kTurnThreads = 2 * kWarpgroupThreads;
+
+void ContractionEmitter::awaitTurn(Value consumer) {
+  NVVM::BarrierOp::create(b, TypeRange(), b.add(consumer, kFirstTurnBarrier),
+                          b.i32(kTurnThreads), NVVM::BarrierReductionAttr(),
+                          Value());
+}
+
+/// Lets the other consumer go on.
+void ContractionEmitter::passTurn(Value consumer) {
+  Value other = b.sub(b.i32(kFirstTurnBarrier + 1), consumer);
+  NVVM::BarrierArriveOp::create(b, other, b.i32(kTurnThreads));
+}
+
 LogicalResult ContractionEmitter::emitConsumer() {
   RegisterSplit split = registerSplit(schedule.getConsumers());
   if (split.producer)
@@ -250,7 +269,9 @@ LogicalResult ContractionEmitter::emitConsumer() {
                                    NVVM::SetMaxRegisterAction::increase);
   Value consumer = b.sub(warpgroup, b.i32(1));
   Value inWarpgroup = b.bitAnd(thread, kWarpgroupThreads - 1);
-  Value firstRow = b.mul(consumer, fragments * kFragmentRows);
+  bool pingPong = schedule.getPingPong();
+  Value firstRow = pingPong ? b.i32(0)
+                            : b.mul(consumer, fragments * kFragmentRows);
   WarpgroupProduct product(
       b, {shared, firstRow, layout.sliceA, schedule.getRows(),
           schedule.getColumns(), schedule.getDepth(), fragments,
@@ -265,12 +286,26 @@ LogicalResult ContractionEmitter::emitConsumer() {
 
   LogicalResult status = success();
   Cursor start = ring->begin(b);
-  b.loop(b.blockIndex(), tiles, b.gridSize(), {start.stage, start.parity},
+  Value first = b.blockIndex(), stride = b.gridSize();
+  if (pingPong) {
+    // Consumer 1 begins one tile later and gives consumer 0 the first turn.
+    start = ring->skip(b, start, b.mul(consumer, depthSteps));
+    first = b.add(first, b.mul(consumer, stride));
+    stride = b.mul(stride, schedule.getConsumers());
+    b.ifThen(b.equal(consumer, 1), [&] { passTurn(consumer); });
+  }
+  b.loop(first, tiles, stride, {start.stage, start.parity},
          [&](Value number, ValueRange carried) -> SmallVector<Value> {
            Tile tile = tileAt(number);
            SmallVector<Value> accumulators;
+           if (pingPong)
+             awaitTurn(consumer);
            Cursor next =
                multiplyTile(product, {carried[0], carried[1]}, accumulators);
+           if (pingPong) {
+             passTurn(consumer);
+             next = ring->skip(b, next, depthSteps);
+           }
            for (auto [i, fragment] : llvm::enumerate(accumulators)) {
              Value row =
                  b.add(b.add(tile.row, firstRow), int64_t(i) * kFragmentRows);
@@ -300,7 +335,7 @@ int64_t sharedMemoryBytes(kernel::WarpgroupContractionAttr schedule) {
 /// What the attribute's own verifier cannot know: the machine's limits.
 static LogicalResult checkFits(kernel::FuncOp kernel,
                                kernel::WarpgroupContractionAttr schedule) {
-  int64_t perConsumer = schedule.getRows() / schedule.getConsumers();
+  int64_t perConsumer = schedule.getRows() / schedule.getSharers();
   int64_t accumulators = perConsumer * schedule.getColumns() / kWarpgroupThreads;
   int64_t available =
       registerSplit(schedule.getConsumers()).consumer - kOtherRegisters;

@@ -20,7 +20,9 @@ int64_t sharedMemoryBytes(kernel::WarpgroupContractionAttr schedule);
 ///   slices of both operands into a ring of `stages` stages by tensor copies.
 /// - The `consumers` other warpgroups own `rows / consumers` rows of the tile
 ///   each, accumulate in f32 registers by wgmma and give the stage back one
-///   step later, when the hardware has read it.
+///   step later, when the hardware has read it. With `pingPong` two of them take
+///   whole tiles in turn, so that the epilogue of one runs beside the products
+///   of the other.
 /// - The epilogue is the kernel body from the product to the yielded value,
 ///   emitted on accumulator fragments; the result goes by stmatrix into swizzled
 ///   shared memory and from there by a tensor copy into the output, which clips

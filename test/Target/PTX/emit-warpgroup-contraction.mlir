@@ -113,6 +113,36 @@ kernel.func @plain(%x: tensor<64x256xbf16>, %w: tensor<256x128xbf16>, %out: tens
 
 // -----
 
+// Ping-pong: consumers take whole tiles in turn, so one arrival empties a stage;
+// the second begins a tile later and gives the first the first turn.
+
+// CHECK-LABEL: llvm.func @turns(
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK-DAG: %[[THREADS:.*]] = arith.constant 256 : i32
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE]]
+// CHECK: nvvm.setmaxregister increase 232
+// CHECK: nvvm.barrier.arrive id = %{{.*}} number_of_threads = %[[THREADS]]
+// CHECK: scf.for
+// CHECK: nvvm.barrier id = %[[OWN:.*]] number_of_threads = %[[THREADS]]
+// CHECK: nvvm.wgmma.mma_async
+// CHECK: scf.for
+// CHECK: nvvm.barrier.arrive id = %[[OTHER:.*]] number_of_threads = %[[THREADS]]
+// CHECK: nvvm.stmatrix
+kernel.func @turns(%x: tensor<512x256xf16>, %w: tensor<256x512xf16>, %out: tensor<512x512xf16>) -> tensor<512x512xf16>
+    attributes {outputs = 1 : i64,
+                schedules = [#kernel.warpgroup_contraction<rows = 64, columns = 128, depth = 64, stages = 4, consumers = 2, rasterRows = 4, pingPong = true>],
+                shapes = [affine_map<() -> (512, 256)>, affine_map<() -> (256, 512)>, affine_map<() -> (512, 512)>]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<512x512xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<512x512xf32>) -> tensor<512x512xf32>
+  %product = linalg.matmul ins(%x, %w : tensor<512x256xf16>, tensor<256x512xf16>) outs(%init : tensor<512x512xf32>) -> tensor<512x512xf32>
+  %result = arith.truncf %product : tensor<512x512xf32> to tensor<512x512xf16>
+  kernel.yield %result : tensor<512x512xf16>
+}
+
+// -----
+
 // Another target's schedule: nothing is built.
 
 // CHECK-LABEL: kernel.func @other

@@ -23,6 +23,34 @@ gpu.module @device {
     %r = math.erf %x fastmath<afn> : f32
     llvm.return %r : f32
   }
+  // 1 + erf(x): the absolute error counts.
+  // CHECK-LABEL: llvm.func @erf_plus_one
+  // CHECK-NOT: llvm.select
+  // CHECK: llvm.return
+  llvm.func @erf_plus_one(%x: vector<2xf32>) -> vector<2xf32> {
+    %one = arith.constant dense<1.0> : vector<2xf32>
+    %erf = math.erf %x : vector<2xf32>
+    %r = arith.addf %erf, %one : vector<2xf32>
+    llvm.return %r : vector<2xf32>
+  }
+  // A small constant, or another use: the relative error counts.
+  // CHECK-LABEL: llvm.func @erf_plus_little
+  // CHECK: llvm.select
+  llvm.func @erf_plus_little(%x: f32) -> f32 {
+    %little = arith.constant 0.001 : f32
+    %erf = math.erf %x : f32
+    %r = arith.addf %erf, %little : f32
+    llvm.return %r : f32
+  }
+  // CHECK-LABEL: llvm.func @erf_also_alone
+  // CHECK: llvm.select
+  llvm.func @erf_also_alone(%x: f32) -> f32 {
+    %one = arith.constant 1.0 : f32
+    %erf = math.erf %x : f32
+    %sum = arith.addf %erf, %one : f32
+    %r = arith.mulf %erf, %sum : f32
+    llvm.return %r : f32
+  }
   // A narrow operand is widened, lane by lane; the unit's tanh is good enough.
   // CHECK-LABEL: llvm.func @tanh_f16
   // CHECK-COUNT-2: tanh.approx.f32
