@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._compile import compile as compile_model
+from ._compile import CompileError, compile as compile_model
 from ._library import TesseraError
 from ._random_inputs import index_ranges, random_array, size_sets
 from ._session import load
@@ -170,6 +170,9 @@ def main(argv=None, out=None):
                     arguments.model, Path(folder) / "model.so", flags=compiler_flags
                 )
             return compare(arguments, library, out)
+    except CompileError as error:  # its lines begin with "error: " already
+        print(error, file=sys.stderr)
+        return 2
     except (TesseraError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

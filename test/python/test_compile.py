@@ -1,10 +1,14 @@
 """tessera.compile: flags, and errors of the child process."""
 
+import io
 import os
 
 import pytest
 import tessera
+from conftest import save_twin
+from tessera import compare
 from tessera._compile import flags_of
+from tessera._library import find_in_builds
 
 
 def test_options_become_flags():
@@ -72,3 +76,16 @@ def test_missing_compiler(monkeypatch, tmp_path):
     monkeypatch.delenv("TESSERA_COMPILER", raising=False)
     with pytest.raises(tessera.TesseraError, match="compiler 'tessera' was not found"):
         tessera.compile("net.onnx")
+
+
+def test_compiled_model_agrees_with_onnx_runtime(tmp_path):
+    """The whole way: compile, load, run, compare."""
+    pytest.importorskip("onnxruntime")
+    if not find_in_builds("bin/tessera"):
+        pytest.skip("the compiler is not built")
+    out = io.StringIO()
+    model = save_twin(tmp_path / "twin.onnx")
+    assert compare.main([str(model), "--shape=n=1:8:1000"], out) == 0, out.getvalue()
+    assert out.getvalue().count(" ok") == 4
+    [port, _] = tessera.load(tessera.compile(model, shape={"n": 4})).get_inputs()
+    assert port.shape == [4, 4]

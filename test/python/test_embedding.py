@@ -47,7 +47,7 @@ def build(language, source, target):
 
 
 def test_the_page_has_programs():
-    assert [language for language, _, _ in PROGRAMS] == ["c", "cpp", "python", "c"]
+    assert [language for language, _, _ in PROGRAMS] == ["c", "cpp", "python", "cpp", "c"]
 
 
 @pytest.mark.parametrize("index", range(len(PROGRAMS)))
