@@ -38,8 +38,10 @@ bool isNarrowInteger(Type type) {
 
 /// (x - zero point) * scale, in f32, then in the scale's type.
 LogicalResult dequantizeLinear(NodeContext &node) {
-  if (!isNarrowInteger(node.inputType(0).getElementType()))
-    return node.error("only integers can be dequantized");
+  if (!isNarrowInteger(node.inputType(0).getElementType()) ||
+      !isa<FloatType>(node.inputType(1).getElementType()))
+    return node.error("only integers can be dequantized, by scales that are "
+                      "floats");
   Type i32 = node.builder.getI32Type(), f32 = node.builder.getF32Type();
   FailureOr<Value> scale = alignedParameter(node, 1), zeroPoint = Value();
   if (node.input(2))
@@ -86,8 +88,10 @@ LogicalResult quantizeLinear(NodeContext &node) {
   Type to = elementTypeToMlir(node.builder.getContext(), elementType);
   if (!to || !to.isInteger() || to.getIntOrFloatBitWidth() > 16)
     return node.error("only integers of up to 16 bits can be quantized to");
-  if (!isa<FloatType>(node.inputType(0).getElementType()))
-    return node.error("only floats can be quantized");
+  if (!isa<FloatType>(node.inputType(0).getElementType()) ||
+      !isa<FloatType>(node.inputType(1).getElementType()))
+    return node.error(
+        "only floats can be quantized, by scales that are floats");
   FailureOr<Value> scale = alignedParameter(node, 1), zeroPoint = Value();
   if (node.input(2))
     zeroPoint = alignedParameter(node, 2);
