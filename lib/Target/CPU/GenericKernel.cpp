@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -206,6 +207,8 @@ LogicalResult cpu::emitGenericKernel(kernel::FuncOp kernel,
     emitParallelLoops(op, function.getArgument(0));
   RewritePatternSet patterns(function.getContext());
   populateAffineToStdConversionPatterns(patterns);
+  // What has no function in libm.
+  math::populateExpansionPatterns(patterns, {"rsqrt", "clampf"});
   if (failed(applyPatternsGreedily(function, std::move(patterns))) ||
       failed(simplify(function)))
     return failure();

@@ -13,9 +13,12 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::kernel;
 
-/// `linalg.matmul` gives `matmul`.
-static StringRef kernelName(Operation *op) {
-  return op->getName().stripDialect();
+/// `linalg.matmul` gives `linalg_matmul`: never the name of a function of libm,
+/// as `math.powf` would without its dialect.
+static std::string kernelName(Operation *op) {
+  std::string name = op->getName().getStringRef().str();
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
 }
 
 static LogicalResult outlineEachOp(func::FuncOp entry, SymbolTable &symbols) {

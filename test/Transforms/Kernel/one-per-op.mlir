@@ -9,7 +9,7 @@ graph.weights @w : tensor<8x4xf32> from #graph.file<"m.onnx", 64, 128> as tensor
 // CHECK-DAG:   #[[SX:.+]] = affine_map<()[s0] -> (s0, 8)>
 // CHECK-DAG:   #[[SW:.+]] = affine_map<()[s0] -> (8, 4)>
 // CHECK-DAG:   #[[SY:.+]] = affine_map<()[s0] -> (s0, 4)>
-// CHECK-LABEL: kernel.func @matmul
+// CHECK-LABEL: kernel.func @linalg_matmul
 // CHECK-SAME:    (%[[X:.+]]: tensor<?x8xf32>, %[[W:.+]]: tensor<8x4xf32>, %{{.+}}: tensor<?x4xf32>, %[[N:.+]]: index)
 // CHECK-SAME:    outputs = 1
 // CHECK-SAME:    schedules = [#kernel.generic]
@@ -18,14 +18,14 @@ graph.weights @w : tensor<8x4xf32> from #graph.file<"m.onnx", 64, 128> as tensor
 // CHECK:         %[[F:.+]] = linalg.fill {{.*}} outs(%[[E]]
 // CHECK:         %[[Y:.+]] = linalg.matmul ins(%[[X]], %[[W]] {{.*}} outs(%[[F]]
 // CHECK:         kernel.yield %[[Y]]
-// CHECK-LABEL: kernel.func @tanh
+// CHECK-LABEL: kernel.func @math_tanh
 // CHECK-LABEL: func.func @dense
 // CHECK-SAME:    (%[[X:.+]]: tensor
 // CHECK-DAG:     %[[W:.+]] = graph.weight @w
 // CHECK-DAG:     %[[N:.+]] = graph.size @n
 // CHECK-DAG:     %[[E:.+]] = tensor.empty(%[[N]])
-// CHECK:         %[[Y:.+]] = kernel.call @matmul ins(%[[X]], %[[W]] : {{.*}}) outs(%[[E]] : {{.*}}) sizes(%[[N]])
-// CHECK:         %[[T:.+]] = kernel.call @tanh ins(%[[Y]]
+// CHECK:         %[[Y:.+]] = kernel.call @linalg_matmul ins(%[[X]], %[[W]] : {{.*}}) outs(%[[E]] : {{.*}}) sizes(%[[N]])
+// CHECK:         %[[T:.+]] = kernel.call @math_tanh ins(%[[Y]]
 // CHECK-NEXT:    return %[[T]]
 func.func @dense(%x: tensor<?x8xf32> {graph.dims = [@n, 8]}) -> tensor<?x4xf32> {
   %n = graph.size @n
@@ -46,7 +46,7 @@ graph.symbol @n min 0 typical 128 max 512
 // A size that is an expression is computed from its symbol, inside and outside.
 // CHECK:       #[[ONE:.+]] = affine_map<()[s0] -> (1)>
 // CHECK:       #[[SIZE:.+]] = affine_map<()[s0] -> (s0 * 2 + 1)>
-// CHECK-LABEL: kernel.func @broadcast_to
+// CHECK-LABEL: kernel.func @graph_broadcast_to
 // CHECK-SAME:    %[[N:[a-z0-9]+]]: index)
 // CHECK-SAME:    shapes = [#[[ONE]], #[[SIZE]]]
 // CHECK:         %[[D:.+]] = arith.muli %[[N]]
@@ -54,7 +54,7 @@ graph.symbol @n min 0 typical 128 max 512
 // CHECK:         graph.broadcast_to %{{.+}} sizes(%[[M]])
 // CHECK-LABEL: func.func @computed_size
 // CHECK:         %[[N:.+]] = graph.size @n
-// CHECK:         kernel.call @broadcast_to {{.*}} sizes(%[[N]])
+// CHECK:         kernel.call @graph_broadcast_to {{.*}} sizes(%[[N]])
 func.func @computed_size(%x: tensor<1xf32> {graph.dims = [1]}) -> tensor<?xf32> {
   %n = graph.size @n
   %one = arith.constant 1 : index
@@ -68,20 +68,20 @@ func.func @computed_size(%x: tensor<1xf32> {graph.dims = [1]}) -> tensor<?xf32> 
 // -----
 
 // Booleans are bytes between kernels and at the entry's border.
-// CHECK-LABEL: kernel.func @cmpf
+// CHECK-LABEL: kernel.func @arith_cmpf
 // CHECK-SAME:    %{{.+}}: tensor<4xf32>, %{{.+}}: tensor<4xi8>)
 // CHECK:         %[[C:.+]] = arith.cmpf olt
 // CHECK:         %[[B:.+]] = arith.extui %[[C]] : tensor<4xi1> to tensor<4xi8>
 // CHECK:         kernel.yield %[[B]]
-// CHECK-LABEL: kernel.func @andi
+// CHECK-LABEL: kernel.func @arith_andi
 // CHECK:         arith.trunci %{{.+}} : tensor<4xi8> to tensor<4xi1>
 // CHECK:         arith.trunci %{{.+}} : tensor<4xi8> to tensor<4xi1>
 // CHECK-LABEL: func.func @booleans
 // CHECK-SAME:    %[[M:[a-z0-9]+]]: tensor<4xi8> {graph.element_type = i1}
 // CHECK-SAME:    -> (tensor<4xi8> {graph.element_type = i1})
-// CHECK:         %[[C:.+]] = kernel.call @cmpf
-// CHECK:         %[[A:.+]] = kernel.call @andi ins(%[[C]], %[[M]] :
-// CHECK:         %[[B:.+]] = kernel.call @extui ins(%[[A]]
+// CHECK:         %[[C:.+]] = kernel.call @arith_cmpf
+// CHECK:         %[[A:.+]] = kernel.call @arith_andi ins(%[[C]], %[[M]] :
+// CHECK:         %[[B:.+]] = kernel.call @arith_extui ins(%[[A]]
 // CHECK-NEXT:    return %[[B]]
 func.func @booleans(%x: tensor<4xf32>, %m: tensor<4xi1>) -> tensor<4xi1> {
   %c = arith.cmpf olt, %x, %x : tensor<4xf32>
@@ -93,11 +93,11 @@ func.func @booleans(%x: tensor<4xf32>, %m: tensor<4xi1>) -> tensor<4xi1> {
 
 // A size that is data becomes an index argument.
 // CHECK:       #[[SIZE:.+]] = affine_map<()[s0] -> (s0)>
-// CHECK-LABEL: kernel.func @broadcast_to
+// CHECK-LABEL: kernel.func @graph_broadcast_to
 // CHECK-SAME:    shapes = [#{{.+}}, #[[SIZE]]]
 // CHECK-LABEL: func.func @data_dependent
 // CHECK:         %[[I:.+]] = arith.index_cast %{{.+}} : i64 to index
-// CHECK:         kernel.call @broadcast_to {{.*}} sizes(%[[I]])
+// CHECK:         kernel.call @graph_broadcast_to {{.*}} sizes(%[[I]])
 func.func @data_dependent(%x: tensor<1xf32>, %shape: tensor<1xi64>) -> tensor<?xf32> {
   %zero = arith.constant 0 : index
   %i = tensor.extract %shape[%zero] : tensor<1xi64>
@@ -110,9 +110,9 @@ func.func @data_dependent(%x: tensor<1xf32>, %shape: tensor<1xi64>) -> tensor<?x
 
 // Results that nothing computes get a kernel that writes them.
 // CHECK-LABEL: func.func @returned_as_is
-// CHECK-DAG:     kernel.call @copy ins(%{{.+}} : tensor<4xf32>)
-// CHECK-DAG:     kernel.call @copy_0 ins()
-// CHECK-DAG:     kernel.call @extui
+// CHECK-DAG:     kernel.call @linalg_copy ins(%{{.+}} : tensor<4xf32>)
+// CHECK-DAG:     kernel.call @linalg_copy_0 ins()
+// CHECK-DAG:     kernel.call @arith_extui
 func.func @returned_as_is(%x: tensor<4xf32>, %m: tensor<4xi1>)
     -> (tensor<4xf32>, tensor<2xi64>, tensor<4xi1>) {
   %c = arith.constant dense<[1, 2]> : tensor<2xi64>
@@ -122,7 +122,7 @@ func.func @returned_as_is(%x: tensor<4xf32>, %m: tensor<4xi1>)
 // -----
 
 // Values that a region captures are arguments too.
-// CHECK-LABEL: kernel.func @generic
+// CHECK-LABEL: kernel.func @linalg_generic
 // CHECK-SAME:    %{{.+}}: tensor<4xf32>, %[[TABLE:.+]]: tensor<7xf32>, %{{.+}}: tensor<4xf32>
 // CHECK:         tensor.extract %[[TABLE]]
 func.func @captured(%x: tensor<4xf32>, %table: tensor<7xf32>) -> tensor<4xf32> {
