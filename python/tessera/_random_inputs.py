@@ -45,14 +45,23 @@ def size_sets(symbols, count, random):
 
 
 def index_ranges(model_path):
-    """Number of rows of the constant tables that each input of the model
-    indexes (token ids): found by following the input to Gather operators."""
+    """How many values each input of the model may have where it is an index
+    (token ids): the rows of the constant tables that it reads or the depth of its
+    one-hot code, found by following it to Gather and OneHot operators."""
     try:
         import onnx
     except ImportError:
         return {}
     graph = onnx.load(model_path, load_external_data=False).graph
     shapes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    integers = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
+    depths = {
+        tensor.name: int(onnx.numpy_helper.to_array(tensor).ravel()[0])
+        for tensor in graph.initializer
+        if list(tensor.dims) in ([], [1])
+        and tensor.data_type in integers
+        and tensor.data_location != tensor.EXTERNAL
+    }
     consumers = {}
     for node in graph.node:
         for position, name in enumerate(node.input):
@@ -70,6 +79,9 @@ def index_ranges(model_path):
                     axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
                     rows = shapes[node.input[0]][axis]
                     ranges[graph_input.name] = min(rows, ranges.get(graph_input.name, rows))
+                elif node.op_type == "OneHot" and position == 0 and node.input[1] in depths:
+                    depth = depths[node.input[1]]
+                    ranges[graph_input.name] = min(depth, ranges.get(graph_input.name, depth))
                 elif node.op_type in MOVING_OPERATORS and (
                     position == 0 or node.op_type == "Concat"
                 ):

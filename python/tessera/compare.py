@@ -107,7 +107,7 @@ def input_sets(session, model, arguments):
         with np.load(arguments.inputs) as archive:
             return [(Path(arguments.inputs).name, dict(archive))]
     random = np.random.default_rng(arguments.seed)
-    ranges = index_ranges(model)
+    ranges = {**index_ranges(model), **dict(arguments.range)}
     return [
         (
             " ".join(f"{name}={size}" for name, size in sizes.items()) or "static",
@@ -137,6 +137,14 @@ def compare(arguments, library, out):
     return 1 if any(compared) else 0
 
 
+def input_range(text):
+    """("ids", 30522) of "ids=30522"."""
+    name, _, high = text.rpartition("=")
+    if not name or not high.isdigit() or int(high) < 1:
+        raise argparse.ArgumentTypeError(f"expects INPUT=COUNT but got '{text}'")
+    return name, int(high)
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tessera.compare",
@@ -147,6 +155,15 @@ def parse(argv):
     parser.add_argument("--library", help="the compiled model; without: compile it")
     parser.add_argument("--inputs", help=".npz file with an array for each input")
     parser.add_argument("--sizes", type=int, default=4, help="number of random sizes (4)")
+    parser.add_argument(
+        "--range",
+        type=input_range,
+        action="append",
+        default=[],
+        metavar="INPUT=COUNT",
+        help="draw this integer input from 0 to COUNT-1; default: the size of what it "
+        "indexes, where that is found in the model, else 2",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument(

@@ -99,9 +99,16 @@ def test_size_sets_respect_ranges():
     assert size_sets({}, 5, random) == [{}]
 
 
+def test_ranges_can_be_given():
+    assert compare.parse(["m.onnx", "--range", "a=b=7"])[0].range == [("a=b", 7)]
+    with pytest.raises(SystemExit):
+        compare.parse(["m.onnx", "--range", "ids"])
+
+
 def test_token_ids_stay_within_their_table(tmp_path):
     ids = helper.make_tensor_value_info("ids", TensorProto.INT32, ["seq"])
     mask = helper.make_tensor_value_info("mask", TensorProto.INT64, ["seq"])
+    code = helper.make_tensor_value_info("code", TensorProto.INT64, ["seq"])
     out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
     table = numpy_helper.from_array(np.zeros((50, 2), np.float32), "table")
     graph = helper.make_graph(
@@ -109,16 +116,21 @@ def test_token_ids_stay_within_their_table(tmp_path):
             helper.make_node("Cast", ["ids"], ["wide"], to=TensorProto.INT64),
             helper.make_node("Gather", ["table", "wide"], ["out"]),
             helper.make_node("Identity", ["mask"], ["unused"]),
+            helper.make_node("OneHot", ["code", "depth", "off_on"], ["hot"]),
         ],
         "embedding",
-        [ids, mask],
+        [ids, mask, code],
         [out],
-        [table],
+        [
+            table,
+            numpy_helper.from_array(np.array([257]), "depth"),
+            numpy_helper.from_array(np.array([0, 1]), "off_on"),
+        ],
     )
     path = tmp_path / "embedding.onnx"
     onnx.save(helper.make_model(graph), path)
     ranges = index_ranges(path)
-    assert ranges == {"ids": 50}
+    assert ranges == {"ids": 50, "code": 257}
 
     class IdsPort:
         name, shape, dtype = "ids", ["seq"], np.dtype(np.int32)
