@@ -18,6 +18,7 @@ void buildLowerToLLVM(OpPassManager &manager,
                       const LowerToLLVMOptions &options) {
   auto &functions = manager.nest<func::FuncOp>();
   functions.addPass(createLowerVectors({options.avx2}));
+  functions.addPass(createExpandMath());
   // After LowerVectors, whose contractions leave arithmetic on vectors.
   functions.addPass(createExpandNarrowFloats({options.f16c}));
   // Before lowering affine: leaves address computations in it.

@@ -1,0 +1,280 @@
+// Elementary functions as polynomial code; see the header.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include "lib/Target/CPU/VectorMath.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace tessera::cpu;
+
+// Adding 1.5 * 2^23 to a float below 2^22 rounds it to the nearest integer,
+// which then is in the low bits.
+static constexpr float kRounder = 12582912.0f;
+static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+//===----------------------------------------------------------------------===//
+// Building blocks
+//===----------------------------------------------------------------------===//
+
+static Type integerType(Type floatType) {
+  Type i32 = IntegerType::get(floatType.getContext(), 32);
+  auto vector = dyn_cast<VectorType>(floatType);
+  return vector ? Type(vector.clone(i32)) : i32;
+}
+
+static Type floatType(Type integerType) {
+  Type f32 = Float32Type::get(integerType.getContext());
+  auto vector = dyn_cast<VectorType>(integerType);
+  return vector ? Type(vector.clone(f32)) : f32;
+}
+
+static Value splat(OpBuilder &builder, Location loc, TypedAttr value,
+                   Type type) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    value = DenseElementsAttr::get(vector, Attribute(value));
+  return arith::ConstantOp::create(builder, loc, value);
+}
+
+Value VectorMath::constant(float value, Type type) {
+  return splat(builder, loc, builder.getF32FloatAttr(value), type);
+}
+
+Value VectorMath::bits(uint32_t value, Type type) {
+  return splat(builder, loc,
+               builder.getI32IntegerAttr(static_cast<int32_t>(value)),
+               integerType(type));
+}
+
+Value VectorMath::add(Value a, Value b) {
+  return arith::AddFOp::create(builder, loc, a, b);
+}
+Value VectorMath::sub(Value a, Value b) {
+  return arith::SubFOp::create(builder, loc, a, b);
+}
+Value VectorMath::mul(Value a, Value b) {
+  return arith::MulFOp::create(builder, loc, a, b);
+}
+Value VectorMath::fma(Value a, Value b, Value c) {
+  return math::FmaOp::create(builder, loc, a, b, c);
+}
+Value VectorMath::select(Value condition, Value a, Value b) {
+  return arith::SelectOp::create(builder, loc, condition, a, b);
+}
+Value VectorMath::compare(arith::CmpFPredicate predicate, Value a, float b) {
+  return arith::CmpFOp::create(builder, loc, predicate, a,
+                               constant(b, a.getType()));
+}
+Value VectorMath::toInteger(Value x) {
+  return arith::BitcastOp::create(builder, loc, integerType(x.getType()), x);
+}
+Value VectorMath::toFloat(Value x) {
+  return arith::BitcastOp::create(builder, loc, floatType(x.getType()), x);
+}
+
+// Compare and select in this order is one vminps or vmaxps and keeps a NaN.
+Value VectorMath::atMost(Value x, float bound) {
+  Value limit = constant(bound, x.getType());
+  Value above =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, limit, x);
+  return select(above, limit, x);
+}
+Value VectorMath::atLeast(Value x, float bound) {
+  Value limit = constant(bound, x.getType());
+  Value below =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, limit, x);
+  return select(below, limit, x);
+}
+
+Value VectorMath::polynomial(Value x, ArrayRef<float> coefficients) {
+  Value sum = constant(coefficients.back(), x.getType());
+  for (float coefficient : llvm::reverse(coefficients.drop_back()))
+    sum = fma(sum, x, constant(coefficient, x.getType()));
+  return sum;
+}
+
+//===----------------------------------------------------------------------===//
+// Exponentials
+//===----------------------------------------------------------------------===//
+
+Value VectorMath::scale(Value x, Value shifted) {
+  // The exponent field of 2^(n - 1); 0, that is 0.0, for n = -126.
+  Value power = arith::ShLIOp::create(builder, loc, toInteger(shifted),
+                                      bits(23, x.getType()));
+  power =
+      arith::AddIOp::create(builder, loc, power, bits(126u << 23, x.getType()));
+  return mul(x, toFloat(power));
+}
+
+// e^x = 2^n e^r with |r| <= ln 2 / 2, where e^r = 1 + r + r^2 P(r). The result
+// is 2 e^r times 2^(n - 1), so that n = 128 has an exponent, too.
+Value VectorMath::exp(Value x) {
+  Type type = x.getType();
+  x = atLeast(atMost(x, 88.8f), -87.5f);
+  Value shifted = fma(x, constant(1.44269504f, type), constant(kRounder, type));
+  Value n = sub(shifted, constant(kRounder, type));
+  // ln 2 in two parts, the first with 10 trailing zeros.
+  Value r = fma(n, constant(-0.693359375f, type), x);
+  r = fma(n, constant(2.12194440e-4f, type), r);
+  Value p = polynomial(r, {4.99999940e-1f, 1.66665211e-1f, 4.16683890e-2f,
+                           8.36874545e-3f, 1.38145394e-3f});
+  Value rest = fma(p, mul(r, r), r);
+  Value twice = fma(rest, constant(2.0f, type), constant(2.0f, type));
+  return scale(twice, shifted);
+}
+
+Value VectorMath::exp2(Value x) {
+  Type type = x.getType();
+  x = atLeast(atMost(x, 128.4f), -126.25f);
+  Value shifted = add(x, constant(kRounder, type));
+  Value r = sub(x, sub(shifted, constant(kRounder, type)));
+  Value p = polynomial(r, {6.93147182e-1f, 2.40226477e-1f, 5.55033199e-2f,
+                           9.61843878e-3f, 1.33990031e-3f, 1.53532572e-4f});
+  Value twice = fma(mul(p, r), constant(2.0f, type), constant(2.0f, type));
+  return scale(twice, shifted);
+}
+
+Value VectorMath::expm1(Value x) {
+  Type type = x.getType();
+  Value p = polynomial(x, {4.99999940e-1f, 1.66665211e-1f, 4.16683890e-2f,
+                           8.36874545e-3f, 1.38145394e-3f});
+  Value near = fma(p, mul(x, x), x);
+  Value far = sub(exp(x), constant(1.0f, type));
+  Value magnitude = math::AbsFOp::create(builder, loc, x);
+  return select(compare(arith::CmpFPredicate::OLT, magnitude, 0.34f), near,
+                far);
+}
+
+//===----------------------------------------------------------------------===//
+// Logarithms
+//===----------------------------------------------------------------------===//
+
+// x = 2^e m with m in [sqrt(1/2), sqrt(2)); ln m = f - f^2 / 2 + f^3 P(f) with
+// f = m - 1.
+Value VectorMath::log(Value x) {
+  Type type = x.getType();
+  Value denormal = compare(arith::CmpFPredicate::OLT, x, 1.17549435e-38f);
+  Value scaled = select(denormal, mul(x, constant(8388608.0f, type)), x);
+  Value offset = bits(0x3f3504f3, type);
+  Value distance =
+      arith::SubIOp::create(builder, loc, toInteger(scaled), offset);
+  Value exponent =
+      arith::ShRSIOp::create(builder, loc, distance, bits(23, type));
+  Value shifted = arith::ShLIOp::create(builder, loc, exponent, bits(23, type));
+  Value m =
+      toFloat(arith::SubIOp::create(builder, loc, toInteger(scaled), shifted));
+  Value e = arith::SIToFPOp::create(builder, loc, type, exponent);
+  e = select(denormal, sub(e, constant(23.0f, type)), e);
+  Value f = sub(m, constant(1.0f, type));
+  Value square = mul(f, f);
+  Value p = polynomial(f, {3.33333105e-1f, -2.50000089e-1f, 2.00021669e-1f,
+                           -1.66680902e-1f, 1.42185539e-1f, -1.24030836e-1f,
+                           1.18934923e-1f, -1.16943352e-1f, 6.75757006e-2f});
+  Value rest = mul(mul(square, f), p);
+  rest = fma(e, constant(-2.12194440e-4f, type), rest);
+  rest = fma(square, constant(-0.5f, type), rest);
+  Value result = fma(e, constant(0.693359375f, type), add(rest, f));
+  // Beyond the positive finite numbers: x itself for infinity and NaN.
+  result = select(compare(arith::CmpFPredicate::ULT, x, kInfinity), result, x);
+  result = select(compare(arith::CmpFPredicate::UNO, x, 0.0f), x, result);
+  result = select(compare(arith::CmpFPredicate::OEQ, x, 0.0f),
+                  constant(-kInfinity, type), result);
+  return select(compare(arith::CmpFPredicate::OLT, x, 0.0f),
+                constant(std::numeric_limits<float>::quiet_NaN(), type),
+                result);
+}
+
+Value VectorMath::log2(Value x) {
+  return mul(log(x), constant(1.44269504f, x.getType()));
+}
+
+Value VectorMath::log10(Value x) {
+  return mul(log(x), constant(0.434294482f, x.getType()));
+}
+
+// ln(1 + x) = ln(u) x / (u - 1) with u = 1 + x rounded: the error of u cancels
+// (Kahan).
+Value VectorMath::log1p(Value x) {
+  Type type = x.getType();
+  Value one = constant(1.0f, type);
+  Value u = add(x, one);
+  Value difference = sub(u, one);
+  Value ratio = arith::DivFOp::create(builder, loc, x, difference);
+  Value result = mul(log(u), ratio);
+  // Tiny x, and infinity, where the ratio is not a number.
+  result =
+      select(compare(arith::CmpFPredicate::OEQ, difference, 0.0f), x, result);
+  return select(compare(arith::CmpFPredicate::OEQ, x, kInfinity), x, result);
+}
+
+//===----------------------------------------------------------------------===//
+// Sigmoids
+//===----------------------------------------------------------------------===//
+
+Value VectorMath::oddRational(Value x, float range, ArrayRef<float> p,
+                              ArrayRef<float> q) {
+  x = atLeast(atMost(x, range), -range);
+  Value square = mul(x, x);
+  Value above = mul(x, polynomial(square, p));
+  Value below = polynomial(square, q);
+  Value quotient = arith::DivFOp::create(builder, loc, above, below);
+  return atLeast(atMost(quotient, 1.0f), -1.0f);
+}
+
+Value VectorMath::tanh(Value x) {
+  return oddRational(x, 9.02f,
+                     {1.0f, 1.30831614e-1f, 3.10300617e-3f, 1.11443042e-5f,
+                      -2.01841512e-8f, 5.25785943e-11f, -8.43623470e-14f},
+                     {1.0f, 4.64164883e-1f, 2.44914014e-2f, 2.54475803e-4f});
+}
+
+Value VectorMath::erf(Value x) {
+  return oddRational(
+      x, 3.95f,
+      {1.12837911f, 2.02579424e-1f, 5.09227924e-2f, 3.80768906e-3f,
+       1.43805286e-4f, -1.95088069e-6f, 1.96038243e-8f},
+      {1.0f, 5.12862861e-1f, 1.16093062e-1f, 1.45754460e-2f, 9.79808276e-4f});
+}
+
+//===----------------------------------------------------------------------===//
+// Angles and rounding
+//===----------------------------------------------------------------------===//
+
+// x = n pi / 2 + r with |r| <= pi / 4, pi / 2 in three parts (Cody and Waite);
+// the quadrant n mod 4 chooses sine or cosine of r and the sign.
+Value VectorMath::sine(Value x, uint32_t quadrant) {
+  Type type = x.getType();
+  Value shifted =
+      fma(x, constant(0.636619772f, type), constant(kRounder, type));
+  Value n = sub(shifted, constant(kRounder, type));
+  Value r = fma(n, constant(-1.57079637f, type), x);
+  r = fma(n, constant(4.37113883e-8f, type), r);
+  r = fma(n, constant(1.71512465e-15f, type), r);
+  Value square = mul(r, r);
+  Value s = polynomial(square, {-1.66666672e-1f, 8.33332911e-3f,
+                                -1.98393042e-4f, 2.71804652e-6f});
+  Value sineOf = fma(mul(r, square), s, r);
+  Value c = polynomial(square, {-0.5f, 4.16666679e-2f, -1.38888811e-3f,
+                                2.47990301e-5f, -2.71793510e-7f});
+  Value cosineOf = fma(square, c, constant(1.0f, type));
+  Value turns = arith::AddIOp::create(builder, loc, toInteger(shifted),
+                                      bits(quadrant, type));
+  auto bitSet = [&](uint32_t bit) -> Value {
+    Value masked = arith::AndIOp::create(builder, loc, turns, bits(bit, type));
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, masked,
+                                 bits(0, type));
+  };
+  Value result = select(bitSet(1), cosineOf, sineOf);
+  return select(bitSet(2), arith::NegFOp::create(builder, loc, result), result);
+}
+
+Value VectorMath::sin(Value x) { return sine(x, 0); }
+Value VectorMath::cos(Value x) { return sine(x, 1); }
+
+// Adding the largest float below 1/2 never reaches the next integer from below.
+Value VectorMath::round(Value x) {
+  Value half = math::CopySignOp::create(builder, loc,
+                                        constant(0.49999997f, x.getType()), x);
+  return math::TruncOp::create(builder, loc, add(x, half));
+}

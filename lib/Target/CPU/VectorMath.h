@@ -1,0 +1,80 @@
+// Elementary functions of f32 scalars and vectors as polynomial code.
+//
+// Every function is emitted in arith and math.fma, works for any number of
+// lanes and takes no branches. NaN gives NaN. Coefficients are our own minimax
+// fits (Lawson's iteration on Chebyshev nodes); the evaluation scheme of each
+// is in the source.
+#ifndef TESSERA_TARGET_CPU_VECTORMATH_H
+#define TESSERA_TARGET_CPU_VECTORMATH_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Value.h"
+
+namespace tessera::cpu {
+
+/// Emits functions of values of type f32 or vector<... x f32>. Errors are the
+/// largest ones found against double precision.
+class VectorMath {
+public:
+  VectorMath(mlir::OpBuilder &builder, mlir::Location loc)
+      : builder(builder), loc(loc) {}
+
+  /// e^x, 1 ulp. Results below 1.7e-38 are 0, so that no denormal number arises
+  /// (those take microcode assists); above FLT_MAX infinity.
+  mlir::Value exp(mlir::Value x);
+  /// 2^x, 1.3 ulp; otherwise as exp.
+  mlir::Value exp2(mlir::Value x);
+  /// e^x - 1, 3.4 ulp.
+  mlir::Value expm1(mlir::Value x);
+  /// ln x, 1 ulp (log2 and log10 2 ulp), denormal x included; -infinity for 0,
+  /// NaN for x < 0.
+  mlir::Value log(mlir::Value x);
+  mlir::Value log2(mlir::Value x);
+  mlir::Value log10(mlir::Value x);
+  /// ln(1 + x), 3 ulp; -infinity for -1, NaN for x < -1.
+  mlir::Value log1p(mlir::Value x);
+  /// 3e-7 absolute, 5 ulp; within [-1, 1].
+  mlir::Value tanh(mlir::Value x);
+  /// 3.5e-7 absolute, 6 ulp; within [-1, 1].
+  mlir::Value erf(mlir::Value x);
+  /// 1e-7 absolute where |x| is at most `kLargestAngle`.
+  mlir::Value sin(mlir::Value x);
+  mlir::Value cos(mlir::Value x);
+  /// To the nearest integer, halfway cases away from zero.
+  mlir::Value round(mlir::Value x);
+
+  static constexpr float kLargestAngle = 30000.0f;
+
+private:
+  mlir::Value constant(float value, mlir::Type type);
+  mlir::Value bits(uint32_t value, mlir::Type floatType);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value fma(mlir::Value a, mlir::Value b, mlir::Value c);
+  /// The constant where x is beyond it, else x; NaN stays.
+  mlir::Value atMost(mlir::Value x, float bound);
+  mlir::Value atLeast(mlir::Value x, float bound);
+  /// coefficients[0] + coefficients[1] x + ...
+  mlir::Value polynomial(mlir::Value x, llvm::ArrayRef<float> coefficients);
+  /// x P(x^2) / Q(x^2), x clamped to +-`range`, the result to +-1.
+  mlir::Value oddRational(mlir::Value x, float range, llvm::ArrayRef<float> p,
+                          llvm::ArrayRef<float> q);
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
+  mlir::Value compare(mlir::arith::CmpFPredicate predicate, mlir::Value a,
+                      float b);
+  mlir::Value toInteger(mlir::Value x);
+  mlir::Value toFloat(mlir::Value x);
+  /// x * 2^(n - 1) where `shifted` is n plus 1.5 * 2^23 and n is in [-126,
+  /// 128].
+  mlir::Value scale(mlir::Value x, mlir::Value shifted);
+  /// sin(x + quadrant * pi / 2).
+  mlir::Value sine(mlir::Value x, uint32_t quadrant);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+};
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_VECTORMATH_H
