@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/Passes.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -28,6 +29,8 @@ void buildLowerToLLVM(OpPassManager &manager,
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createLowerEntries());
+  // What LLVM has an intrinsic for (math.fma, math.sqrt, ...) is no call.
+  manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertKernelToLLVM());
   // Takes memref descriptors apart: bodies then capture pointers and sizes.

@@ -274,7 +274,10 @@ Value VectorMath::cos(Value x) { return sine(x, 1); }
 
 // Adding the largest float below 1/2 never reaches the next integer from below.
 Value VectorMath::round(Value x) {
-  Value half = math::CopySignOp::create(builder, loc,
-                                        constant(0.49999997f, x.getType()), x);
+  Type type = x.getType();
+  Value sign = arith::AndIOp::create(builder, loc, toInteger(x),
+                                     bits(0x80000000u, type));
+  Value half = toFloat(arith::OrIOp::create(
+      builder, loc, sign, toInteger(constant(0.49999997f, type))));
   return math::TruncOp::create(builder, loc, add(x, half));
 }
