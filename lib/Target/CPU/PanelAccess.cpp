@@ -114,7 +114,10 @@ bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
       return false;
   memref = OperandViews::collapse(builder, loc,
                                   views.view(builder, loc, c.rhs), c.rhsGroups);
-  if (!memref || staticStride(memref, last) != 1)
+  if (!memref)
+    return false;
+  isStridedView = staticStride(memref, last) != 1;
+  if (isStridedView)
     return false;
   kind = Kind::Direct;
   return true;
@@ -134,6 +137,7 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   memref = OperandViews::collapse(builder, loc,
                                   views.view(builder, loc, c.rhs), c.rhsGroups);
   kind = Kind::Copied;
+  orderForTransposing(builder, loc);
   return true;
 }
 
@@ -216,7 +220,8 @@ FailureOr<Value> PanelAccess::element(OpBuilder &builder, Location loc,
   at = expandIndices(builder, loc, c.rhs, c.rhsGroups, at);
   auto type = cast<RankedTensorType>(c.rhs.getType());
   unsigned last = c.rhsMap.getNumResults() - 1;
-  if (growth(c.rhsMap.getResult(last), c.column, 1) == 1 &&
+  if (!isStridedView &&
+      growth(c.rhsMap.getResult(last), c.column, 1) == 1 &&
       (c.rhsGroups.empty() || c.rhsGroups.back().size() == 1)) {
     FailureOr<Value> vector =
         elements.emit(builder, loc, c.rhs, at, lanes, mask);

@@ -79,7 +79,7 @@ private:
                  OperandViews &views);
   bool useCopied(mlir::OpBuilder &builder, mlir::Location loc,
                  OperandViews &views);
-  bool mayTranspose() const;
+  void orderForTransposing(mlir::OpBuilder &builder, mlir::Location loc);
   mlir::LogicalResult copyElements(mlir::OpBuilder &builder, mlir::Location loc,
                                    mlir::SmallVector<mlir::Value> loops,
                                    mlir::Value panel, mlir::Value firstColumn,
@@ -101,8 +101,14 @@ private:
   ElementEmitter &elements;
   int64_t lanes, columns, panels;
   Kind kind = Kind::Elements;
-  /// The packed or direct operand; of a copied one, its view or null.
+  /// The packed or direct operand. Of a copied one whose contracted dimension is
+  /// contiguous, so that blocks of lanes x lanes can be transposed in registers:
+  /// the view that has this dimension last; else null.
   mlir::Value memref;
+  /// Whether the operand is a view whose columns are no neighbours.
+  bool isStridedView = false;
+  /// Indices of that view over the loops.
+  llvm::SmallVector<mlir::AffineExpr> transposedIndices;
   mlir::Value scratch;
   /// Column of the scratch's first panel.
   mlir::Value scratchColumn;

@@ -20,15 +20,27 @@ void PanelAccess::allocate(OpBuilder &builder, Location loc) {
       ValueRange(), builder.getI64IntegerAttr(kVectorAlignment));
 }
 
-/// Whether the contracted dimension is the contiguous one, so that blocks of
-/// lanes x lanes can be transposed in registers.
-bool PanelAccess::mayTranspose() const {
-  unsigned last = c.rhsMap.getNumResults() - 1;
+void PanelAccess::orderForTransposing(OpBuilder &builder, Location loc) {
   unsigned depth = c.reduction[0];
-  return memref && staticStride(memref, last) == 1 &&
-         c.rhsMap.getResult(last) ==
-             getAffineDimExpr(depth, c.rhsMap.getContext()) &&
-         c.loops[depth].size % lanes == 0;
+  std::optional<unsigned> at = c.rhsMap.getResultPosition(
+      getAffineDimExpr(depth, builder.getContext()));
+  if (!memref || !at || staticStride(memref, *at) != 1 ||
+      c.loops[depth].size % lanes != 0) {
+    memref = {};
+    return;
+  }
+  SmallVector<unsigned> order;
+  for (unsigned i = 0; i < c.rhsMap.getNumResults(); ++i)
+    if (i != *at)
+      order.push_back(i);
+  order.push_back(*at);
+  for (unsigned i : order)
+    transposedIndices.push_back(c.rhsMap.getResult(i));
+  if (*at + 1 == order.size())
+    return;
+  AffineMap map = AffineMap::getPermutationMap(order, builder.getContext());
+  memref = memref::TransposeOp::create(builder, loc, memref,
+                                       AffineMapAttr::get(map));
 }
 
 LogicalResult PanelAccess::copy(OpBuilder &builder, Location loc,
@@ -44,7 +56,7 @@ LogicalResult PanelAccess::copy(OpBuilder &builder, Location loc,
       [&](OpBuilder &builder, Location loc, Value panel, ValueRange) {
         IndexBuilder index(builder, loc);
         Value column = index.add(scratchColumn, index.mul(panel, columns));
-        if (mayTranspose())
+        if (memref)
           copyTransposed(builder, loc, SmallVector<Value>(loops), panel, column,
                          columnCount);
         else
@@ -127,7 +139,7 @@ void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
             loops[c.column] =
                 index.min(index.add(firstColumn, at + lane), lastColumn);
             SmallVector<Value> source;
-            for (AffineExpr expr : c.rhsMap.getResults())
+            for (AffineExpr expr : transposedIndices)
               source.push_back(index.evaluate(expr, loops));
             block.push_back(
                 loadVector(builder, loc, memref, source, lanes, Value()));

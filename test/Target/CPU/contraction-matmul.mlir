@@ -52,3 +52,27 @@ kernel.func @dynamic_rows(%x: tensor<?x5xf32>, %w: tensor<4x5x16xf32>, %bias: te
   %sum = arith.addf %product, %biases : tensor<?x64xf32>
   kernel.yield %sum : tensor<?x64xf32>
 }
+
+// -----
+
+// Keys of attention: columns are not neighbours in memory, so a task transposes
+// its panels into a scratch first.
+
+// CHECK-LABEL: func.func private @copied_panels
+// CHECK:         kernel.parallel_for
+// CHECK:           %[[SCRATCH:.*]] = memref.alloca() {alignment = 64 : i64} : memref<1x8x16xf32>
+// CHECK:           vector.shuffle
+// CHECK:           vector.store %{{.*}}, %[[SCRATCH]]
+// CHECK:           vector.load %[[SCRATCH]]
+// CHECK:           vector.fma
+kernel.func @copied_panels(%q: tensor<6x8xf32>, %key: tensor<16x8xf32>, %out: tensor<6x16xf32>) -> tensor<6x16xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<() -> (6, 8)>, affine_map<() -> (16, 8)>, affine_map<() -> (6, 16)>]} {
+  %zero = arith.constant 0.0 : f32
+  %into = tensor.empty() : tensor<8x16xf32>
+  %columns = linalg.transpose ins(%key : tensor<16x8xf32>) outs(%into : tensor<8x16xf32>) permutation = [1, 0]
+  %empty = tensor.empty() : tensor<6x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<6x16xf32>) -> tensor<6x16xf32>
+  %product = linalg.matmul ins(%q, %columns : tensor<6x8xf32>, tensor<8x16xf32>) outs(%init : tensor<6x16xf32>) -> tensor<6x16xf32>
+  kernel.yield %product : tensor<6x16xf32>
+}

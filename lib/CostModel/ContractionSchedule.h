@@ -1,0 +1,56 @@
+// The choice of a contraction's register tile and tasks for a machine.
+//
+// The estimate counts cycles of the inner loop. A step of the contracted dimension
+// with a tile of MR rows and NV vectors takes
+//
+//   max(MR * NV / MACs per cycle, latency bound, loads / 2, panel bytes / supply)
+//
+// where supply is 40 % of what the L2 cache delivers, because panels stream from
+// it while the rows of the tile stay in the L1 cache. They stay there only if the
+// rows do not compete for the same sets: rows at a stride of a multiple of size /
+// ways share one set, and `ways` of them fill it.
+#ifndef TESSERA_LIB_COSTMODEL_CONTRACTIONSCHEDULE_H
+#define TESSERA_LIB_COSTMODEL_CONTRACTIONSCHEDULE_H
+
+#include "dialects/Kernel/IR/Kernel.h"
+#include "lib/CostModel/Machine.h"
+
+namespace tessera {
+
+/// A contraction as the cost model sees it; sizes that vary have typical values.
+struct ContractionShape {
+  /// Product of the sizes of batches, groups and outer spatial dimensions.
+  int64_t outer = 1;
+  /// Rows (neighbouring pixels of a convolution), columns, and elements of the
+  /// contracted dimensions (taps times channels).
+  int64_t rows = 1, columns = 1, depth = 1;
+  /// Bytes from a row's element to the next row's; 0: not known.
+  int64_t rowStrideBytes = 0;
+  /// Columns of a packed panel of the right operand; 0: not packed.
+  int64_t panelWidth = 0;
+  int64_t rhsElementBytes = 4;
+  /// Rows vary at run time: the tile must also suit many of them.
+  bool rowsVary = false;
+  /// Windows over the rows reach into padding: a task takes whole rows.
+  bool isWindowed = false;
+  /// Depthwise: both operands vary along the columns.
+  bool isDepthwise = false;
+};
+
+/// The register tile with the lowest estimate, and tasks large enough to pay for
+/// handing them out and small enough for 2 to 64 threads. Depends on the shape
+/// and the machine only, never on a number of threads. Rows, vectors and task
+/// sizes are within what the builder takes.
+kernel::ContractionAttr
+chooseContractionSchedule(mlir::MLIRContext *context,
+                          const ContractionShape &shape,
+                          const Machine &machine);
+
+/// Estimated cycles of one core for `shape` with tiles of `rows` x `vectors`
+/// vectors of `machine.lanes`.
+double estimateContractionCycles(const ContractionShape &shape, int64_t rows,
+                                 int64_t vectors, const Machine &machine);
+
+} // namespace tessera
+
+#endif // TESSERA_LIB_COSTMODEL_CONTRACTIONSCHEDULE_H
