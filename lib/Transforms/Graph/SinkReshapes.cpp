@@ -22,6 +22,9 @@ using namespace tessera;
 
 namespace {
 
+/// Far above what a chain of operations needs.
+constexpr int64_t kRewritesPerOperation = 100;
+
 /// A reshape and its grouping: dimension i of the side with fewer dimensions is
 /// made of the dimensions groups[i] of the other.
 struct Reshape {
@@ -71,6 +74,19 @@ Value inSourceShape(PatternRewriter &rewriter, Location loc, Value value,
       tensor::getMixedSizes(rewriter, loc, reshape.source));
 }
 
+/// Whether reshaping the operands of `op` but for the result of `reshape` leaves
+/// no reshape of a computed value. Collapses move only then, expansions always:
+/// if both did, a reshape could move back and forth between two operands.
+bool othersAreFree(Operation *op, Operation *reshape) {
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    Operation *producer = operand.getDefiningOp();
+    return !producer || producer == reshape ||
+           !isa<RankedTensorType>(operand.getType()) ||
+           producer->hasTrait<OpTrait::ConstantLike>() ||
+           isa<graph::BroadcastToOp, graph::WeightOp>(producer);
+  });
+}
+
 /// elementwise(reshape(x), y)  ==>  reshape(elementwise(x, inverse reshape(y)))
 struct SinkBelowElementwise : RewritePattern {
   explicit SinkBelowElementwise(MLIRContext *context)
@@ -86,7 +102,8 @@ struct SinkBelowElementwise : RewritePattern {
     std::optional<Reshape> reshape;
     for (Value operand : op->getOperands()) {
       reshape = Reshape::of(operand);
-      if (reshape && operand.hasOneUse() && isComputed(reshape->source))
+      if (reshape && operand.hasOneUse() && isComputed(reshape->source) &&
+          (reshape->expands || othersAreFree(op, reshape->op)))
         break;
       reshape.reset();
     }
@@ -244,8 +261,15 @@ struct SinkReshapes : tessera::impl::SinkReshapesBase<SinkReshapes> {
                  ReshapeOfBroadcast<tensor::ExpandShapeOp>>(context);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+    // Every rewrite leaves valid IR, so a model on which the patterns turned in a
+    // circle would still compile.
+    int64_t operations = 0;
+    getOperation()->walk([&](Operation *) { ++operations; });
+    GreedyRewriteConfig config;
+    config.setMaxNumRewrites(kRewritesPerOperation * operations);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      getOperation().emitWarning("reshapes were still moving after ")
+          << kRewritesPerOperation * operations << " rewrites";
   }
 };
 

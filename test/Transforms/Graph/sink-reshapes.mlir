@@ -69,3 +69,20 @@ func.func @broadcasts(%a: tensor<8xf32>, %b: tensor<3x1xf32>) -> (tensor<6x8xf32
   %3 = tensor.collapse_shape %2 [[0, 1], [2]] : tensor<2x3x8xf32> into tensor<6x8xf32>
   return %1, %3 : tensor<6x8xf32>, tensor<6x8xf32>
 }
+
+// Two computed values: an expansion moves below (its residual is collapsed), a
+// collapse stays, or the two would take turns for ever.
+
+// CHECK-LABEL: func.func @two_computed
+// CHECK:         %[[A:.*]] = math.exp %{{.*}} : tensor<8xf32>
+// CHECK:         %[[B:.*]] = math.exp %{{.*}} : tensor<2x4xf32>
+// CHECK:         %[[C:.*]] = tensor.collapse_shape %[[B]]
+// CHECK:         %[[S:.*]] = arith.addf %[[A]], %[[C]] : tensor<8xf32>
+// CHECK:         tensor.expand_shape %[[S]]
+func.func @two_computed(%x: tensor<8xf32>, %y: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %a = math.exp %x : tensor<8xf32>
+  %b = math.exp %y : tensor<2x4xf32>
+  %v = tensor.expand_shape %a [[0, 1]] output_shape [2, 4] : tensor<8xf32> into tensor<2x4xf32>
+  %s = arith.addf %v, %b : tensor<2x4xf32>
+  return %s : tensor<2x4xf32>
+}

@@ -1,0 +1,64 @@
+// RUN: tessera-opt %s --pass-pipeline='builtin.module(func.func(graph-propagate-transposes))' | FileCheck %s
+
+// Two convolutions whose layouts are transposes apart: bias and activation move
+// to channels last, and the transposes cancel.
+
+// CHECK-LABEL: func.func @between_convolutions
+// CHECK:         %[[C:.*]] = graph.conv
+// CHECK-NOT:     linalg.transpose
+// CHECK:         %[[S:.*]] = arith.addf %[[C]], %{{.*}} : tensor<1x6x6x8xf32>
+// CHECK-NOT:     linalg.transpose
+// CHECK:         graph.conv %[[S]]
+func.func @between_convolutions(%x: tensor<1x8x8x4xf32>, %f: tensor<3x3x4x8xf32>, %g: tensor<3x3x8x8xf32>, %b: tensor<1x8x1x1xf32>) -> tensor<1x4x4x8xf32> {
+  %c = graph.conv %x, %f strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 1 : tensor<1x8x8x4xf32>, tensor<3x3x4x8xf32> -> tensor<1x6x6x8xf32>
+  %e = tensor.empty() : tensor<1x8x6x6xf32>
+  %t = linalg.transpose ins(%c : tensor<1x6x6x8xf32>) outs(%e : tensor<1x8x6x6xf32>) permutation = [0, 3, 1, 2]
+  %bias = graph.broadcast_to %b : tensor<1x8x1x1xf32> -> tensor<1x8x6x6xf32>
+  %s = arith.addf %t, %bias : tensor<1x8x6x6xf32>
+  %e2 = tensor.empty() : tensor<1x6x6x8xf32>
+  %u = linalg.transpose ins(%s : tensor<1x8x6x6xf32>) outs(%e2 : tensor<1x6x6x8xf32>) permutation = [0, 2, 3, 1]
+  %d = graph.conv %u, %g strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 1 : tensor<1x6x6x8xf32>, tensor<3x3x8x8xf32> -> tensor<1x4x4x8xf32>
+  return %d : tensor<1x4x4x8xf32>
+}
+
+// Only a dimension of 1 moves: the bytes stay where they are.
+
+// CHECK-LABEL: func.func @moves_ones
+// CHECK-NOT:     linalg.transpose
+// CHECK:         tensor.collapse_shape
+// CHECK:         tensor.expand_shape
+func.func @moves_ones(%x: tensor<?x1x4xf32>, %n: index) -> tensor<?x4x1xf32> {
+  %e = tensor.empty(%n) : tensor<?x4x1xf32>
+  %t = linalg.transpose ins(%x : tensor<?x1x4xf32>) outs(%e : tensor<?x4x1xf32>) permutation = [0, 2, 1]
+  return %t : tensor<?x4x1xf32>
+}
+
+// A reduction over what is the first dimension of the source.
+
+// CHECK-LABEL: func.func @reduction
+// CHECK-NOT:     linalg.transpose
+// CHECK:         linalg.reduce {{.*}}ins(%{{.*}} : tensor<4x6xf32>) {{.*}} dimensions = [0]
+func.func @reduction(%x: tensor<4x6xf32>) -> tensor<6xf32> {
+  %e = tensor.empty() : tensor<6x4xf32>
+  %t = linalg.transpose ins(%x : tensor<4x6xf32>) outs(%e : tensor<6x4xf32>) permutation = [1, 0]
+  %zero = arith.constant 0.0 : f32
+  %i = tensor.empty() : tensor<6xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%i : tensor<6xf32>) -> tensor<6xf32>
+  %r = linalg.reduce { arith.addf } ins(%t : tensor<6x4xf32>) outs(%f : tensor<6xf32>) dimensions = [1]
+  return %r : tensor<6xf32>
+}
+
+// The other operand is computed in this layout: a transpose either way.
+
+// CHECK-LABEL: func.func @not_free
+// CHECK:         linalg.transpose
+// CHECK:         arith.addf %{{.*}} : tensor<6x4xf32>
+// CHECK-NOT:     linalg.transpose
+func.func @not_free(%x: tensor<4x6xf32>, %y: tensor<6x4xf32>) -> tensor<6x4xf32> {
+  %a = math.exp %x : tensor<4x6xf32>
+  %b = math.exp %y : tensor<6x4xf32>
+  %e = tensor.empty() : tensor<6x4xf32>
+  %t = linalg.transpose ins(%a : tensor<4x6xf32>) outs(%e : tensor<6x4xf32>) permutation = [1, 0]
+  %s = arith.addf %t, %b : tensor<6x4xf32>
+  return %s : tensor<6x4xf32>
+}
