@@ -128,7 +128,8 @@ LogicalResult wrapKernel(ModuleOp module, StringRef name) {
     return name.empty() ? kernels.size() == 1 : kernel.getSymName() == name;
   });
   if (found == kernels.end())
-    return module.emitError("expects one kernel.func to wrap, or its name");
+    return emitError(module.getLoc(),
+                     "expects one kernel.func to wrap, or its name");
   module.getContext()
       ->loadDialect<affine::AffineDialect, func::FuncDialect,
                     LLVM::LLVMDialect>();

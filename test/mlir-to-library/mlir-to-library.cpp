@@ -60,7 +60,7 @@ LogicalResult runPasses(ModuleOp module) {
 LogicalResult emitOutput(ModuleOp module) {
   llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu(cpuName);
   if (!target)
-    return module.emitError(llvm::toString(target.takeError()));
+    return emitError(module.getLoc(), llvm::toString(target.takeError()));
   cpu::PhaseSeconds seconds;
   cpu::ArtifactOptions options;
   options.outputPath = outputPath;

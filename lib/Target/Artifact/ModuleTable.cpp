@@ -256,7 +256,7 @@ LogicalResult emitModuleTable(ModuleOp source,
                               llvm::Module &code) {
   auto entries = llvm::to_vector(source.getOps<kernel::EntryOp>());
   if (entries.empty())
-    return source.emitError("expects at least one kernel.entry");
+    return emitError(source.getLoc(), "expects at least one kernel.entry");
   return TableBuilder(description, code).emit(entries);
 }
 

@@ -248,7 +248,8 @@ placedWeights(ModuleOp module) {
 }
 
 LogicalResult reportFile(ModuleOp module, StringRef verb, StringRef path) {
-  return module.emitError(llvm::toString(fileError(verb, path, lastError())));
+  return emitError(module.getLoc(),
+                   llvm::toString(fileError(verb, path, lastError())));
 }
 
 TesseraWeightsMark markOf(uint64_t offset, WeightDigest digest) {
@@ -311,7 +312,8 @@ FailureOr<WeightDigest> writeWeights(ModuleOp module, int file,
   std::vector<char> buffer;
   auto pad = [&](uint64_t position) -> LogicalResult {
     if (std::error_code error = sink.padTo(position))
-      return module.emitError(
+      return emitError(
+          module.getLoc(),
           llvm::toString(fileError("cannot write", outputPath, error)));
     return success();
   };
@@ -327,7 +329,7 @@ FailureOr<WeightDigest> writeWeights(ModuleOp module, int file,
   }
   uint64_t bytes = weightBytesOf(module);
   if (sink.size() > bytes)
-    return module.emitError("expects at most ")
+    return emitError(module.getLoc(), "expects at most ")
            << bytes << " bytes of weights, but got " << sink.size();
   if (failed(pad(bytes)))
     return failure();
@@ -338,7 +340,7 @@ LogicalResult appendWeights(ModuleOp module, StringRef libraryPath,
                             StringRef outputPath) {
   auto hashPosition = findHash(libraryPath);
   if (!hashPosition)
-    return module.emitError("cannot read the linked library: ")
+    return emitError(module.getLoc(), "cannot read the linked library: ")
            << llvm::toString(hashPosition.takeError());
   int file = ::open(libraryPath.str().c_str(), O_WRONLY | O_CLOEXEC);
   if (file < 0)

@@ -57,7 +57,7 @@ private:
 
   LogicalResult check(llvm::Error error) {
     if (error)
-      return module.emitError(llvm::toString(std::move(error)));
+      return mlir::emitError(module.getLoc(), llvm::toString(std::move(error)));
     return success();
   }
 
