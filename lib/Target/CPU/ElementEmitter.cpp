@@ -349,6 +349,22 @@ bool ElementEmitter::Walk::servesLinear(Value tensor) {
 // Computing operations
 //===----------------------------------------------------------------------===//
 
+/// Lanes outside the mask hold zeros, and integer division by zero traps: they
+/// divide by 1 instead.
+static void guardDivision(OpBuilder &builder, Operation *op, Value mask) {
+  if (!mask || !isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp,
+                    arith::RemUIOp, arith::FloorDivSIOp, arith::CeilDivSIOp,
+                    arith::CeilDivUIOp>(op))
+    return;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(op);
+  Value divisor = op->getOperand(1);
+  Value one = arith::ConstantOp::create(builder, op->getLoc(),
+                                        builder.getOneAttr(divisor.getType()));
+  op->setOperand(1, arith::SelectOp::create(builder, op->getLoc(), mask, divisor,
+                                            one));
+}
+
 FailureOr<Value>
 ElementEmitter::Walk::elementwise(OpResult result,
                                   const ElementAccess &access) {
@@ -367,6 +383,7 @@ ElementEmitter::Walk::elementwise(OpResult result,
   Operation *clone = builder.clone(*op, mapping);
   for (OpResult part : clone->getResults())
     part.setType(typeOf(part, access.lanes));
+  guardDivision(builder, clone, access.mask);
   for (auto [from, to] : llvm::zip(op->getResults(), clone->getResults()))
     if (from != result)
       visible.elements[from].push_back({access, to});
@@ -498,6 +515,7 @@ ElementEmitter::Walk::bodyOperation(Operation &op, IRMapping &mapping,
     Operation *clone = builder.clone(op, mapping);
     result = clone->getResult(0);
     result.setType(vectorOrScalar(result.getType(), access.lanes));
+    guardDivision(builder, clone, access.mask);
   } else {
     emitError(op.getLoc(), "element emitter: '")
         << op.getName() << "' has no element form";

@@ -22,7 +22,8 @@ bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
   if (auto constant = constantOf(value))
     return *constant % factor == 0;
   if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    // A body that is still being built has no parent yet.
+    auto loop = dyn_cast_or_null<scf::ForOp>(argument.getOwner()->getParentOp());
     return loop && argument == loop.getInductionVar() &&
            isMultipleOf(loop.getLowerBound(), factor) &&
            isMultipleOf(loop.getStep(), factor);
