@@ -1,6 +1,8 @@
 // The named pipelines between the IR states.
 #include "lib/Pipeline/Pipelines.h"
 
+#include "dialects/Attention/Conversion/Passes.h"
+#include "dialects/Attention/IR/Attention.h"
 #include "dialects/Graph/Conversion/Passes.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
@@ -130,6 +132,7 @@ void tessera::registerPipelines() {
 }
 
 void tessera::registerPasses() {
+  attention::registerAttentionConversionPasses();
   graph::registerGraphConversionPasses();
   registerGraphTransformsPasses();
   registerKernelTransformsPasses();
@@ -142,7 +145,7 @@ void tessera::registerDialects(DialectRegistry &registry) {
   registry.insert<affine::AffineDialect, arith::ArithDialect, func::FuncDialect,
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect,
-                  vector::VectorDialect, graph::GraphDialect,
-                  kernel::KernelDialect>();
+                  vector::VectorDialect, attention::AttentionDialect,
+                  graph::GraphDialect, kernel::KernelDialect>();
   cpu::registerGenericKernelInterfaces(registry);
 }

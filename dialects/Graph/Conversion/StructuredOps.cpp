@@ -23,11 +23,13 @@ bool graph::isTensorView(Operation *op) {
 
 namespace {
 
-/// linalg.softmax  ==>  maximum, exponentials of differences, sum, quotients
-struct DecomposeSoftmax : OpRewritePattern<linalg::SoftmaxOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// linalg.softmax  ==>  maximum, exponentials of differences, sum, quotients;
+/// likewise whatever else can say its parts (attention).
+struct DecomposeAggregated
+    : OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
-  LogicalResult matchAndRewrite(linalg::SoftmaxOp op,
+  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op,
                                 PatternRewriter &rewriter) const override {
     FailureOr<SmallVector<Value>> parts = op.decomposeOperation(rewriter);
     if (failed(parts))
@@ -129,7 +131,7 @@ LogicalResult graph::convertToStructuredOps(Operation *root) {
   linalg::populateElementwiseToLinalgConversionPatterns(conversions);
   linalg::populateDecomposePadPatterns(conversions);
   tensor::populateDecomposeTensorConcatPatterns(conversions);
-  conversions.add<DecomposeSoftmax, UnpackToElements>(context);
+  conversions.add<DecomposeAggregated, UnpackToElements>(context);
   if (failed(applyPatternsGreedily(root, std::move(conversions))))
     return root->emitError("does not come to an end when converted to linalg");
 

@@ -1,6 +1,7 @@
 // Normalised expressions of sizes; see the header.
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/DimensionSource.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Affine/Utils.h"
@@ -206,6 +207,10 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
   };
   ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
   return TypeSwitch<Operation *, AffineExpr>(op)
+      .Case([&](tessera::DimensionSourceOpInterface op) {
+        auto [source, from] = op.getDimensionSource(resultNumber, dimension);
+        return dimOf(source, from);
+      })
       .Case([&](DestinationStyleOpInterface dps) {
         return dimOf(dps.getDpsInits()[resultNumber], dimension);
       })

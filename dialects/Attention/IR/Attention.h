@@ -1,0 +1,26 @@
+// The attention dialect: operations and their interfaces.
+#ifndef TESSERA_DIALECTS_ATTENTION_IR_ATTENTION_H
+#define TESSERA_DIALECTS_ATTENTION_IR_ATTENTION_H
+
+#include "dialects/Interfaces/DimensionSource.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Attention/IR/AttentionDialect.h.inc"
+#include "dialects/Attention/IR/AttentionEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Attention/IR/AttentionAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Attention/IR/AttentionOps.h.inc"
+
+#endif // TESSERA_DIALECTS_ATTENTION_IR_ATTENTION_H
