@@ -1,6 +1,7 @@
 // Loops over the tiles of a task.
 #include "lib/Target/CPU/ContractionTasks.h"
 #include "lib/Target/CPU/ConvolutionWindows.h"
+#include "lib/Target/CPU/RowTiles.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -11,21 +12,6 @@
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
-
-SmallVector<int64_t> cpu::cutRows(int64_t rows, int64_t tileRows) {
-  SmallVector<int64_t> counts(rows / tileRows, tileRows);
-  int64_t rest = rows % tileRows;
-  if (rest == 0)
-    return counts;
-  if (!counts.empty())
-    rest += counts.pop_back_val();
-  if (rest > tileRows) {
-    counts.push_back(llvm::divideCeil(rest, 2));
-    rest /= 2;
-  }
-  counts.push_back(rest);
-  return counts;
-}
 
 LogicalResult TaskTiles::forEach(Value first, Value last, int64_t step,
                                  function_ref<LogicalResult(Value)> body) {
@@ -106,53 +92,10 @@ SmallVector<int64_t> TaskTiles::possibleRows() {
 }
 
 LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
-  Location loc = *location;
-  IndexBuilder index(*builder, loc);
-  int64_t tileRows = schedule.getRows();
-  auto select = [&](Value condition, Value a, Value b) {
-    return builder->createOrFold<arith::SelectOp>(loc, condition, a, b);
-  };
-  auto compare = [&](arith::CmpIPredicate predicate, Value a, Value b) {
-    return builder->createOrFold<arith::CmpIOp>(loc, predicate, a, b);
-  };
-  // As cutRows: full tiles, then one or two tiles that share what is left.
-  Value zero = index.constant(0);
-  count = index.max(count, zero);
-  Value tiles = index.ceilDiv(count, tileRows);
-  Value isEven = compare(arith::CmpIPredicate::eq, index.rem(count, tileRows),
-                         zero);
-  Value fullTiles =
-      select(isEven, tiles, index.max(index.add(tiles, -2), zero));
-  Value fullRows = index.mul(fullTiles, tileRows);
-  Value rest = index.sub(count, fullRows);
-  Value restTiles = index.sub(tiles, fullTiles);
-  Value half = index.div(index.add(rest, 1), 2);
-  Value firstRest = select(compare(arith::CmpIPredicate::eq, restTiles,
-                                   index.constant(2)),
-                           half, rest);
-  SmallVector<int64_t> cases = possibleRows();
-  return forEach(zero, tiles, 1, [&](Value number) -> LogicalResult {
-    IndexBuilder index(*builder, loc);
-    Value isFull = compare(arith::CmpIPredicate::slt, number, fullTiles);
-    Value isFirst = compare(arith::CmpIPredicate::eq, number, fullTiles);
-    Value rows = select(isFull, index.constant(tileRows),
-                        select(isFirst, firstRest, index.sub(rest, firstRest)));
-    Value before = select(isFull, index.mul(number, tileRows),
-                          index.add(fullRows, select(isFirst, zero, firstRest)));
-    Value row = index.add(first, before);
-    auto family = scf::IndexSwitchOp::create(*builder, loc, TypeRange(), rows,
-                                             cases, cases.size());
-    OpBuilder::InsertionGuard guard(*builder);
-    builder->createBlock(&family.getDefaultRegion());
-    scf::YieldOp::create(*builder, loc);
-    for (auto [region, rowCount] : llvm::zip(family.getCaseRegions(), cases)) {
-      builder->createBlock(&region);
-      if (failed(rowTile(rowCount, row, allTaps(rowCount))))
-        return failure();
-      scf::YieldOp::create(*builder, loc);
-    }
-    return success();
-  });
+  return forEachRowTile(*builder, *location, first, count, schedule.getRows(),
+                        possibleRows(), [&](int64_t rows, Value row) {
+                          return rowTile(rows, row, allTaps(rows));
+                        });
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,10 +7,6 @@
 
 namespace tessera::cpu {
 
-/// Row counts of the tiles that `rows` rows are cut into: `tileRows` each, but
-/// the last tile and a remainder share their rows evenly (13 = 7 + 6 for 12).
-llvm::SmallVector<int64_t> cutRows(int64_t rows, int64_t tileRows);
-
 /// Rows [first, last) and column tiles [firstPanel, lastPanel) of a task.
 struct TaskBlock {
   mlir::Value firstRow, lastRow, firstPanel, lastPanel;

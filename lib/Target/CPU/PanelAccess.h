@@ -126,6 +126,10 @@ mlir::Value loadVector(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value memref, mlir::ArrayRef<mlir::Value> indices,
                        int64_t lanes, mlir::Value mask);
 
+/// Transposes `rows`, as many vectors as they have lanes, in registers.
+void transposeBlock(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::MutableArrayRef<mlir::Value> rows);
+
 /// Indices of `tensor`'s elements from indices of its collapsed form. Inner sizes
 /// of the groups are static.
 llvm::SmallVector<mlir::Value>

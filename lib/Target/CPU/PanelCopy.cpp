@@ -98,10 +98,10 @@ LogicalResult PanelAccess::copyElements(OpBuilder &builder, Location loc,
   return result;
 }
 
-/// Transposes lanes x lanes elements by log2(lanes) rounds of exchanges: in the
-/// round of distance d, rows i and i + d swap their off-diagonal d x d blocks.
-static void transposeBlock(OpBuilder &builder, Location loc,
-                           MutableArrayRef<Value> rows) {
+// In the round of distance d, rows i and i + d swap their off-diagonal d x d
+// blocks.
+void cpu::transposeBlock(OpBuilder &builder, Location loc,
+                         MutableArrayRef<Value> rows) {
   int64_t lanes = rows.size();
   for (int64_t distance = lanes / 2; distance >= 1; distance /= 2) {
     SmallVector<int64_t> low, high;

@@ -1,0 +1,92 @@
+// How rows are cut into register tiles.
+#include "lib/Target/CPU/RowTiles.h"
+#include "lib/Target/CPU/IndexExpression.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+SmallVector<int64_t> cpu::cutRows(int64_t rows, int64_t tileRows) {
+  SmallVector<int64_t> counts(rows / tileRows, tileRows);
+  int64_t rest = rows % tileRows;
+  if (rest == 0)
+    return counts;
+  if (!counts.empty())
+    rest += counts.pop_back_val();
+  if (rest > tileRows) {
+    counts.push_back(llvm::divideCeil(rest, 2));
+    rest /= 2;
+  }
+  counts.push_back(rest);
+  return counts;
+}
+
+/// A switch over `rows` with `body` for each of `cases`.
+static LogicalResult
+emitCases(OpBuilder &builder, Location loc, Value rows, Value row,
+          ArrayRef<int64_t> cases,
+          function_ref<LogicalResult(int64_t, Value)> body) {
+  if (cases.size() == 1)
+    return body(cases.front(), row);
+  auto family = scf::IndexSwitchOp::create(builder, loc, TypeRange(), rows,
+                                           cases, cases.size());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&family.getDefaultRegion());
+  scf::YieldOp::create(builder, loc);
+  for (auto [region, rowCount] : llvm::zip(family.getCaseRegions(), cases)) {
+    builder.createBlock(&region);
+    if (failed(body(rowCount, row)))
+      return failure();
+    scf::YieldOp::create(builder, loc);
+  }
+  return success();
+}
+
+LogicalResult
+cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
+                    int64_t tileRows, ArrayRef<int64_t> cases,
+                    function_ref<LogicalResult(int64_t rows, Value row)> body) {
+  IndexBuilder index(builder, loc);
+  auto select = [&](Value condition, Value a, Value b) {
+    return builder.createOrFold<arith::SelectOp>(loc, condition, a, b);
+  };
+  auto compare = [&](arith::CmpIPredicate predicate, Value a, Value b) {
+    return builder.createOrFold<arith::CmpIOp>(loc, predicate, a, b);
+  };
+  // Full tiles, then one or two tiles that share what is left.
+  Value zero = index.constant(0);
+  count = index.max(count, zero);
+  Value tiles = index.ceilDiv(count, tileRows);
+  Value isEven = compare(arith::CmpIPredicate::eq, index.rem(count, tileRows),
+                         zero);
+  Value fullTiles =
+      select(isEven, tiles, index.max(index.add(tiles, -2), zero));
+  Value fullRows = index.mul(fullTiles, tileRows);
+  Value rest = index.sub(count, fullRows);
+  Value restTiles = index.sub(tiles, fullTiles);
+  Value half = index.div(index.add(rest, 1), 2);
+  Value firstRest = select(compare(arith::CmpIPredicate::eq, restTiles,
+                                   index.constant(2)),
+                           half, rest);
+  OpBuilder::InsertionGuard guard(builder);
+  Value number = zero;
+  std::optional<int64_t> known = constantIndex(tiles);
+  if (known == 0)
+    return success();
+  if (known != 1) {
+    auto loop =
+        scf::ForOp::create(builder, loc, zero, tiles, index.constant(1));
+    builder.setInsertionPointToStart(loop.getBody());
+    number = loop.getInductionVar();
+  }
+  Value isFull = compare(arith::CmpIPredicate::slt, number, fullTiles);
+  Value isFirst = compare(arith::CmpIPredicate::eq, number, fullTiles);
+  Value rows = select(isFull, index.constant(tileRows),
+                      select(isFirst, firstRest, index.sub(rest, firstRest)));
+  Value before = select(isFull, index.mul(number, tileRows),
+                        index.add(fullRows, select(isFirst, zero, firstRest)));
+  return emitCases(builder, loc, rows, index.add(first, before), cases, body);
+}

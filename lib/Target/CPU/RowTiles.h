@@ -1,0 +1,26 @@
+// How rows are cut into register tiles.
+#ifndef TESSERA_TARGET_CPU_ROWTILES_H
+#define TESSERA_TARGET_CPU_ROWTILES_H
+
+#include "mlir/IR/Builders.h"
+
+namespace tessera::cpu {
+
+/// Row counts of the tiles that `rows` rows are cut into: `tileRows` each, but
+/// the last tile and a remainder share their rows evenly (13 = 7 + 6 for 12).
+llvm::SmallVector<int64_t> cutRows(int64_t rows, int64_t tileRows);
+
+/// Emits a loop over the tiles of rows [first, first + count), cut as by
+/// cutRows, and in it `body` once for each of `cases`, the row counts that tiles
+/// can have. `body` emits at `builder`, for a tile of `rows` rows from `row` on.
+mlir::LogicalResult
+forEachRowTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
+               mlir::Value count, int64_t tileRows,
+               mlir::ArrayRef<int64_t> cases,
+               llvm::function_ref<mlir::LogicalResult(int64_t rows,
+                                                      mlir::Value row)>
+                   body);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_ROWTILES_H
