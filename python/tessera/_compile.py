@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from ._library import TesseraError, find_in_builds
@@ -57,19 +58,33 @@ def flags_of(options):
     return flags
 
 
-def compile(path, output=None, flags=(), **options):
+def compile(path, output=None, flags=(), timeout=None, **options):
     """Compiles an ONNX model; returns the path of the library.
 
     output: where to write it; None: the model's path with the ending `.so`.
     flags: flags of `tessera compile` as they are.
+    timeout: seconds after which the compiler is ended and TimeoutError raised.
     options: flags by name: shape={"seq": 128}, cpu="znver4", opt_level=3.
     """
     path = Path(path)
     output = Path(output) if output is not None else path.with_suffix(".so")
     command = [find_compiler(), "compile", str(path), "-o", str(output)]
     command += [*flags_of(options), *flags]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        message = done.stdout.strip() or f"the compiler ended with code {done.returncode}"
-        raise CompileError(message, done.returncode)
+    # A temporary file, not a pipe: its grandchild would keep that open.
+    with tempfile.TemporaryFile() as messages, subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=messages, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # it passes this on to the process that compiles
+            process.wait()
+            raise TimeoutError(f"compiling '{path}' took more than {timeout} s") from None
+        except BaseException:
+            process.terminate()
+            raise
+        messages.seek(0)
+        message = messages.read().decode("utf-8", "replace").strip()
+    if code != 0:
+        raise CompileError(message or f"the compiler ended with code {code}", code)
     return output

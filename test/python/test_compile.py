@@ -89,3 +89,9 @@ def test_compiled_model_agrees_with_onnx_runtime(tmp_path):
     assert out.getvalue().count(" ok") == 4
     [port, _] = tessera.load(tessera.compile(model, shape={"n": 4})).get_inputs()
     assert port.shape == [4, 4]
+
+
+def test_a_compiler_that_hangs_is_ended(compiler):
+    compiler("exec sleep 1000")
+    with pytest.raises(TimeoutError, match="more than 0.2 s"):
+        tessera.compile("net.onnx", "net.so", timeout=0.2)
