@@ -1,5 +1,6 @@
 // Which operations of an entry become one kernel; see the header.
 #include "lib/Transforms/Kernel/KernelGroups.h"
+#include "lib/Transforms/Kernel/AttentionGroups.h"
 #include "lib/Transforms/Kernel/Outline.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -38,6 +39,8 @@ static bool movesOnlyOnes(Operation *view) {
 }
 
 bool tessera::isClonedIntoGroups(Operation *op) {
+  if (isAttentionLayout(op))
+    return false;
   if (isa<graph::BroadcastToOp, graph::IotaOp, graph::ReverseOp,
           linalg::TransposeOp, linalg::BroadcastOp, tensor::ExtractSliceOp,
           tensor::SplatOp, tensor::FromElementsOp, linalg::UnPackOp>(op))
@@ -87,6 +90,8 @@ RootKind kindOf(Operation *op) {
     return RootKind::Rows;
   if (isa<graph::PoolOp>(op))
     return RootKind::Window;
+  if (isa<attention::SdpaOp>(op))
+    return RootKind::Attention;
   if (isElementwise(op) || isa<graph::GatherOp>(op))
     return RootKind::Elementwise;
   if (isa<tensor::ConcatOp, tensor::PadOp>(op))
@@ -136,6 +141,8 @@ private:
                         ArrayRef<unsigned> producers);
   void placeReduction(Operation *op, ArrayRef<unsigned> candidates,
                       ArrayRef<unsigned> producers);
+  void placeAttention(attention::SdpaOp op);
+  SmallVector<unsigned> producersOf(Operation *op);
 
   func::FuncOp entry;
   graph::SizeAnalysis sizes;
@@ -181,7 +188,8 @@ bool GroupBuilder::sameSizes(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b) {
 }
 
 bool GroupBuilder::fits(const KernelGroup &group, ArrayRef<AffineExpr> dims) {
-  if (group.kind == RootKind::Movement || group.kind == RootKind::Other)
+  if (group.kind == RootKind::Movement || group.kind == RootKind::Other ||
+      group.kind == RootKind::Attention)
     return false;
   if (sameSizes(group.space, dims))
     return true;
@@ -346,7 +354,27 @@ void GroupBuilder::placeReduction(Operation *op, ArrayRef<unsigned> candidates,
   add(op, start(RootKind::Rows, op), producers);
 }
 
+SmallVector<unsigned> GroupBuilder::producersOf(Operation *op) {
+  SmallVector<unsigned> producers;
+  forEachProducer(op, [&](Operation *producer, bool) {
+    std::optional<unsigned> group = ownerOf(producer);
+    if (group && !llvm::is_contained(producers, *group))
+      producers.push_back(*group);
+  });
+  return producers;
+}
+
+/// A kernel of its own, with what computes its bias and mask.
+void GroupBuilder::placeAttention(attention::SdpaOp op) {
+  unsigned group = start(RootKind::Attention, op);
+  for (Operation *member : scorePrologueOf(op, sizes, /*exclusive=*/true))
+    add(member, group, producersOf(member));
+  add(op, group, producersOf(op));
+}
+
 void GroupBuilder::place(Operation *op) {
+  if (auto attention = dyn_cast<attention::SdpaOp>(op))
+    return placeAttention(attention);
   SmallVector<unsigned> candidates, producers;
   forEachProducer(op, [&](Operation *producer, bool joinable) {
     std::optional<unsigned> group = ownerOf(producer);
@@ -358,6 +386,8 @@ void GroupBuilder::place(Operation *op) {
       candidates.push_back(*group);
   });
   llvm::sort(candidates);
+  if (isAttentionLayout(op))
+    return add(op, producers.front(), producers);
   RootKind kind = kindOf(op);
   if (kind == RootKind::Elementwise && !isa<graph::GatherOp>(op))
     return placeElementwise(op, candidates, producers);
@@ -368,13 +398,19 @@ void GroupBuilder::place(Operation *op) {
 
 SmallVector<KernelGroup> GroupBuilder::run() {
   DenseMap<Operation *, unsigned> position;
+  llvm::SmallDenseSet<Operation *> prologue;
+  for (auto attention : entry.getBody().front().getOps<attention::SdpaOp>()) {
+    llvm::SetVector<Operation *> members =
+        scorePrologueOf(attention, sizes, /*exclusive=*/true);
+    prologue.insert(members.begin(), members.end());
+  }
   for (Operation &op : entry.getBody().front()) {
     position[&op] = position.size();
     bool onTensors = llvm::any_of(op.getResultTypes(), [](Type type) {
       return isa<RankedTensorType>(type);
     });
     if (onTensors && !isView(&op) && !isClonedIntoGroups(&op) &&
-        !isa<graph::WeightOp>(op))
+        !isa<graph::WeightOp>(op) && !prologue.contains(&op))
       place(&op);
   }
 

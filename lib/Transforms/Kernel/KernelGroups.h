@@ -1,8 +1,8 @@
 // Which operations of an entry become one kernel.
 //
-// A kernel has one root: a contraction or convolution, a window (pooling), a row
-// group (reductions over the same dimensions of the same rows), or nothing but
-// elementwise work or data movement. Operations join the kernel of an operand
+// A kernel has one root: a contraction or convolution, a window (pooling), an
+// attention (AttentionGroups.h), a row group (reductions over the same dimensions of
+// the same rows), or nothing but elementwise work or data movement. Operations join the kernel of an operand
 // when their sizes are those of its iteration space, so that they can be computed
 // on the elements while these are in registers:
 //
@@ -25,7 +25,15 @@
 namespace tessera {
 
 /// What kind of root a kernel has.
-enum class RootKind { Contraction, Window, Rows, Elementwise, Movement, Other };
+enum class RootKind {
+  Contraction,
+  Window,
+  Attention,
+  Rows,
+  Elementwise,
+  Movement,
+  Other
+};
 
 /// One kernel to be: its operations in order, and its iteration space.
 struct KernelGroup {

@@ -66,6 +66,8 @@ public:
   void fillKernel(FuncOp kernel);
 
   ArrayRef<Value> getOutputs() const { return outputs; }
+  /// What moves: without what is cloned.
+  const SetVector<Operation *> &getOperations() const { return ops; }
 
 private:
   LogicalResult visit(Value value, Operation *user);
@@ -309,7 +311,8 @@ tessera::outlineKernel(ArrayRef<Operation *> ops, StringRef name,
                                             output.getType(), result);
     output.replaceUsesWithIf(replacement, [&](OpOperand &use) {
       Operation *user = block->findAncestorOpInBlock(*use.getOwner());
-      if (llvm::is_contained(ops, user))
+      // An original that stays for its other users reads the kernel's result.
+      if (border.getOperations().contains(user))
         return false;
       isSorted &= call->isBeforeInBlock(user);
       return true;

@@ -1,4 +1,5 @@
 // Makes each fused group of operations a kernel.
+#include "lib/Transforms/Kernel/AttentionGroups.h"
 #include "lib/Transforms/Kernel/KernelGroups.h"
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/Passes.h"
@@ -59,6 +60,8 @@ static StringRef nameOf(const KernelGroup &group) {
     return "rows";
   case RootKind::Elementwise:
     return "elementwise";
+  case RootKind::Attention:
+    return "attention";
   default:
     return group.operations.front()->getName().stripDialect();
   }
@@ -103,6 +106,8 @@ static llvm::SetVector<Operation *> withIndexMaps(const KernelGroup &group) {
 static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
   eraseDeadOperations(entry);
   copyUnwrittenResults(entry);
+  cloneScorePrologues(entry);
+  eraseDeadOperations(entry);
   for (const KernelGroup &group : formKernelGroups(entry)) {
     llvm::SetVector<Operation *> operations = withIndexMaps(group);
     eraseDeadOperations(entry);
