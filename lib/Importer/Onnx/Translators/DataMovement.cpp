@@ -165,6 +165,77 @@ LogicalResult gather(NodeContext &node) {
   return success();
 }
 
+/// `indices` [..., rank of the index] as one index into the first dimensions
+/// `sizes` of the data, of which the first `batchDims` are those of `indices`:
+/// negative ones count from the end.
+FailureOr<Value> linearIndices(NodeContext &node, Value indices,
+                               ArrayRef<AffineExpr> sizes, int64_t batchDims) {
+  Shape shape = node.shapeOf(indices);
+  int64_t last = shape.size() - 1;
+  shape.pop_back();
+  Type type = cast<RankedTensorType>(indices.getType()).getElementType();
+  auto sizeLike = [&](AffineExpr size) {
+    Value scalar = arith::IndexCastOp::create(node.builder, node.loc, type,
+                                              node.materializeIndex(size));
+    return node.filled(scalar, shape);
+  };
+  Value linear;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    Value index;
+    int64_t component = static_cast<int64_t>(i) - batchDims;
+    if (component < 0) {
+      index = graph::IotaOp::create(node.builder, node.loc,
+                                    node.typeOf(shape, type), i,
+                                    node.dynamicSizes(shape));
+    } else {
+      index = sliceAlong(node, indices, last, node.constantSize(component),
+                         node.constantSize(1));
+      FailureOr<Value> dropped = reshapeTo(node, index, shape);
+      if (failed(dropped))
+        return failure();
+      Value isNegative = node.create<arith::CmpIOp>(
+          arith::CmpIPredicate::slt, *dropped, node.filled(0, *dropped));
+      Value wrapped = node.create<arith::AddIOp>(*dropped, sizeLike(size));
+      index = node.create<arith::SelectOp>(isNegative, wrapped, *dropped);
+    }
+    if (linear)
+      linear = node.create<arith::MulIOp>(linear, sizeLike(size));
+    linear = linear ? node.create<arith::AddIOp>(linear, index) : index;
+  }
+  return linear;
+}
+
+/// The dimensions that an index points into become one, and so does the index.
+LogicalResult gatherNd(NodeContext &node) {
+  int64_t rank = node.inputRank(0), batchDims = node.integer("batch_dims", 0);
+  int64_t indexRank = node.inputRank(1);
+  int64_t depth =
+      indexRank == 0 ? 0 : node.inputType(1).getDimSize(indexRank - 1);
+  if (ShapedType::isDynamic(depth))
+    return node.error("the last size of the indices is not known");
+  if (batchDims < 0 || batchDims >= indexRank || depth < 1 ||
+      batchDims + depth > rank)
+    return node.error("expects indices into at most " + Twine(rank) +
+                      " dimensions");
+  Shape data = node.shapeOf(node.input(0)),
+        result = node.shapeOf(node.input(1));
+  result.pop_back();
+  ArrayRef<AffineExpr> indexed = ArrayRef(data).take_front(batchDims + depth);
+  Shape joined{productOf(node, indexed)};
+  joined.append(data.begin() + batchDims + depth, data.end());
+  FailureOr<Value> flat = reshapeTo(node, node.input(0), joined);
+  FailureOr<Value> indices =
+      linearIndices(node, node.input(1), indexed, batchDims);
+  if (failed(flat) || failed(indices))
+    return failure();
+  result.append(data.begin() + batchDims + depth, data.end());
+  node.setOutput(0, graph::GatherOp::create(
+                        node.builder, node.loc,
+                        node.typeOf(result, node.inputType(0).getElementType()),
+                        *flat, *indices, 0));
+  return success();
+}
+
 /// repeats[i] copies along dimension i: [n, m] -> [1, n, 1, m] -> broadcast ->
 /// collapse.
 LogicalResult tile(NodeContext &node) {
@@ -246,6 +317,7 @@ void addDataMovementTranslators(TranslatorTable &table) {
   table.add("Concat", concat);
   table.add("Split", split);
   table.add("Gather", gather);
+  table.add("GatherND", gatherNd);
   table.add("Tile", tile);
   table.add("DepthToSpace", depthToSpace);
   table.add("SpaceToDepth", spaceToDepth);
