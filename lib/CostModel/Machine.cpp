@@ -2,6 +2,7 @@
 #include "lib/CostModel/Machine.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/JSON.h"
@@ -117,14 +118,28 @@ static void readCaches(Machine &machine) {
   read(_SC_LEVEL2_CACHE_SIZE, machine.l2Bytes);
 }
 
+std::vector<StringRef> tessera::knownCpus() {
+  std::vector<StringRef> names = {"native"};
+  for (const Family &family : families)
+    names.push_back(family.name);
+  return names;
+}
+
 Expected<Machine> tessera::machineFor(StringRef cpu) {
   if (cpu != "native") {
     if (const Family *family = familyNamed(cpu))
       return family->record(family->name, family->cpu);
-    std::string known = "native";
-    for (const Family &family : families)
-      known += ", " + family.name.str();
-    return makeError("unknown CPU '" + cpu + "'; known are " + known);
+    StringRef nearest;
+    unsigned least = std::max<unsigned>(2, cpu.size() / 3) + 1;
+    for (StringRef name : knownCpus())
+      if (unsigned edits = cpu.edit_distance(name); edits < least) {
+        least = edits;
+        nearest = name;
+      }
+    return makeError("unknown CPU '" + cpu + "'; " +
+                     (nearest.empty() ? std::string()
+                                      : "did you mean '" + nearest.str() + "'? ") +
+                     "known are " + join(knownCpus(), ", "));
   }
   StringRef host = sys::getHostCPUName();
   Machine machine;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace tessera {
 
@@ -52,9 +53,12 @@ struct Machine {
   double storeCycles = 1;
 };
 
+/// The names that machineFor takes.
+std::vector<llvm::StringRef> knownCpus();
+
 /// The record for `cpu`: a CPU family, or "native" for this machine, whose cache
 /// sizes are then read from the hardware. Fails for an unknown name, listing
-/// those that are known.
+/// those that are known, the nearest first.
 llvm::Expected<Machine> machineFor(llvm::StringRef cpu);
 
 /// Reads a record from JSON: fields named as in Machine over the record of its

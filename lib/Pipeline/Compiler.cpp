@@ -4,6 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Importer/Onnx/OnnxImporter.h"
 #include "lib/Pipeline/Diagnostics.h"
+#include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Target/CPU/CompileToLibrary.h"
 
@@ -100,6 +101,7 @@ private:
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
   PipelineOptions pipeline;
+  std::map<std::string, int64_t> indexLimits;
 };
 
 CompileStatus Compilation::chooseMachine() {
@@ -126,8 +128,14 @@ CompileStatus Compilation::importModel() {
                       ": expects a size or min:typical:max");
     import.sizes.push_back(range);
   }
-  module = onnx_importer::importOnnx(options.input, import, &context);
-  return module ? CompileStatus::Success : CompileStatus::Unsupported;
+  onnx_importer::OnnxCheck report;
+  module = onnx_importer::importOnnx(options.input, import, &context, &report);
+  if (module)
+    return CompileStatus::Success;
+  if (report.optionErrors)
+    return CompileStatus::InvalidOptions;
+  return report.errors.empty() ? CompileStatus::Unsupported
+                               : CompileStatus::InvalidInput;
 }
 
 CompileStatus Compilation::readInput() {
@@ -175,6 +183,8 @@ CompileStatus Compilation::lower() {
       {State::Kernel, EmitKind::Buffer, "buffer", buildBufferPipeline},
   };
   State state = stateOf(*module);
+  if (state == State::Graph)
+    indexLimits = findIndexLimits(*module);
   for (const Step &step : steps) {
     if (step.from < state || step.emit > options.emit)
       continue;
@@ -219,10 +229,14 @@ std::string Compilation::manifest() {
   llvm::json::Object shapes;
   for (const auto &[name, size] : options.shapes)
     shapes[name] = size;
+  llvm::json::Object limits;
+  for (const auto &[name, limit] : indexLimits)
+    limits[name] = limit;
   llvm::json::Object root{
       {"optimization", options.optimizationLevel},
       {"machine", llvm::json::parse(toJson(pipeline.machine)).get()},
       {"shapes", std::move(shapes)},
+      {"index-limits", std::move(limits)},
       {"kernels", std::move(kernels)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();
 }

@@ -23,7 +23,9 @@ static void collect(Location location, llvm::SetVector<StringRef> &nodes,
   } else if (auto call = dyn_cast<CallSiteLoc>(location)) {
     collect(call.getCallee(), nodes, file);
   } else if (auto line = dyn_cast<FileLineColLoc>(location)) {
-    if (file.empty())
+    if (file.empty() && line.getLine() == 0) // not in text
+      file = line.getFilename().str();
+    else if (file.empty())
       file = (line.getFilename().getValue() + ":" + Twine(line.getLine()) +
               ":" + Twine(line.getColumn()))
                  .str();

@@ -3,6 +3,7 @@
 #include "lib/Pipeline/Compiler.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "tools/tessera/ChildProcess.h"
+#include "tools/tessera/ExitCodes.h"
 #include "tools/tessera/Subcommands.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -63,10 +64,8 @@ int check(const CheckCommand &command) {
       onnx_importer::checkOnnx(command.model, {}, &context);
   command.json ? printJson(result) : printText(result);
   if (!result.errors.empty())
-    return static_cast<int>(CompileStatus::InvalidInput);
-  return static_cast<int>(result.unsupported.empty()
-                              ? CompileStatus::Success
-                              : CompileStatus::Unsupported);
+    return tool::kInvalidInput;
+  return result.unsupported.empty() ? tool::kSuccess : tool::kUnsupported;
 }
 
 } // namespace
@@ -74,13 +73,17 @@ int check(const CheckCommand &command) {
 void tool::addCheck(CLI::App &app, int &exitCode) {
   auto command = std::make_shared<CheckCommand>();
   CLI::App *sub = app.add_subcommand(
-      "check", "List everything in a model that is not supported\n\n"
-               "  tessera check model.onnx\n"
-               "  tessera check model.onnx --json\n");
-  sub->add_option("model", command->model, "ONNX model")->required();
+      "check", "List everything in a model that is not supported");
+  sub->footer("Examples:\n"
+              "  tessera check model.onnx\n"
+              "  tessera check model.onnx --json\n");
+  sub->add_option("model", command->model, "ONNX model")
+      ->type_name("MODEL")
+      ->required();
   sub->add_flag("--json", command->json, "Print JSON");
   sub->callback([command, &exitCode] {
     exitCode = runInChild([&] { return check(*command); },
-                          "checking '" + command->model + "'");
+                          {"checking '" + command->model + "'", kInternalError,
+                           "please report it"});
   });
 }

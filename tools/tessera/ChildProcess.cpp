@@ -1,65 +1,147 @@
-// Work in a child process, so that a crash of LLVM becomes an error.
+// Work in a child process, so that a crash becomes an error.
 #include "tools/tessera/ChildProcess.h"
+#include "tools/tessera/ExitCodes.h"
 
-#include "lib/Pipeline/Compiler.h"
-
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <new>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-using namespace tessera;
+using namespace tessera::tool;
 
-static volatile pid_t childProcess = 0;
+namespace {
 
-static void passOn(int signal) {
+volatile sig_atomic_t childProcess = 0;
+volatile sig_atomic_t lastSignal = 0;
+
+/// To the child's group: the linker, too, must not finish its file.
+void passOn(int signal) {
+  lastSignal = signal;
   if (childProcess > 0)
-    kill(childProcess, signal);
+    kill(-childProcess, signal);
 }
 
-static int internalError(const std::string &doing, const std::string &cause) {
-  llvm::errs() << "error: internal error while " << doing << ": " << cause
-               << "\nnote: run again with --in-process --save-states DIR to "
-                  "see where, and please report it\n";
-  return static_cast<int>(CompileStatus::InternalError);
+/// Takes SIGINT and SIGTERM while it lives. They are held back until begin(),
+/// so that none falls between the fork and its handler.
+class SignalsToChild {
+public:
+  SignalsToChild() {
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, &maskBefore);
+    struct sigaction action = {};
+    action.sa_handler = passOn;
+    sigaction(SIGINT, &action, &interruptBefore);
+    sigaction(SIGTERM, &action, &terminateBefore);
+  }
+  ~SignalsToChild() { restore(); }
+
+  /// In the parent.
+  void begin(pid_t child) {
+    childProcess = child;
+    sigprocmask(SIG_SETMASK, &maskBefore, nullptr);
+  }
+  /// In the child: as if there were no handlers.
+  void restore() {
+    childProcess = 0;
+    sigaction(SIGINT, &interruptBefore, nullptr);
+    sigaction(SIGTERM, &terminateBefore, nullptr);
+    sigprocmask(SIG_SETMASK, &maskBefore, nullptr);
+  }
+
+private:
+  sigset_t signals, maskBefore;
+  struct sigaction interruptBefore, terminateBefore;
+};
+
+void runOutOfMemory() {
+  static const char message[] =
+      "error: out of memory; give the process more, or take the limit away\n";
+  // Nothing here may allocate.
+  (void)!write(STDERR_FILENO, message, sizeof message - 1);
+  llvm::sys::RunInterruptHandlers(); // removes unfinished files
+  _exit(kOutOfMemory);
 }
 
-int tool::runInChild(const std::function<int()> &work,
-                     const std::string &doing) {
+[[noreturn]] void childMain(const std::function<int()> &work, pid_t parent) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent)
+    _exit(128 + SIGTERM);
+  // No core files from the compiler on a user's machine.
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  exitWhenOutOfMemory();
+  int code = work();
   llvm::outs().flush();
   llvm::errs().flush();
-  pid_t pid = fork();
-  if (pid < 0)
-    return internalError(doing, std::string("cannot fork: ") + strerror(errno));
-  if (pid == 0) {
-    // No core files from the compiler on a user's machine.
-    struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    int code = work();
-    llvm::outs().flush();
-    llvm::errs().flush();
-    _exit(code);
-  }
-  childProcess = pid;
-  struct sigaction action = {};
-  action.sa_handler = passOn;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR)
-      return internalError(doing, strerror(errno));
-  childProcess = 0;
+  _exit(code);
+}
+
+int explain(int status, const ChildTexts &texts) {
   if (WIFEXITED(status))
     return WEXITSTATUS(status);
   int signal = WTERMSIG(status);
-  if (signal == SIGINT || signal == SIGTERM)
+  if (signal == SIGINT || signal == SIGTERM || signal == SIGPIPE)
     return 128 + signal;
-  return internalError(doing, signal == SIGKILL
-                                  ? "the compiler was killed (out of memory?)"
-                                  : strsignal(signal));
+  llvm::errs() << "error: ";
+  if (signal == SIGKILL) {
+    llvm::errs() << "killed while " << texts.doing
+                 << ", probably for want of memory\n";
+    return kOutOfMemory;
+  }
+  llvm::errs() << (texts.crashCode == kInternalError ? "internal error while "
+                                                     : "crash while ")
+               << texts.doing << ": " << strsignal(signal)
+               << "\nnote: " << texts.crashNote << '\n';
+  return texts.crashCode;
+}
+
+} // namespace
+
+void tessera::tool::exitWhenOutOfMemory() {
+  std::set_new_handler(runOutOfMemory);
+  llvm::install_bad_alloc_error_handler(
+      [](void *, const char *, bool) { runOutOfMemory(); });
+}
+
+int tessera::tool::runInChild(const std::function<int()> &work,
+                              const ChildTexts &texts) {
+  llvm::outs().flush();
+  llvm::errs().flush();
+  lastSignal = 0;
+  SignalsToChild signals;
+  const pid_t parent = getpid();
+  pid_t child = fork();
+  if (child < 0) {
+    llvm::errs() << "error: cannot start a process: " << strerror(errno)
+                 << '\n';
+    return kOutOfMemory;
+  }
+  if (child == 0) {
+    signals.restore();
+    childMain(work, parent);
+  }
+  setpgid(child, child); // whoever comes first
+  signals.begin(child);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) {
+      llvm::errs() << "error: lost the process that was " << texts.doing << ": "
+                   << strerror(errno) << '\n';
+      return kInternalError;
+    }
+  // Also if the child caught it and ended by itself.
+  if (lastSignal)
+    return 128 + lastSignal;
+  return explain(status, texts);
 }

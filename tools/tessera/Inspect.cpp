@@ -1,5 +1,7 @@
 // tessera inspect: what a compiled model is.
 #include "lib/Runtime/Model.h"
+#include "tools/tessera/ExitCodes.h"
+#include "tools/tessera/Messages.h"
 #include "tools/tessera/Subcommands.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -18,8 +20,8 @@ struct InspectCommand {
 int inspect(const InspectCommand &command) {
   auto model = runtime::Model::inspect(command.library);
   if (!model.ok()) {
-    llvm::errs() << "error: " << model.takeStatus().message() << '\n';
-    return 1;
+    tool::printError(model.takeStatus().message());
+    return tool::kInvalidInput;
   }
   if (command.manifest) {
     const char *manifest = (*model)->table().manifest;
@@ -35,11 +37,14 @@ int inspect(const InspectCommand &command) {
 void tool::addInspect(CLI::App &app, int &exitCode) {
   auto command = std::make_shared<InspectCommand>();
   CLI::App *sub = app.add_subcommand(
-      "inspect", "Show a compiled model: machine, weights, inputs, outputs, "
-                 "storage\n\n"
-                 "  tessera inspect model.so\n"
-                 "  tessera inspect model.so --manifest\n");
-  sub->add_option("library", command->library, "Compiled model")->required();
+      "inspect", "Show what a compiled model is: inputs, outputs, sizes, "
+                 "bytes, the CPU it needs, its kernels");
+  sub->footer("Examples:\n"
+              "  tessera inspect model.so\n"
+              "  tessera inspect model.so --manifest\n");
+  sub->add_option("library", command->library, "Compiled model")
+      ->type_name("LIBRARY")
+      ->required();
   sub->add_flag("--manifest", command->manifest,
                 "Print the JSON that the compiler wrote about the model");
   sub->callback([command, &exitCode] { exitCode = inspect(*command); });

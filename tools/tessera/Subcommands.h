@@ -9,11 +9,9 @@ namespace tessera::tool {
 /// Each adds its subcommand to `app`; when that is chosen, parsing calls it and
 /// stores its exit code in `exitCode`.
 void addCompile(CLI::App &app, int &exitCode);
+void addRun(CLI::App &app, int &exitCode);
 void addCheck(CLI::App &app, int &exitCode);
 void addInspect(CLI::App &app, int &exitCode);
-
-/// Exit code of a wrong option, as CompileStatus::InvalidOptions.
-constexpr int kUsageError = 2;
 
 } // namespace tessera::tool
 

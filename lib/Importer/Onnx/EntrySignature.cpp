@@ -174,11 +174,23 @@ void ModelImporter::reportUnusedOptions() {
   for (const SizeRange &option : options.sizes) {
     if (usedOptions.contains(option.name))
       continue;
-    std::string known;
+    std::vector<std::string> known;
     for (const auto &size : namedSizes)
-      known += (known.empty() ? "'" : ", '") + size.first().str() + "'";
-    reportError("no size is named '" + option.name + "'; the model has " +
-                (known.empty() ? std::string("none") : known));
+      known.push_back(size.first().str());
+    llvm::sort(known);
+    StringRef wanted = option.name, nearest;
+    unsigned least = std::max<unsigned>(2, wanted.size() / 3) + 1;
+    for (StringRef name : known)
+      if (unsigned edits = wanted.edit_distance(name); edits < least) {
+        least = edits;
+        nearest = name;
+      }
+    ++findings.optionErrors;
+    reportError("no size is named '" + wanted + "'; " +
+                (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
+                "the model has " +
+                (known.empty() ? "none"
+                               : "'" + llvm::join(known, "', '") + "'"));
   }
 }
 

@@ -102,12 +102,13 @@ static OwningOpRef<ModuleOp> import(StringRef path,
 }
 
 OwningOpRef<ModuleOp> importOnnx(StringRef path, const ImportOptions &options,
-                                 MLIRContext *context) {
-  OnnxCheck report;
+                                 MLIRContext *context, OnnxCheck *given) {
+  OnnxCheck own;
+  OnnxCheck &report = given ? *given : own;
   OwningOpRef<ModuleOp> module = import(path, options, context, report);
   Location file = FileLineColLoc::get(context, path, 0, 0);
   for (const std::string &error : report.errors)
-    emitError(file) << error;
+    emitError(UnknownLoc::get(context)) << error; // it names the file
   for (const UnsupportedNode &node : report.unsupported)
     emitError(file) << "node '" << node.node << "' ("
                     << (node.domain.empty() ? "" : node.domain + ".")
@@ -116,6 +117,10 @@ OwningOpRef<ModuleOp> importOnnx(StringRef path, const ImportOptions &options,
   if (module && failed(verify(*module)))
     return nullptr;
   return module;
+}
+
+std::pair<int64_t, int64_t> supportedOpsets() {
+  return {kOldestOpset, newestOpset()};
 }
 
 OnnxCheck checkOnnx(StringRef path, const ImportOptions &options,

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tessera::onnx_importer {
@@ -38,18 +39,25 @@ struct UnsupportedNode {
   std::string reason;
 };
 
-/// Imports the model at `path`. Fails with one diagnostic for each node that is
+/// Imports the model at `path`; if `report` is given, it says what was wrong, as
+/// the diagnostics do. Fails with one diagnostic for each node that is
 /// not supported (`node 'NAME' (OpType, opset N): reason`), or one for the
 /// file, an input or an initializer that is wrong.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path,
                                              const ImportOptions &options,
-                                             mlir::MLIRContext *context);
+                                             mlir::MLIRContext *context,
+                                             struct OnnxCheck *report = nullptr);
+
+/// The oldest and the newest opset of the default domain that is read.
+std::pair<int64_t, int64_t> supportedOpsets();
 
 /// What an import of a model would report.
 struct OnnxCheck {
   std::vector<UnsupportedNode> unsupported;
   /// Problems outside of nodes: the file, inputs, initializers, options.
   std::vector<std::string> errors;
+  /// The number of `errors` that options cause: sizes that the model lacks.
+  int64_t optionErrors = 0;
   /// Remarks of ONNX's own checker.
   std::vector<std::string> findings;
 };
