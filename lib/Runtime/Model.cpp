@@ -1,16 +1,8 @@
 #include "Model.h"
-#include "LibraryFile.h"
 #include "StoragePlan.h"
-
-#include <dlfcn.h>
 
 namespace tessera::runtime {
 namespace {
-
-/// dlopen looks a name without slash up in the system's folders.
-std::string asPath(const std::string &path) {
-  return path.find('/') == std::string::npos ? "./" + path : path;
-}
 
 /// Bytes with a unit for people: "1.50 MiB".
 std::string bytesText(double bytes) {
@@ -47,21 +39,16 @@ std::string storageText(const Entry &entry) {
 
 } // namespace
 
-Model::~Model() {
-  if (library)
-    dlclose(library);
-}
-
 Status Model::openLibrary(const std::string &path) {
-  libraryPath = asPath(path);
-  if (Status bad = checkLibraryFile(path); !bad.ok())
+  libraryPath = path;
+  Result<LibraryFile> opened = LibraryFile::open(path);
+  if (!opened.ok())
+    return opened.takeStatus();
+  library = std::move(*opened);
+  if (Status bad = library.load(); !bad.ok())
     return bad;
-  library = dlopen(libraryPath.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return failure(TESSERA_INVALID_MODEL, "'", path,
-                   "' is not a loadable library: ", dlerror());
-  module =
-      static_cast<const TesseraModule *>(dlsym(library, TESSERA_MODULE_SYMBOL));
+  module = static_cast<const TesseraModule *>(
+      library.find(TESSERA_MODULE_SYMBOL));
   if (!module)
     return failure(TESSERA_INVALID_MODEL, "'", path,
                    "' is not a compiled model: it has no symbol '",
@@ -81,7 +68,9 @@ Status Model::prepareToRun(const TesseraLoadOptions &options) {
   if (Status bad = checkTargets(*module); !bad.ok())
     return bad;
   Result<WeightFile> weights =
-      WeightFile::open(module->weights, libraryPath, options);
+      WeightFile::open(module->weights, libraryPath, library.descriptor(),
+                       options);
+  library.close(); // all that is needed of the file is mapped
   if (!weights.ok())
     return weights.takeStatus();
   weightFile = std::move(*weights);

@@ -2,6 +2,7 @@
 #ifndef TESSERA_RUNTIME_MODEL_H
 #define TESSERA_RUNTIME_MODEL_H
 
+#include "LibraryFile.h"
 #include "ModelTable.h"
 #include "WeightFile.h"
 
@@ -28,7 +29,6 @@ public:
   /// whose weights are missing, is loaded as well. It must not be run.
   static Result<std::shared_ptr<const Model>> inspect(const std::string &path);
 
-  ~Model();
   Model(const Model &) = delete;
 
   const TesseraModule &table() const { return *module; }
@@ -49,7 +49,7 @@ private:
   Status prepareToRun(const TesseraLoadOptions &options);
 
   std::string libraryPath;
-  void *library = nullptr;
+  LibraryFile library;
   const TesseraModule *module = nullptr;
   std::vector<Entry> allEntries;
   WeightFile weightFile;

@@ -79,19 +79,27 @@ WeightFile::~WeightFile() {
     munmap(mapping, mappedBytes);
 }
 
-Result<WeightFile> WeightFile::map(const TesseraWeights &expected,
+Result<WeightFile> WeightFile::mapFile(const TesseraWeights &expected,
+                                       const std::string &path, bool verify) {
+  File file(path);
+  if (file.descriptor < 0)
+    return failure(TESSERA_INVALID_WEIGHTS, "cannot open weights ",
+                   quoted(path), ": ", strerror(errno));
+  return map(expected, file.descriptor, path, /*markAtEnd=*/false, verify);
+}
+
+Result<WeightFile> WeightFile::map(const TesseraWeights &expected, int file,
                                    const std::string &path, bool markAtEnd,
                                    bool verify) {
   const std::string where = quoted(path);
-  File file(path);
   struct stat info;
-  if (file.descriptor < 0 || fstat(file.descriptor, &info) != 0)
-    return failure(TESSERA_INVALID_WEIGHTS, "cannot open weights ", where, ": ",
+  if (fstat(file, &info) != 0)
+    return failure(TESSERA_INVALID_WEIGHTS, "cannot read weights ", where, ": ",
                    strerror(errno));
   const uint64_t fileBytes = info.st_size;
   TesseraWeightsMark mark;
   if (fileBytes < sizeof mark ||
-      pread(file.descriptor, &mark, sizeof mark,
+      pread(file, &mark, sizeof mark,
             markAtEnd ? fileBytes - sizeof mark : 0) != sizeof mark)
     return failure(TESSERA_INVALID_WEIGHTS, where,
                    " is too short to hold weights");
@@ -101,7 +109,7 @@ Result<WeightFile> WeightFile::map(const TesseraWeights &expected,
 
   WeightFile weights;
   void *mapping = mmap(nullptr, mark.bytes, PROT_READ, MAP_PRIVATE,
-                       file.descriptor, mark.offset);
+                       file, mark.offset);
   if (mapping == MAP_FAILED)
     return failure(TESSERA_SYSTEM_ERROR, "cannot map the weights of ", where,
                    ": ", strerror(errno));
@@ -117,6 +125,7 @@ Result<WeightFile> WeightFile::map(const TesseraWeights &expected,
 
 Result<WeightFile> WeightFile::open(const TesseraWeights &expected,
                                     const std::string &libraryPath,
+                                    int libraryFile,
                                     const TesseraLoadOptions &options) {
   WeightFile weights;
   if (expected.bytes == 0)
@@ -141,12 +150,12 @@ Result<WeightFile> WeightFile::open(const TesseraWeights &expected,
     return weights;
   }
   if (options.weightsPath)
-    return map(expected, options.weightsPath, false, verifyFile);
+    return mapFile(expected, options.weightsPath, verifyFile);
   if (!libraryPath.empty()) {
     if (expected.place == TESSERA_WEIGHTS_APPENDED)
-      return map(expected, libraryPath, true, verifyAll);
+      return map(expected, libraryFile, libraryPath, true, verifyAll);
     if (expected.place == TESSERA_WEIGHTS_FILE)
-      return map(expected, libraryPath + ".weights", false, verifyFile);
+      return mapFile(expected, libraryPath + ".weights", verifyFile);
   }
   return failure(TESSERA_INVALID_WEIGHTS, "the model comes without its ",
                  expected.bytes,

@@ -21,18 +21,22 @@ public:
   const char *data() const { return bytes; }
 
   /// Finds the weights that `expected` describes: those in `options` if given,
-  /// else where the model says, relative to `libraryPath` ("" for a model that
-  /// is linked in). Fails, naming the file, when they are missing, truncated,
+  /// else where the model says, at the end of `libraryFile` or relative to
+  /// `libraryPath` ("" for a model that is linked in). Fails, naming the file, when they are missing, truncated,
   /// of another model or, where verified, damaged.
   static Result<WeightFile> open(const TesseraWeights &expected,
                                  const std::string &libraryPath,
+                                 int libraryFile,
                                  const TesseraLoadOptions &options);
 
 private:
-  /// `markAtEnd`: the mark is the file's trailer, else its header.
-  static Result<WeightFile> map(const TesseraWeights &expected,
+  /// `markAtEnd`: the mark is the file's trailer, else its header. `path` is for
+  /// messages.
+  static Result<WeightFile> map(const TesseraWeights &expected, int file,
                                 const std::string &path, bool markAtEnd,
                                 bool verify);
+  static Result<WeightFile> mapFile(const TesseraWeights &expected,
+                                    const std::string &path, bool verify);
 
   const char *bytes = nullptr;
   void *mapping = nullptr;
