@@ -39,8 +39,10 @@ struct CompileOptions {
   std::string weights = "section";
   /// Folder that receives the IR at the end of each state, or empty.
   std::string saveStates;
-  /// File that receives a JSON report (kernels by route, seconds), or empty.
+  /// File that receives a report (kernels by route, seconds), or "-" for
+  /// standard output, or empty; JSON, or text for people.
   std::string report;
+  bool reportAsText = false;
 };
 
 } // namespace tessera

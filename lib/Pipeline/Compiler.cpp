@@ -6,6 +6,7 @@
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Pipelines.h"
+#include "lib/Pipeline/Report.h"
 #include "lib/Target/CPU/CompileToLibrary.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -218,14 +219,6 @@ CompileStatus Compilation::writeFile(
 
 /// What the artifact says about its own making; no path, time or host.
 std::string Compilation::manifest() {
-  llvm::json::Array kernels;
-  for (auto kernel : module->getOps<kernel::FuncOp>()) {
-    llvm::json::Object object{{"name", kernel.getSymName()},
-                              {"route", kernel.getSchedule().getRoute()}};
-    if (auto missed = kernel->getAttrOfType<StringAttr>("kernel.missed"))
-      object["missed"] = missed.getValue();
-    kernels.push_back(std::move(object));
-  }
   llvm::json::Object shapes;
   for (const auto &[name, size] : options.shapes)
     shapes[name] = size;
@@ -237,7 +230,7 @@ std::string Compilation::manifest() {
       {"machine", llvm::json::parse(toJson(pipeline.machine)).get()},
       {"shapes", std::move(shapes)},
       {"index-limits", std::move(limits)},
-      {"kernels", std::move(kernels)}};
+      {"kernels", describeKernels(*module)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();
 }
 
@@ -273,7 +266,7 @@ CompileStatus Compilation::writeCode() {
   return writeReport(description, seconds);
 }
 
-/// The manifest and the seconds of the last phases, as JSON.
+/// The manifest and the seconds of the last phases, as JSON or as text.
 CompileStatus Compilation::writeReport(const std::string &description,
                                        const cpu::PhaseSeconds &seconds) {
   if (options.report.empty())
@@ -287,7 +280,10 @@ CompileStatus Compilation::writeReport(const std::string &description,
                          {"linking", seconds.linking},
                          {"weights", seconds.weights}};
   return writeFile(options.report, [&](llvm::raw_ostream &stream) {
-    stream << llvm::formatv("{0:2}\n", report);
+    if (options.reportAsText)
+      printKernels(*report.getAsObject(), stream);
+    else
+      stream << llvm::formatv("{0:2}\n", report);
   });
 }
 

@@ -2,7 +2,6 @@
 #include "lib/Pipeline/Diagnostics.h"
 
 #include "mlir/IR/Location.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -30,6 +29,12 @@ static void collect(Location location, llvm::SetVector<StringRef> &nodes,
               ":" + Twine(line.getColumn()))
                  .str();
   }
+}
+
+void tessera::collectNodeNames(Location location,
+                               llvm::SetVector<StringRef> &nodes) {
+  std::string file;
+  collect(location, nodes, file);
 }
 
 std::string tessera::describeLocation(Location location) {

@@ -38,6 +38,7 @@ LibraryFile::LibraryFile(LibraryFile &&other) noexcept {
 LibraryFile &LibraryFile::operator=(LibraryFile &&other) noexcept {
   std::swap(path, other.path);
   std::swap(file, other.file);
+  std::swap(machineCodeBytes, other.machineCodeBytes);
   std::swap(library, other.library);
   return *this;
 }
@@ -66,7 +67,7 @@ Result<LibraryFile> LibraryFile::open(const std::string &path) {
   return Result<LibraryFile>(std::move(opened));
 }
 
-Status LibraryFile::check() const {
+Status LibraryFile::check() {
   struct stat info;
   if (fstat(file, &info) != 0)
     return failure(TESSERA_INVALID_MODEL, "cannot read model '", path,
@@ -95,6 +96,8 @@ Status LibraryFile::check() const {
         (segment.p_offset > fileBytes ||
          segment.p_filesz > fileBytes - segment.p_offset))
       return truncated();
+    if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X))
+      machineCodeBytes += segment.p_filesz;
   }
   return Status();
 }

@@ -29,16 +29,20 @@ public:
   /// The symbol's address in the loaded library, or null.
   const void *find(const char *symbol) const;
 
+  /// Bytes of the segments that can be executed.
+  uint64_t codeBytes() const { return machineCodeBytes; }
+
   /// The file's descriptor; below 0 after close().
   int descriptor() const { return file; }
   /// Closes the file; the library stays loaded.
   void close();
 
 private:
-  Status check() const;
+  Status check();
 
   std::string path;
   int file = -1;
+  uint64_t machineCodeBytes = 0;
   void *library = nullptr;
 };
 

@@ -113,17 +113,6 @@ Model::wrap(const TesseraModule &table, const TesseraLoadOptions &options) {
 
 std::string Model::describe() const {
   std::ostringstream text;
-  text << "producer  " << module->producer << '\n';
-  for (uint32_t i = 0; i < module->targetCount; ++i)
-    text << "target    " << module->targets[i].architecture << ' '
-         << module->targets[i].cpu << " (" << module->targets[i].features
-         << ")\n";
-  static const char *const places[] = {"given at load", "at the library's end",
-                                       "in a file beside the library"};
-  text << "weights   " << bytesText(double(module->weights.bytes));
-  if (module->weights.bytes && module->weights.place < 3)
-    text << ' ' << places[module->weights.place];
-  text << '\n';
   for (const Entry &entry : allEntries) {
     text << "entry     " << entry.name << '\n';
     auto list = [&](const char *kind, const std::vector<Port> &ports) {
@@ -142,6 +131,19 @@ std::string Model::describe() const {
     }
     text << "  storage " << storageText(entry) << '\n';
   }
+  static const char *const places[] = {"given at load", "at the library's end",
+                                       "in a file beside the library"};
+  text << "weights   " << bytesText(double(module->weights.bytes));
+  if (module->weights.bytes && module->weights.place < 3)
+    text << ' ' << places[module->weights.place];
+  text << '\n';
+  if (library.codeBytes())
+    text << "code      " << bytesText(double(library.codeBytes())) << '\n';
+  for (uint32_t i = 0; i < module->targetCount; ++i)
+    text << "needs     " << module->targets[i].architecture << " with "
+         << module->targets[i].features << " (compiled for "
+         << module->targets[i].cpu << ")\n";
+  text << "producer  " << module->producer << '\n';
   return text.str();
 }
 

@@ -6,6 +6,8 @@
 
 #include "lib/Pipeline/Compiler.h"
 
+#include "llvm/ADT/StringRef.h"
+
 #include <memory>
 
 using namespace tessera;
@@ -31,6 +33,16 @@ EmitKind emitKind(const std::string &name) {
                                            suggestion(name, known));
 }
 
+/// "": text on standard output; "json": the same as JSON; else a file.
+void setReport(CompileOptions &options, const std::string &where) {
+  const bool json = llvm::StringRef(where).ends_with("json");
+  options.reportAsText = !json;
+  options.report = where.empty() || where == "json" || where == "text" ||
+                           where == "{}" // CLI11's word for no value
+                       ? "-"
+                       : where;
+}
+
 int run(CompileArguments &arguments) {
   if (!parseShapes(arguments))
     return kUsageError;
@@ -52,7 +64,7 @@ void tool::addCompile(CLI::App &app, int &exitCode) {
       "  tessera compile model.onnx\n"
       "  tessera compile model.onnx -o out.so --shape batch=1:8:64 --cpu x86-64-v3\n"
       "  tessera compile model.onnx --emit kernel -o -\n"
-      "  tessera compile model.onnx --weights file --report report.json\n");
+      "  tessera compile model.onnx --weights file --report=report.json\n");
   sub->add_option("model", options.input, "ONNX model, or MLIR text (.mlir)")
       ->type_name("MODEL")
       ->required();
@@ -74,9 +86,13 @@ void tool::addCompile(CLI::App &app, int &exitCode) {
   sub->add_option("--save-states", options.saveStates,
                   "Folder for the IR at the end of each state")
       ->type_name("DIR");
-  sub->add_option("--report", options.report,
-                  "File for a JSON report: kernels by route, seconds")
-      ->type_name("FILE");
+  sub->add_option_function<std::string>(
+         "--report",
+         [&options](const std::string &where) { setReport(options, where); },
+         "Kernels by route, with reasons and node names, and seconds: as text, "
+         "with =json as JSON, or to FILE (JSON if it ends in .json)")
+      ->type_name("[json|FILE]")
+      ->expected(0, 1);
   sub->add_flag("--in-process", command->inProcess,
                 "Compile in this process, for debuggers");
   sub->callback([command, &exitCode] { exitCode = run(*command); });

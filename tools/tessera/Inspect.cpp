@@ -1,4 +1,5 @@
 // tessera inspect: what a compiled model is.
+#include "lib/Pipeline/Report.h"
 #include "lib/Runtime/Model.h"
 #include "tools/tessera/ExitCodes.h"
 #include "tools/tessera/Messages.h"
@@ -17,6 +18,17 @@ struct InspectCommand {
   bool manifest = false;
 };
 
+/// Prints the kernels if the manifest has them.
+void printKernelsOf(const TesseraModule &table) {
+  llvm::Expected<llvm::json::Value> manifest =
+      llvm::json::parse(table.manifest ? table.manifest : "");
+  if (!manifest)
+    return llvm::consumeError(manifest.takeError()); // not by this compiler
+  const llvm::json::Object *object = manifest->getAsObject();
+  if (object && object->getArray("kernels"))
+    printKernels(*object, llvm::outs() << '\n');
+}
+
 int inspect(const InspectCommand &command) {
   auto model = runtime::Model::inspect(command.library);
   if (!model.ok()) {
@@ -28,6 +40,7 @@ int inspect(const InspectCommand &command) {
     llvm::outs() << (manifest ? manifest : "{}") << '\n';
   } else {
     llvm::outs() << (*model)->describe();
+    printKernelsOf((*model)->table());
   }
   return 0;
 }
