@@ -288,10 +288,10 @@ ElementEmitter::Walk::fromSource(Value tensor, const Source &source,
       indices.push_back(math.laneOf(index, lane));
     return source(builder, loc, indices, lanes);
   };
-  auto outer = ArrayRef(access->indices).drop_back();
   bool alongLast =
       access->lanes > 1 && access->indices.back().isContiguous() &&
-      llvm::all_of(outer, [](LaneIndex i) { return i.isUniform(); });
+      llvm::all_of(ArrayRef(access->indices).drop_back(),
+                   [](LaneIndex i) { return i.isUniform(); });
   if (access->lanes == 1 || alongLast) {
     if (Value value = call(0, access->lanes))
       return value;

@@ -46,6 +46,9 @@ public:
   /// dimension.
   void bind(mlir::Value tensor, Source source);
 
+  /// From now on `tensor` is computed again.
+  void unbind(mlir::Value tensor) { sources.erase(tensor); }
+
   /// Elements tensor[indices..., last + 0 .. lanes - 1]: vector<lanes x T>, or
   /// T when lanes is 1; `indices` has one value for each dimension. `mask`
   /// (vector<lanes x i1>, null: all) guards memory accesses; lanes where it is

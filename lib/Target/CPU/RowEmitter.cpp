@@ -2,6 +2,7 @@
 #include "lib/Target/CPU/RowEmitter.h"
 #include "lib/Target/CPU/LaneIndex.h"
 #include "lib/Target/CPU/RowKernel.h"
+#include "lib/Target/CPU/RowPasses.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -248,11 +249,12 @@ LogicalResult cpu::emitElementwise(RowKernel &rows, OpBuilder &builder,
 // Entry
 //===----------------------------------------------------------------------===//
 
-/// Numbers of the outputs, those of the same sizes together.
-static SmallVector<SmallVector<int64_t>> groupOutputs(RowKernel &rows) {
+/// The outputs, those of the same sizes together.
+static SmallVector<SmallVector<int64_t>>
+groupOutputs(RowKernel &rows, ArrayRef<int64_t> outputs) {
   graph::SizeAnalysis sizes(rows.kernel.getContext());
   SmallVector<SmallVector<int64_t>> groups;
-  for (int64_t i = 0, e = rows.kernel.getOutputs(); i < e; ++i) {
+  for (int64_t i : outputs) {
     auto same = llvm::find_if(groups, [&](ArrayRef<int64_t> group) {
       return sizes.haveSameSizes(rows.yielded(group.front()), rows.yielded(i));
     });
@@ -264,14 +266,29 @@ static SmallVector<SmallVector<int64_t>> groupOutputs(RowKernel &rows) {
   return groups;
 }
 
+/// Kernels with reductions; outputs that have nothing to do with them after.
+static LogicalResult emitReductions(RowKernel &rows, OpBuilder &builder,
+                                    SmallVector<int64_t> &outputs) {
+  FailureOr<RowStages> stages = findStages(rows);
+  if (failed(stages))
+    return failure();
+  outputs = stages->otherOutputs;
+  return stages->reducesLast() ? emitRowReductions(rows, builder, *stages)
+                               : emitColumnReductions(rows, builder, *stages);
+}
+
 LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel, func::FuncOp function) {
   auto schedule = dyn_cast_or_null<kernel::RowsAttr>(kernel.getSchedule());
   if (!schedule)
     return kernel.emitOpError("expects a #kernel.rows schedule, but got ")
            << kernel.getSchedule();
+  expandSoftmax(kernel);
   RowKernel rows(kernel, function, schedule);
   OpBuilder builder(function.getBody().front().getTerminator());
-  for (ArrayRef<int64_t> group : groupOutputs(rows))
+  auto outputs = llvm::to_vector(llvm::seq<int64_t>(0, kernel.getOutputs()));
+  if (hasReductions(kernel) && failed(emitReductions(rows, builder, outputs)))
+    return failure();
+  for (ArrayRef<int64_t> group : groupOutputs(rows, outputs))
     if (failed(emitElementwise(rows, builder, group)))
       return failure();
   return success();

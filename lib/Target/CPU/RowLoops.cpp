@@ -95,12 +95,12 @@ LogicalResult emitLoop(OpBuilder &builder, Location loc, Value lower,
   return result;
 }
 
-/// A loop with state; like emitLoop.
-static FailureOr<Strip::State> loopWithState(
-    OpBuilder &builder, Location loc, Value lower, Value upper, int64_t step,
-    ValueRange state,
-    function_ref<FailureOr<Strip::State>(OpBuilder &, Value, ValueRange)>
-        body) {
+FailureOr<SmallVector<Value>>
+emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
+         int64_t step, ValueRange state,
+         function_ref<FailureOr<SmallVector<Value>>(OpBuilder &, Value,
+                                                    ValueRange)>
+             body) {
   std::optional<int64_t> first = constantOf(lower), end = constantOf(upper);
   if (first && end && *end <= *first)
     return Strip::State(state);
@@ -139,7 +139,7 @@ FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
     for (int64_t i = 0; i < unroll; ++i)
       llvm::append_range(sets, initial);
     FailureOr<State> all =
-        loopWithState(builder, loc, lower, wide, lanes * unroll, sets,
+        emitLoop(builder, loc, lower, wide, lanes * unroll, sets,
                       [&](OpBuilder &inner, Value index, ValueRange values) {
                         return step(inner, {index, unroll, {}}, values);
                       });
@@ -160,14 +160,14 @@ FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
   }
   Value whole = roundedDown(lanes);
   FailureOr<State> singles =
-      loopWithState(builder, loc, done, whole, lanes, state,
+      emitLoop(builder, loc, done, whole, lanes, state,
                     [&](OpBuilder &inner, Value index, ValueRange values) {
                       return step(inner, {index, 1, {}}, values);
                     });
   if (failed(singles) || lanes == 1)
     return singles;
   // At most one iteration, with as many lanes as are left.
-  return loopWithState(builder, loc, whole, upper, lanes, *singles,
+  return emitLoop(builder, loc, whole, upper, lanes, *singles,
                        [&](OpBuilder &inner, Value index, ValueRange values) {
                          Value left = indexSub(inner, loc, upper, index);
                          Value mask = vector::CreateMaskOp::create(

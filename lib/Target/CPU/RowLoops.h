@@ -50,6 +50,14 @@ emitLoop(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
          llvm::function_ref<mlir::LogicalResult(mlir::OpBuilder &, mlir::Value)>
              body);
 
+/// The same with values that each iteration takes from the last one.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitLoop(
+    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
+    mlir::Value upper, int64_t step, mlir::ValueRange state,
+    llvm::function_ref<mlir::FailureOr<llvm::SmallVector<mlir::Value>>(
+        mlir::OpBuilder &, mlir::Value, mlir::ValueRange)>
+        body);
+
 /// One step of a strip: `vectors` vectors of `lanes` elements from `index` on.
 /// The mask is null but for the tail's single vector.
 struct StripStep {

@@ -1,0 +1,318 @@
+// The passes of a kernel with reductions; see the header.
+#include "lib/Target/CPU/RowPasses.h"
+#include "lib/Target/CPU/GenericKernel.h"
+#include "lib/Target/CPU/LaneIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+static bool isSame(Value a, Value b) {
+  return a == b || (constantOf(a) && constantOf(a) == constantOf(b));
+}
+
+/// Whether `given` are the `expected` indices; null ones may be anything.
+static bool matches(ArrayRef<Value> given, ArrayRef<Value> expected) {
+  return given.size() == expected.size() &&
+         llvm::all_of(llvm::zip(given, expected), [](auto pair) {
+           return !std::get<1>(pair) ||
+                  isSame(std::get<0>(pair), std::get<1>(pair));
+         });
+}
+
+static SmallVector<int64_t> alignedRight(Value tensor, int64_t rank) {
+  int64_t own = cast<RankedTensorType>(tensor.getType()).getRank();
+  return llvm::to_vector(llvm::seq<int64_t>(rank - own, rank));
+}
+
+//===----------------------------------------------------------------------===//
+// Values of rows
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> RowPasses::emitOfRows(OpBuilder &builder,
+                                       const RowGroup &group, Value value,
+                                       ArrayRef<int64_t> dimensions) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<Value> indices;
+  int64_t lanes = 1;
+  for (auto [i, dimension] : llvm::enumerate(dimensions)) {
+    bool isOne = type.getDimSize(i) == 1;
+    if (!isOne && dimension == stages.rank() - 1)
+      lanes = group.lanes;
+    indices.push_back(isOne ? indexConstant(builder, rows.loc, 0)
+                            : group.indices[dimension]);
+  }
+  return rows.elements.emit(builder, rows.loc, value, indices, lanes,
+                            group.mask);
+}
+
+void RowPasses::know(RowGroup &group, Value tensor,
+                     ArrayRef<int64_t> dimensions, Value value) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<Value> expected;
+  for (auto [i, dimension] : llvm::enumerate(dimensions))
+    expected.push_back(type.getDimSize(i) == 1 ? Value()
+                                               : group.indices[dimension]);
+  auto vector = dyn_cast<VectorType>(value.getType());
+  int64_t own = vector ? vector.getDimSize(0) : 1;
+  group.known.push_back(
+      {tensor,
+       [=](OpBuilder &, Location, ArrayRef<Value> indices, int64_t lanes) {
+         return lanes == own && matches(indices, expected) ? value : Value();
+       }});
+  rows.elements.bind(tensor, group.known.back().second);
+}
+
+void RowPasses::bindKnown(const RowGroup &group) {
+  for (auto &[tensor, source] : group.known)
+    rows.elements.bind(tensor, source);
+}
+
+LogicalResult RowPasses::begin(OpBuilder &builder, RowGroup &group,
+                               int64_t number) {
+  for (int64_t later = number, e = stages.passes.size(); later < e; ++later)
+    for (const StoredRow &stored : stages.passes[later].stored)
+      rows.elements.unbind(stored.value);
+  for (const RowValue &row : stages.rowValues)
+    rows.elements.unbind(row.value);
+  bindKnown(group);
+  for (const RowValue &row : stages.rowValues) {
+    if (row.level != number)
+      continue;
+    SmallVector<int64_t> dimensions = alignedRight(row.value, stages.rank());
+    FailureOr<Value> value =
+        emitOfRows(builder, group, row.value, dimensions);
+    if (failed(value))
+      return failure();
+    know(group, row.value, dimensions, *value);
+  }
+  return success();
+}
+
+LogicalResult RowPasses::finish(OpBuilder &builder, RowGroup &group,
+                                int64_t number, ValueRange state) {
+  bindKnown(group);
+  for (const RowReduction &reduction : stages.passes[number].reductions) {
+    const Combiner &combiner = reduction.combiner;
+    Combiner::State own(state.take_front(combiner.width()));
+    state = state.drop_front(combiner.width());
+    if (group.lanes == 1)
+      own = combiner.acrossLanes(builder, rows.loc, own);
+    Value initial;
+    if (combiner.initial()) {
+      FailureOr<Value> emitted =
+          emitOfRows(builder, group, combiner.initial(), stages.kept);
+      if (failed(emitted))
+        return failure();
+      initial = *emitted;
+    }
+    know(group, reduction.result, stages.kept,
+         combiner.finish(builder, rows.loc, own, initial));
+  }
+  return success();
+}
+
+LogicalResult RowPasses::storeRowOutputs(OpBuilder &builder, RowGroup &group) {
+  bindKnown(group);
+  for (int64_t number : stages.rowOutputs) {
+    Value value = rows.yielded(number);
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> dimensions;
+    SmallVector<Value> indices;
+    for (int64_t i = 0; i < type.getRank(); ++i) {
+      dimensions.push_back(stages.spaceDimension(type.getRank(), i));
+      Value index = group.indices[dimensions.back()];
+      indices.push_back(index ? index : indexConstant(builder, rows.loc, 0));
+    }
+    FailureOr<Value> emitted = emitOfRows(builder, group, value, dimensions);
+    if (failed(emitted))
+      return failure();
+    rows.store(builder, *emitted, rows.output(number), indices, group.mask);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Stored values
+//===----------------------------------------------------------------------===//
+
+void RowPasses::allocateScratch(OpBuilder &builder, int64_t columns) {
+  scratchColumns = columns;
+  auto space = cast<RankedTensorType>(stages.space.getType());
+  SmallVector<int64_t> shape;
+  for (int64_t dimension : stages.reduced) {
+    if (space.isDynamicDim(dimension))
+      return;
+    shape.push_back(space.getDimSize(dimension));
+  }
+  if (columns > 1)
+    shape.push_back(columns);
+  int64_t left = kStackBytes;
+  for (const RowPass &pass : stages.passes)
+    for (const StoredRow &stored : pass.stored) {
+      Type element = getElementTypeOrSelf(stored.value.getType());
+      if (stored.output >= 0 || element.isInteger(1))
+        continue;
+      auto type = MemRefType::get(shape, element);
+      int64_t bytes =
+          type.getNumElements() * llvm::divideCeil(
+                                      element.getIntOrFloatBitWidth(), 8);
+      if (bytes > left)
+        continue;
+      left -= bytes;
+      scratch[stored.value] = memref::AllocaOp::create(
+          builder, rows.loc, type, builder.getI64IntegerAttr(64));
+    }
+}
+
+std::optional<RowPasses::Place>
+RowPasses::placeOf(OpBuilder &builder, const StoredRow &stored,
+                   ArrayRef<Value> indices) {
+  if (stored.output >= 0)
+    return Place{rows.output(stored.output), llvm::to_vector(indices)};
+  Value memref = scratch.lookup(stored.value);
+  if (!memref)
+    return std::nullopt;
+  Place place{memref, {}};
+  for (int64_t dimension : stages.reduced)
+    place.indices.push_back(indices[dimension]);
+  if (scratchColumns > 1)
+    place.indices.push_back(
+        builder.createOrFold<arith::RemUIOp>(
+            rows.loc, indices.back(),
+            indexConstant(builder, rows.loc, scratchColumns)));
+  return place;
+}
+
+void RowPasses::bindStored(int64_t number, ArrayRef<Value> indices,
+                           int64_t lanes, Value mask) {
+  SmallVector<Value> expected(indices);
+  for (int64_t earlier = 0; earlier < number; ++earlier)
+    for (const StoredRow &stored : stages.passes[earlier].stored) {
+      if (stored.output < 0 && !scratch.contains(stored.value))
+        continue;
+      rows.elements.bind(
+          stored.value,
+          [=](OpBuilder &builder, Location loc, ArrayRef<Value> given,
+              int64_t own) -> Value {
+            if (own != lanes || !matches(given, expected))
+              return {};
+            Place place = *placeOf(builder, stored, expected);
+            Type element =
+                cast<MemRefType>(place.memref.getType()).getElementType();
+            if (lanes == 1)
+              return memref::LoadOp::create(builder, loc, place.memref,
+                                            place.indices);
+            auto type = VectorType::get({lanes}, element);
+            if (!mask)
+              return vector::LoadOp::create(builder, loc, type, place.memref,
+                                            place.indices);
+            Value zero = arith::ConstantOp::create(builder, loc,
+                                                   builder.getZeroAttr(type));
+            return vector::MaskedLoadOp::create(
+                builder, loc, type, place.memref, place.indices, mask, zero);
+          });
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+bool RowPasses::isEmpty(int64_t number) const {
+  const RowPass &pass = stages.passes[number];
+  return pass.reductions.empty() && pass.outputs.empty() && pass.stored.empty();
+}
+
+RowPasses::State RowPasses::start(OpBuilder &builder, int64_t number,
+                                  int64_t lanes) {
+  State state;
+  for (const RowReduction &reduction : stages.passes[number].reductions)
+    llvm::append_range(state,
+                       reduction.combiner.start(builder, rows.loc, lanes));
+  return state;
+}
+
+RowPasses::State RowPasses::merge(OpBuilder &builder, int64_t number,
+                                  ValueRange a, ValueRange b) {
+  State state;
+  for (const RowReduction &reduction : stages.passes[number].reductions) {
+    int64_t width = reduction.combiner.width();
+    llvm::append_range(
+        state, reduction.combiner.merge(builder, rows.loc, a.take_front(width),
+                                        b.take_front(width)));
+    a = a.drop_front(width);
+    b = b.drop_front(width);
+  }
+  return state;
+}
+
+/// The indices of the lanes along the reduced dimension.
+Value RowPasses::indicesOf(OpBuilder &builder, const Combiner &combiner,
+                           ArrayRef<Value> indices, int64_t lanes) {
+  Location loc = rows.loc;
+  int64_t dimension = stages.reduced.front();
+  Value index = arith::IndexCastOp::create(builder, loc, combiner.indexType(),
+                                           indices[dimension]);
+  if (lanes == 1)
+    return index;
+  auto type = VectorType::get({lanes}, combiner.indexType());
+  Value base = vector::BroadcastOp::create(builder, loc, type, index);
+  if (!stages.reducesLast())
+    return base;
+  SmallVector<Attribute> numbers;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    numbers.push_back(builder.getIntegerAttr(combiner.indexType(), lane));
+  Value offsets = arith::ConstantOp::create(
+      builder, loc, DenseElementsAttr::get(type, numbers));
+  return arith::AddIOp::create(builder, loc, base, offsets);
+}
+
+FailureOr<RowPasses::State>
+RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
+                ArrayRef<Value> indices, int64_t lanes, Value mask,
+                ValueRange state) {
+  const RowPass &pass = stages.passes[number];
+  bindKnown(group);
+  bindStored(number, indices, lanes, mask);
+  SmallVector<Value> tensors;
+  for (const RowReduction &reduction : pass.reductions)
+    tensors.push_back(reduction.input);
+  for (const StoredRow &stored : pass.stored)
+    tensors.push_back(stored.value);
+  for (int64_t output : pass.outputs)
+    tensors.push_back(rows.yielded(output));
+  FailureOr<SmallVector<Value>> values = rows.elements.emit(
+      builder, rows.loc, tensors, indices, lanes, mask);
+  if (failed(values))
+    return failure();
+
+  ArrayRef<Value> rest = *values;
+  State next;
+  for (const RowReduction &reduction : pass.reductions) {
+    const Combiner &combiner = reduction.combiner;
+    Value index = combiner.needsIndex()
+                      ? indicesOf(builder, combiner, indices, lanes)
+                      : Value();
+    llvm::append_range(next, combiner.combine(builder, rows.loc,
+                                              state.take_front(combiner.width()),
+                                              rest.front(), index, mask));
+    state = state.drop_front(combiner.width());
+    rest = rest.drop_front();
+  }
+  for (const StoredRow &stored : pass.stored) {
+    if (std::optional<Place> place = placeOf(builder, stored, indices))
+      rows.store(builder, rest.front(), place->memref, place->indices, mask);
+    rest = rest.drop_front();
+  }
+  for (int64_t output : pass.outputs) {
+    rows.store(builder, rest.front(), rows.output(output), indices, mask);
+    rest = rest.drop_front();
+  }
+  return next;
+}

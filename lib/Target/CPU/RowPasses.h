@@ -1,0 +1,104 @@
+// The passes over one row, or over a vector of rows, of a kernel with
+// reductions: what does not depend on the order of the loops around them.
+#ifndef TESSERA_TARGET_CPU_ROWPASSES_H
+#define TESSERA_TARGET_CPU_ROWPASSES_H
+
+#include "lib/Target/CPU/RowStages.h"
+
+namespace tessera::cpu {
+
+/// Rows that are computed together: one, or as many as there are lanes, side by
+/// side along the last dimension.
+struct RowGroup {
+  /// For each dimension of the space the index; null for reduced ones.
+  llvm::SmallVector<mlir::Value> indices;
+  int64_t lanes = 1;
+  mlir::Value mask;
+  /// What is known of these rows: the results of finished passes and the values
+  /// that are the same within a row.
+  llvm::SmallVector<std::pair<mlir::Value, ElementEmitter::Source>> known;
+};
+
+class RowPasses {
+public:
+  using State = llvm::SmallVector<mlir::Value>;
+
+  RowPasses(RowKernel &rows, const RowStages &stages)
+      : rows(rows), stages(stages) {}
+
+  /// Puts what passes store, and no output's row can hold, on the stack: at most
+  /// 64 KiB, `columns` elements for each set of reduced indices. What does not
+  /// fit is computed again.
+  void allocateScratch(mlir::OpBuilder &builder, int64_t columns);
+
+  /// Emits what pass `number` needs once for each row.
+  mlir::LogicalResult begin(mlir::OpBuilder &builder, RowGroup &group,
+                            int64_t number);
+
+  /// Neutral accumulators of the pass's reductions.
+  State start(mlir::OpBuilder &builder, int64_t number, int64_t lanes);
+
+  /// Emits what the pass computes from the elements at `indices` (all dimensions
+  /// of the space) and `lanes - 1` following ones: stores, and the accumulators
+  /// after them.
+  mlir::FailureOr<State> step(mlir::OpBuilder &builder, const RowGroup &group,
+                              int64_t number,
+                              mlir::ArrayRef<mlir::Value> indices,
+                              int64_t lanes, mlir::Value mask,
+                              mlir::ValueRange state);
+
+  State merge(mlir::OpBuilder &builder, int64_t number, mlir::ValueRange a,
+              mlir::ValueRange b);
+
+  /// Takes the accumulators at the end of the pass as the results of its
+  /// reductions. Vectors of one row's elements are first joined across lanes.
+  mlir::LogicalResult finish(mlir::OpBuilder &builder, RowGroup &group,
+                             int64_t number, mlir::ValueRange state);
+
+  /// Stores the outputs that have one element for each row.
+  mlir::LogicalResult storeRowOutputs(mlir::OpBuilder &builder,
+                                      RowGroup &group);
+
+  bool isEmpty(int64_t number) const;
+
+private:
+  /// Where the elements at `indices` of a stored value are.
+  struct Place {
+    mlir::Value memref;
+    llvm::SmallVector<mlir::Value> indices;
+  };
+  std::optional<Place> placeOf(mlir::OpBuilder &builder,
+                               const StoredRow &stored,
+                               mlir::ArrayRef<mlir::Value> indices);
+  void bindKnown(const RowGroup &group);
+  void bindStored(int64_t number, mlir::ArrayRef<mlir::Value> indices,
+                  int64_t lanes, mlir::Value mask);
+  /// The elements of a value of the rows; `dimensions`: those of the space.
+  mlir::FailureOr<mlir::Value> emitOfRows(mlir::OpBuilder &builder,
+                                          const RowGroup &group,
+                                          mlir::Value value,
+                                          mlir::ArrayRef<int64_t> dimensions);
+  void know(RowGroup &group, mlir::Value tensor,
+            mlir::ArrayRef<int64_t> dimensions, mlir::Value value);
+  mlir::Value indicesOf(mlir::OpBuilder &builder, const Combiner &combiner,
+                        mlir::ArrayRef<mlir::Value> indices, int64_t lanes);
+
+  RowKernel &rows;
+  const RowStages &stages;
+  llvm::DenseMap<mlir::Value, mlir::Value> scratch;
+  int64_t scratchColumns = 0;
+};
+
+/// Kernels whose reductions include the last dimension: lanes lie along the
+/// rows.
+mlir::LogicalResult emitRowReductions(RowKernel &rows, mlir::OpBuilder &builder,
+                                      const RowStages &stages);
+
+/// Kernels whose reductions keep the last dimension: lanes lie across the rows.
+mlir::LogicalResult emitColumnReductions(RowKernel &rows,
+                                         mlir::OpBuilder &builder,
+                                         const RowStages &stages);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_ROWPASSES_H
