@@ -231,7 +231,7 @@ def test_layer_norm(sizes, axes, n):
     close(means, mean.squeeze(axes))
 
 
-@pytest.mark.parametrize("element, unit", [("f32", 3e-7), ("f16", 1e-3), ("f64", 1e-6)])
+@pytest.mark.parametrize("element, unit", [("f32", 2e-7), ("f16", 1e-3), ("f64", 1e-6)])
 @pytest.mark.parametrize("sizes, axis", [((5, "s0"), 1), (("s0", 37), 0), ((2, "s0", 40), 1), (("s0",), 0)])
 @pytest.mark.parametrize("n", SIZES + [0])
 def test_softmax(element, unit, sizes, axis, n):
@@ -243,7 +243,8 @@ def test_softmax(element, unit, sizes, axis, n):
     x = (normal(*(n if s == "s0" else s for s in sizes)) * 10).astype(NUMPY[element])
     wide = x.astype(np.float64)
     e = np.exp(wide - wide.max(axis, keepdims=True)) if x.size else wide
-    close(run(text, x)[0], e / e.sum(axis, keepdims=True) if x.size else e, unit=unit)
+    close(run(text, x)[0], e / e.sum(axis, keepdims=True) if x.size else e, unit=unit,
+          terms=max(1, x.shape[axis]) if element == "f32" else 1)
 
 
 def test_softmax_of_infinities():

@@ -1,4 +1,5 @@
 // Turns each kernel into a function on memrefs, by the route of its schedule.
+#include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/ContractionBuilder.h"
 #include "lib/Target/CPU/GenericKernel.h"

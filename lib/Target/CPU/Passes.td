@@ -27,7 +27,8 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     "mlir::bufferization::BufferizationDialect", "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
-    "mlir::vector::VectorDialect", "tessera::kernel::KernelDialect"];
+    "mlir::vector::VectorDialect", "tessera::graph::GraphDialect",
+    "tessera::kernel::KernelDialect"];
 }
 
 def SelectSchedules : Pass<"cpu-select-schedules", "mlir::ModuleOp"> {
@@ -45,7 +46,8 @@ def SelectSchedules : Pass<"cpu-select-schedules", "mlir::ModuleOp"> {
     "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
-    "mlir::vector::VectorDialect", "tessera::kernel::KernelDialect"];
+    "mlir::vector::VectorDialect", "tessera::graph::GraphDialect",
+    "tessera::kernel::KernelDialect"];
 }
 
 def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {

@@ -144,17 +144,17 @@ static Value constant(OpBuilder &builder, Location loc, TypedAttr value,
   return arith::ConstantOp::create(builder, loc, value);
 }
 
-Combiner::State Combiner::start(OpBuilder &builder, Location loc,
-                                int64_t lanes) const {
+Combiner::State Combiner::start(OpBuilder &builder, Location loc, int64_t lanes,
+                                bool lanesAlongRow) const {
   State state = {constant(builder, loc, neutral, lanes)};
   if (!isIndex)
     return state;
   if (cast<graph::ArgReduceOp>(op).getSelectLast()) {
     state.push_back(constant(
         builder, loc, builder.getIntegerAttr(positionType, -1), lanes));
-  } else if (lanes == 1) {
-    state.push_back(
-        constant(builder, loc, builder.getIntegerAttr(positionType, 0), 1));
+  } else if (lanes == 1 || !lanesAlongRow) {
+    state.push_back(constant(
+        builder, loc, builder.getIntegerAttr(positionType, 0), lanes));
   } else {
     SmallVector<Attribute> numbers;
     for (int64_t lane = 0; lane < lanes; ++lane)

@@ -28,11 +28,12 @@ public:
   /// Number of accumulators.
   int64_t width() const { return isIndex ? 2 : 1; }
 
-  /// Neutral elements. For indices lane l starts at l, as if element l were the
-  /// least possible one: it loses against what is there, and where all elements
-  /// are that one, it is right.
-  State start(mlir::OpBuilder &builder, mlir::Location loc,
-              int64_t lanes) const;
+  /// Neutral elements. An index starts at the first element of its lane (0, or
+  /// the lane's number where lanes lie along the row), as if that were the least
+  /// possible one: it loses against what is there, and where all elements are
+  /// that one, it is right.
+  State start(mlir::OpBuilder &builder, mlir::Location loc, int64_t lanes,
+              bool lanesAlongRow) const;
 
   /// `state` with the elements `x`, which come after all that it holds;
   /// `index`: their indices along the reduced dimension, where needed.

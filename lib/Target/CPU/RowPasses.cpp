@@ -234,7 +234,8 @@ RowPasses::State RowPasses::start(OpBuilder &builder, int64_t number,
   State state;
   for (const RowReduction &reduction : stages.passes[number].reductions)
     llvm::append_range(state,
-                       reduction.combiner.start(builder, rows.loc, lanes));
+                       reduction.combiner.start(builder, rows.loc, lanes,
+                                                stages.reducesLast()));
   return state;
 }
 
