@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -16,20 +17,41 @@
 using namespace mlir;
 using namespace tessera::graph;
 
-AffineExpr SizeAnalysis::symbolFor(FlatSymbolRefAttr name) {
+AffineExpr SizeAnalysis::symbolFor(FlatSymbolRefAttr name, Operation *user) {
   auto [it, isNew] = namedSymbols.try_emplace(name, symbolList.size());
-  if (isNew)
-    symbolList.push_back({name, {}, -1});
-  return getAffineSymbolExpr(it->second, context);
+  if (isNew) {
+    Symbol symbol{name, {}, -1, {0, {}}};
+    if (auto declared =
+            SymbolTable::lookupNearestSymbolFrom<SymbolOp>(user, name)) {
+      symbol.bounds.least = declared.getMin();
+      if (static_cast<int64_t>(declared.getMax()) != INT64_MAX)
+        symbol.bounds.most = declared.getMax();
+    }
+    unsigned position = symbolList.size();
+    symbolList.push_back(symbol);
+    readAssertions(user);
+    return resolve(getAffineSymbolExpr(position, context));
+  }
+  return resolve(getAffineSymbolExpr(it->second, context));
 }
 
 AffineExpr SizeAnalysis::opaque(Value value, int64_t dimension) {
-  symbolList.push_back({{}, value, dimension});
+  Symbol symbol{{}, value, dimension, {}};
+  if (dimension >= 0)
+    symbol.bounds.least = 0;
+  symbolList.push_back(symbol);
   return getAffineSymbolExpr(symbolList.size() - 1, context);
 }
 
 AffineExpr SizeAnalysis::simplify(AffineExpr expression) {
-  return simplifyAffineExpr(expression, 0, symbolList.size());
+  return resolve(simplifyAffineExpr(expression, 0, symbolList.size()));
+}
+
+SmallVector<AffineExpr> SizeAnalysis::identity() {
+  SmallVector<AffineExpr> symbols;
+  for (unsigned position = 0; position < symbolList.size(); ++position)
+    symbols.push_back(getAffineSymbolExpr(position, context));
+  return symbols;
 }
 
 bool SizeAnalysis::areEqual(AffineExpr a, AffineExpr b) {
@@ -42,7 +64,7 @@ bool SizeAnalysis::areEqual(AffineExpr a, AffineExpr b) {
 AffineExpr SizeAnalysis::sizeOf(Value value) {
   auto it = known.find({value, -1});
   if (it != known.end())
-    return it->second;
+    return resolve(it->second);
   AffineExpr expression = simplify(computeSize(value));
   known[{value, -1}] = expression;
   return expression;
@@ -61,7 +83,7 @@ AffineExpr SizeAnalysis::dimOf(Value tensor, int64_t dimension) {
     return getAffineConstantExpr(type.getDimSize(dimension), context);
   auto it = known.find({tensor, dimension});
   if (it != known.end())
-    return it->second;
+    return resolve(it->second);
   AffineExpr expression = simplify(computeDim(tensor, dimension));
   known[{tensor, dimension}] = expression;
   return expression;
@@ -111,7 +133,7 @@ AffineExpr SizeAnalysis::computeSize(Value value) {
   // rounds down; the analysis uses this for sums with constants as well, as
   // ONNX's own shape arithmetic does.
   return TypeSwitch<Operation *, AffineExpr>(op)
-      .Case([&](SizeOp size) { return symbolFor(size.getSymbolAttr()); })
+      .Case([&](SizeOp size) { return symbolFor(size.getSymbolAttr(), size); })
       .Case([&](arith::AddIOp add) {
         return sizeOf(add.getLhs()) + sizeOf(add.getRhs());
       })
@@ -124,8 +146,19 @@ AffineExpr SizeAnalysis::computeSize(Value value) {
       .Case<arith::FloorDivSIOp, arith::DivSIOp, arith::DivUIOp>([&](auto div) {
         return positive(div.getRhs())
                    ? sizeOf(div.getLhs()).floorDiv(sizeOf(div.getRhs()))
-                   : opaque(value);
+                   : composite(Symbol::Kind::Quotient,
+                               {sizeOf(div.getLhs()), sizeOf(div.getRhs())},
+                               value);
       })
+      .Case([&](arith::MinSIOp min) {
+        return composite(Symbol::Kind::Min,
+                         {sizeOf(min.getLhs()), sizeOf(min.getRhs())}, value);
+      })
+      .Case([&](arith::MaxSIOp max) {
+        return composite(Symbol::Kind::Max,
+                         {sizeOf(max.getLhs()), sizeOf(max.getRhs())}, value);
+      })
+      .Case([&](arith::SelectOp) { return computeSelect(value); })
       .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>([&](auto div) {
         return positive(div.getRhs())
                    ? sizeOf(div.getLhs()).ceilDiv(sizeOf(div.getRhs()))
@@ -184,7 +217,7 @@ AffineExpr SizeAnalysis::argumentDim(BlockArgument argument,
                                                    kDimsAttr);
   if (dims && dimension < static_cast<int64_t>(dims.size()))
     if (auto name = dyn_cast<FlatSymbolRefAttr>(dims[dimension]))
-      return symbolFor(name);
+      return symbolFor(name, function);
   return opaque(argument, dimension);
 }
 
@@ -303,25 +336,53 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
 // Back to IR
 //===----------------------------------------------------------------------===//
 
+OpFoldResult SizeAnalysis::materializeSymbol(OpBuilder &builder, Location loc,
+                                             unsigned position) {
+  Symbol symbol = symbolList[position];
+  if (symbol.name)
+    return SizeOp::create(builder, loc, builder.getIndexType(), symbol.name)
+        .getResult();
+  if (symbol.kind == Symbol::Kind::Given) {
+    if (symbol.dimension >= 0)
+      return tensor::DimOp::create(builder, loc, symbol.value, symbol.dimension)
+          .getResult();
+    if (!symbol.value.getType().isIndex())
+      return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                        symbol.value)
+          .getResult();
+    return symbol.value;
+  }
+  SmallVector<Value> values;
+  for (AffineExpr operand : symbol.operands)
+    values.push_back(getValueOrCreateConstantIndexOp(
+        builder, loc, materialize(builder, loc, operand)));
+  switch (symbol.kind) {
+  case Symbol::Kind::Min:
+    return builder.createOrFold<arith::MinSIOp>(loc, values[0], values[1]);
+  case Symbol::Kind::Max:
+    return builder.createOrFold<arith::MaxSIOp>(loc, values[0], values[1]);
+  case Symbol::Kind::Quotient:
+    return builder.createOrFold<arith::DivUIOp>(loc, values[0], values[1]);
+  default: {
+    Value equal = builder.createOrFold<arith::CmpIOp>(
+        loc, arith::CmpIPredicate::eq, values[0], values[1]);
+    return builder.createOrFold<arith::SelectOp>(loc, equal, values[2],
+                                                 values[3]);
+  }
+  }
+}
+
 OpFoldResult SizeAnalysis::materialize(OpBuilder &builder, Location loc,
                                        AffineExpr expression) {
+  expression = resolve(expression);
   if (auto constant = dyn_cast<AffineConstantExpr>(expression))
     return builder.getIndexAttr(constant.getValue());
   SmallVector<Value> values(symbolList.size());
   expression.walk([&](AffineExpr part) {
     auto used = dyn_cast<AffineSymbolExpr>(part);
-    if (!used || values[used.getPosition()])
-      return;
-    Symbol symbol = symbolList[used.getPosition()];
-    Value value = symbol.value;
-    if (symbol.name)
-      value = SizeOp::create(builder, loc, builder.getIndexType(), symbol.name);
-    else if (symbol.dimension >= 0)
-      value = tensor::DimOp::create(builder, loc, value, symbol.dimension);
-    else if (!value.getType().isIndex())
-      value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                         value);
-    values[used.getPosition()] = value;
+    if (used && !values[used.getPosition()])
+      values[used.getPosition()] = getValueOrCreateConstantIndexOp(
+          builder, loc, materializeSymbol(builder, loc, used.getPosition()));
   });
   return affine::expandAffineExpr(builder, loc, expression, {}, values);
 }

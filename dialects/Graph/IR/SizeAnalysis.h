@@ -12,7 +12,12 @@
 //   tensor.empty(%m) : tensor<?x4xf32>        (s0 * 2, 4)
 //   tensor.collapse_shape of it               (s0 * 8)
 //
-// Nothing is stored in the IR; build the analysis where it is needed.
+// A minimum, maximum, selection or quotient that is not affine is a symbol too,
+// found again by its operands' expressions; the ranges of the named sizes decide
+// what they can (SizeBounds.cpp): with seq in [0, 512], min(seq, 512) is seq.
+//
+// Nothing is stored outside the IR; build the analysis where it is needed. Sizes
+// that a `graph.assert` of the same function compares are taken for equal.
 #ifndef TESSERA_DIALECTS_GRAPH_IR_SIZEANALYSIS_H
 #define TESSERA_DIALECTS_GRAPH_IR_SIZEANALYSIS_H
 
@@ -22,11 +27,18 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <optional>
+
 namespace mlir {
 class OpBuilder;
 } // namespace mlir
 
 namespace tessera::graph {
+
+/// Bounds of a size, inclusive; an absent one is not known.
+struct SizeBounds {
+  std::optional<int64_t> least, most;
+};
 
 class SizeAnalysis {
 public:
@@ -40,6 +52,12 @@ public:
     /// `dimension`.
     mlir::Value value;
     int64_t dimension = -1;
+    SizeBounds bounds;
+    /// Of a composite, which `value` is one instance of: its operands. Select:
+    /// operands[0] == operands[1] ? operands[2] : operands[3].
+    enum class Kind { Given, Min, Max, Quotient, Select };
+    Kind kind = Kind::Given;
+    llvm::SmallVector<mlir::AffineExpr, 0> operands = {};
   };
 
   /// Expression of an index or integer value.
@@ -63,6 +81,33 @@ public:
   /// Expression of the number of elements.
   mlir::AffineExpr elementCountOf(mlir::Value tensor);
 
+  /// Bounds of `size` by the ranges of the named sizes in it: interval
+  /// arithmetic, without regard to a symbol that occurs twice. With seq in
+  /// [1, 512]:  2 * seq + 3  is in [5, 1027].
+  SizeBounds boundsOf(mlir::AffineExpr size);
+
+  /// Whether `a` <= `b` is known, by the bounds of their difference.
+  bool isAtMost(mlir::AffineExpr a, mlir::AffineExpr b);
+
+  /// Takes `a` and `b` for equal from now on, because every run in which they
+  /// differ ends with an error. Returns false if no symbol of theirs can be
+  /// expressed by the others; what is proven then stays as it was.
+  bool assumeEqual(mlir::AffineExpr a, mlir::AffineExpr b);
+
+  /// Takes the named size `size` for at most `most` from now on.
+  void assumeAtMost(mlir::AffineExpr size, int64_t most);
+
+  /// `expression` after what has been assumed since it was made.
+  mlir::AffineExpr resolve(mlir::AffineExpr expression);
+
+  /// The smaller or larger of two sizes; null if that is not known.
+  mlir::AffineExpr knownExtremum(Symbol::Kind kind, mlir::AffineExpr a,
+                                 mlir::AffineExpr b);
+
+  /// The smaller one of which `size` is, if it is the minimum of two sizes.
+  std::optional<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
+  asMinimum(mlir::AffineExpr size);
+
   /// Emits the value of `expression`: a constant, `graph.size`, `tensor.dim` and
   /// `arith` operations on them. The symbols' values must dominate the builder's
   /// insertion point.
@@ -72,7 +117,25 @@ public:
   llvm::ArrayRef<Symbol> symbols() const { return symbolList; }
 
 private:
-  mlir::AffineExpr symbolFor(mlir::FlatSymbolRefAttr name);
+  mlir::AffineExpr symbolFor(mlir::FlatSymbolRefAttr name,
+                             mlir::Operation *user);
+  mlir::AffineExpr composite(Symbol::Kind kind,
+                             llvm::ArrayRef<mlir::AffineExpr> operands,
+                             mlir::Value value);
+  mlir::AffineExpr evaluate(Symbol::Kind kind,
+                            llvm::ArrayRef<mlir::AffineExpr> operands);
+  mlir::AffineExpr evaluateSelect(llvm::ArrayRef<mlir::AffineExpr> operands);
+  mlir::AffineExpr quotient(mlir::AffineExpr a, mlir::AffineExpr b);
+  mlir::AffineExpr computeSelect(mlir::Value value);
+  mlir::AffineExpr substitute(mlir::AffineExpr expression, unsigned symbol,
+                              mlir::AffineExpr replacement);
+  void reevaluateComposites();
+  void readAssertions(mlir::Operation *user);
+  /// Each symbol by itself, for replaceSymbols.
+  llvm::SmallVector<mlir::AffineExpr> identity();
+  SizeBounds boundsOfSymbol(unsigned position);
+  mlir::OpFoldResult materializeSymbol(mlir::OpBuilder &builder,
+                                       mlir::Location loc, unsigned position);
   mlir::AffineExpr opaque(mlir::Value value, int64_t dimension = -1);
   mlir::AffineExpr computeSize(mlir::Value value);
   mlir::AffineExpr computeDim(mlir::Value tensor, int64_t dimension);
@@ -80,9 +143,12 @@ private:
   mlir::AffineExpr simplify(mlir::AffineExpr expression);
 
   mlir::MLIRContext *context;
+  bool hasReadAssertions = false;
   llvm::SmallVector<Symbol> symbolList;
   llvm::DenseMap<mlir::Attribute, unsigned> namedSymbols;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::AffineExpr> known;
+  /// What symbols are in terms of others, by assumption.
+  llvm::DenseMap<unsigned, mlir::AffineExpr> replaced;
 };
 
 } // namespace tessera::graph

@@ -27,18 +27,9 @@ static Value narrowed(NodeContext &node, Value value, Type type) {
   return isa<FloatType>(type) ? castFloat(node, value, type) : value;
 }
 
-/// Fails if both sizes are known and differ.
-static LogicalResult checkEqual(NodeContext &node, AffineExpr a, AffineExpr b) {
-  auto x = dyn_cast<AffineConstantExpr>(a), y = dyn_cast<AffineConstantExpr>(b);
-  if (x && y && x != y)
-    return node.error("inner sizes " + Twine(x.getValue()) + " and " +
-                      Twine(y.getValue()) + " differ");
-  return success();
-}
-
 FailureOr<Value> multiplyMatrices(NodeContext &node, Value lhs, Value rhs) {
   Shape a = node.shapeOf(lhs), b = node.shapeOf(rhs);
-  if (failed(checkEqual(node, a[1], b[0])))
+  if (failed(node.requireEqual(a[1], b[0], "inner sizes")))
     return failure();
   Type type = elementTypeOf(lhs);
   Value start = zeros(node, {a[0], b[1]}, accumulatorType(type));
@@ -104,7 +95,8 @@ static FailureOr<Value> multiplyBatches(NodeContext &node, Value lhs,
   ArrayRef<AffineExpr> sizesA = a, sizesB = b;
   FailureOr<Shape> batch = broadcastShapes(
       node, {Shape(sizesA.drop_back(2)), Shape(sizesB.drop_back(2))});
-  if (failed(batch) || failed(checkEqual(node, a.back(), b[b.size() - 2])))
+  if (failed(batch) ||
+      failed(node.requireEqual(a.back(), b[b.size() - 2], "inner sizes")))
     return failure();
   int64_t rank = batch->size();
   SmallVector<int64_t> lhsDims, rhsDims,

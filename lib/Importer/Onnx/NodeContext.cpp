@@ -163,6 +163,27 @@ void NodeContext::setOutput(unsigned index, Value value, int32_t elementType) {
     outputs[index].elementType = elementType;
 }
 
+LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,
+                                        const Twine &what) {
+  if (sizes.areEqual(a, b))
+    return success();
+  auto x = dyn_cast<AffineConstantExpr>(a), y = dyn_cast<AffineConstantExpr>(b);
+  if (x && y)
+    return error(what + " " + Twine(x.getValue()) + " and " +
+                 Twine(y.getValue()) + " differ");
+  Value equal = create<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                      materializeIndex(a), materializeIndex(b));
+  std::string name = "'" + proto.name() + "'";
+  if (proto.name().empty() && proto.output_size())
+    name = "of output '" + proto.output(0) + "'";
+  graph::AssertOp::create(
+      builder, loc, equal,
+      builder.getStringAttr("node " + name + " (" + proto.op_type() + "): " +
+                            what + " differ"));
+  sizes.assumeEqual(a, b);
+  return success();
+}
+
 AffineExpr NodeContext::constantSize(int64_t size) {
   return getAffineConstantExpr(size, builder.getContext());
 }

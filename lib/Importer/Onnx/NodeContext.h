@@ -111,6 +111,12 @@ public:
   }
   Shape shapeOf(mlir::Value tensor) { return sizes.dimsOf(tensor); }
   mlir::AffineExpr constantSize(int64_t size);
+  /// Makes sure that `a` and `b`, which `what` describes, are equal: fails with a
+  /// report if they are known to differ; where they are not proven equal a
+  /// `graph.assert` checks them at run time, and from here on they are taken for
+  /// equal.
+  mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
+                                   const llvm::Twine &what);
   /// The type of a tensor of `shape`, static where an expression is constant. A
   /// size that cannot be is an error of the node, even if the translator goes
   /// on.

@@ -1,6 +1,5 @@
 // Broadcasting, transposing and slicing; Reshaping.cpp has reshapes.
 #include "lib/Importer/Onnx/Shaping.h"
-#include "lib/Importer/Onnx/SizeBounds.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -12,6 +11,38 @@ static std::optional<int64_t> constantOf(AffineExpr size) {
   if (auto constant = dyn_cast<AffineConstantExpr>(size))
     return constant.getValue();
   return std::nullopt;
+}
+
+/// Whether `limited` is min(size, limit) for a named size and a constant limit of
+/// 2 or more. They broadcast only where both are equal, which is where the size is
+/// within the limit: this becomes part of the model's declared range.
+///
+///   position = Slice(table of 512 rows, 0, seq)       min(seq, 512)
+///   Add(embedding of seq rows, position)              seq is at most 512
+static bool isSizeLimitedTo(NodeContext &node, AffineExpr size,
+                            AffineExpr limited) {
+  auto minimum = node.sizes.asMinimum(limited);
+  if (!minimum)
+    return false;
+  auto [other, limit] = *minimum;
+  if (isa<AffineConstantExpr>(other))
+    std::swap(other, limit);
+  std::optional<int64_t> most = constantOf(limit);
+  auto symbol = dyn_cast<AffineSymbolExpr>(size);
+  if (!most || *most < 2 || !symbol || !node.sizes.areEqual(size, other))
+    return false;
+  FlatSymbolRefAttr name = node.sizes.symbols()[symbol.getPosition()].name;
+  auto declared =
+      name ? SymbolTable::lookupNearestSymbolFrom<graph::SymbolOp>(
+                 node.builder.getInsertionBlock()->getParentOp(), name)
+           : graph::SymbolOp();
+  if (!declared || static_cast<int64_t>(declared.getMin()) > *most)
+    return false;
+  int64_t max = std::min<int64_t>(declared.getMax(), *most);
+  declared.setMax(max);
+  declared.setTypical(std::min<int64_t>(declared.getTypical(), max));
+  node.sizes.assumeAtMost(size, *most);
+  return true;
 }
 
 /// The size that `a` and `b` broadcast to; null if they contradict.
@@ -28,10 +59,14 @@ static AffineExpr broadcastSize(NodeContext &node, AffineExpr a, AffineExpr b) {
     return a;
   if (constantB)
     return b;
-  // A size that cannot be 1 is the result's.
-  if (boundsOf(node, a).least.value_or(0) > 1)
+  if (isSizeLimitedTo(node, a, b))
     return a;
-  if (boundsOf(node, b).least.value_or(0) > 1)
+  if (isSizeLimitedTo(node, b, a))
+    return b;
+  // A size that cannot be 1 is the result's.
+  if (node.sizes.boundsOf(a).least.value_or(0) > 1)
+    return a;
+  if (node.sizes.boundsOf(b).least.value_or(0) > 1)
     return b;
   Value valueA = node.materializeIndex(a), valueB = node.materializeIndex(b);
   Value isOne = node.create<arith::CmpIOp>(
@@ -71,6 +106,9 @@ FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
   bool same = added == 0;
   for (auto [i, size] : llvm::enumerate(from)) {
     AffineExpr target = shape[added + i];
+    if (node.sizes.boundsOf(size).least.value_or(0) > 1 &&
+        failed(node.requireEqual(size, target, "sizes that broadcast")))
+      return failure();
     same &= node.sizes.areEqual(size, target);
     std::optional<int64_t> fromConstant = constantOf(size),
                            constant = constantOf(target);

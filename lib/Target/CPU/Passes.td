@@ -70,6 +70,22 @@ def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {
     "mlir::vector::VectorDialect"];
 }
 
+def ExpandReshapes : Pass<"cpu-expand-reshapes", "mlir::func::FuncOp"> {
+  let summary = "memref.expand_shape to memref.reinterpret_cast";
+  let description = [{
+    Upstream's expansion of strided metadata does not know two dynamic sizes in
+    one group; here sizes are those that the operation names and strides follow
+    from the source's.
+    ```mlir
+    %y = memref.expand_shape %x [[0, 1]] output_shape [%a, %b] : memref<?xf32> into memref<?x?xf32>
+    // becomes
+    %base, %offset, %size, %stride = memref.extract_strided_metadata %x
+    %y = memref.reinterpret_cast %base to offset: [0], sizes: [%a, %b], strides: [%b, 1]
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::memref::MemRefDialect"];
+}
+
 def ExpandNarrowFloats : Pass<"cpu-expand-narrow-floats", "mlir::func::FuncOp"> {
   let summary = "Compute f16 and bf16 in f32, and their conversions without a runtime library";
   let description = [{

@@ -23,6 +23,7 @@ void buildLowerToLLVM(OpPassManager &manager,
   // After LowerVectors, whose contractions leave arithmetic on vectors.
   functions.addPass(createExpandNarrowFloats({options.f16c}));
   // Before lowering affine: leaves address computations in it.
+  functions.addPass(createExpandReshapes());
   functions.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());

@@ -1,7 +1,6 @@
 // Slice and Pad.
 #include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/Shaping.h"
-#include "lib/Importer/Onnx/SizeBounds.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
 using namespace mlir;
@@ -36,10 +35,10 @@ AffineExpr clampBound(NodeContext &node, AffineExpr bound, AffineExpr size) {
     return size;
   if (b && *b <= -kToTheEnd)
     return node.constantSize(0);
-  bool isNegative = boundsOf(node, bound).most.value_or(0) < 0;
+  bool isNegative = node.sizes.boundsOf(bound).most.value_or(0) < 0;
   AffineExpr counted = isNegative ? bound + size : bound;
-  bool isNotBefore = boundsOf(node, counted).least.value_or(-1) >= 0;
-  if (isNotBefore && isAtMost(node, counted, size))
+  bool isNotBefore = node.sizes.boundsOf(counted).least.value_or(-1) >= 0;
+  if (isNotBefore && node.sizes.isAtMost(counted, size))
     return counted;
   Value limit = node.materializeIndex(size);
   Value zero = node.scalarInteger(0, node.builder.getIndexType());
@@ -69,7 +68,7 @@ Range forwardRange(NodeContext &node, AffineExpr start, AffineExpr end,
   std::optional<int64_t> constant = constantOf(length);
   // A bound clamped by the size never lies before 0 or behind the size.
   bool inOrder = constantOf(from) == 0 || node.sizes.areEqual(to, size) ||
-                 isAtMost(node, from, to);
+                 node.sizes.isAtMost(from, to);
   if (constant)
     length = node.constantSize(std::max<int64_t>(*constant, 0));
   else if (!inOrder)

@@ -1,0 +1,392 @@
+// What ranges and assumptions say about sizes; see SizeAnalysis.h.
+#include "dialects/Graph/IR/SizeAnalysis.h"
+#include "dialects/Graph/IR/Graph.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace tessera::graph;
+
+using Kind = SizeAnalysis::Symbol::Kind;
+
+//===----------------------------------------------------------------------===//
+// Bounds
+//===----------------------------------------------------------------------===//
+
+using Bound = std::optional<int64_t>;
+
+static Bound plus(Bound a, Bound b) {
+  int64_t sum;
+  if (!a || !b || llvm::AddOverflow(*a, *b, sum))
+    return std::nullopt;
+  return sum;
+}
+
+static Bound times(Bound bound, int64_t factor) {
+  int64_t product;
+  if (!bound || llvm::MulOverflow(*bound, factor, product))
+    return std::nullopt;
+  return product;
+}
+
+static SizeBounds product(SizeBounds a, SizeBounds b) {
+  if (b.least && b.least == b.most) {
+    int64_t factor = *b.least;
+    SizeBounds scaled{times(a.least, factor), times(a.most, factor)};
+    if (factor < 0)
+      std::swap(scaled.least, scaled.most);
+    return scaled;
+  }
+  // Of two sizes, neither negative.
+  if (a.least.value_or(-1) < 0 || b.least.value_or(-1) < 0)
+    return {};
+  return {times(a.least, *b.least),
+          b.most ? times(a.most, *b.most) : std::nullopt};
+}
+
+/// Bounds of one of two sizes, not known which.
+static SizeBounds either(SizeBounds a, SizeBounds b) {
+  SizeBounds both;
+  if (a.least && b.least)
+    both.least = std::min(*a.least, *b.least);
+  if (a.most && b.most)
+    both.most = std::max(*a.most, *b.most);
+  return both;
+}
+
+SizeBounds SizeAnalysis::boundsOfSymbol(unsigned position) {
+  // A copy: the list may grow below.
+  Symbol symbol = symbolList[position];
+  switch (symbol.kind) {
+  case Kind::Given:
+    return symbol.bounds;
+  case Kind::Min: {
+    SizeBounds a = boundsOf(symbol.operands[0]),
+               b = boundsOf(symbol.operands[1]), both = either(a, b);
+    for (Bound most : {a.most, b.most})
+      if (most && (!both.most || *most < *both.most))
+        both.most = most;
+    return both;
+  }
+  case Kind::Max: {
+    SizeBounds a = boundsOf(symbol.operands[0]),
+               b = boundsOf(symbol.operands[1]), both = either(a, b);
+    for (Bound least : {a.least, b.least})
+      if (least && (!both.least || *least > *both.least))
+        both.least = least;
+    return both;
+  }
+  case Kind::Quotient:
+    return {boundsOf(symbol.operands[0]).least.value_or(-1) >= 0 ? Bound(0)
+                                                                 : Bound(),
+            boundsOf(symbol.operands[0]).most};
+  case Kind::Select:
+    return either(boundsOf(symbol.operands[2]), boundsOf(symbol.operands[3]));
+  }
+  return {};
+}
+
+SizeBounds SizeAnalysis::boundsOf(AffineExpr size) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(size))
+    return {constant.getValue(), constant.getValue()};
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(size))
+    return boundsOfSymbol(symbol.getPosition());
+  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
+  if (!binary)
+    return {};
+  SizeBounds a = boundsOf(binary.getLHS()), b = boundsOf(binary.getRHS());
+  if (size.getKind() == AffineExprKind::Add)
+    return {plus(a.least, b.least), plus(a.most, b.most)};
+  if (size.getKind() == AffineExprKind::Mul)
+    return product(a, b);
+  // Quotients and remainders by a positive constant.
+  if (!b.least || b.least != b.most || *b.least <= 0)
+    return {};
+  int64_t divisor = *b.least;
+  if (size.getKind() == AffineExprKind::Mod)
+    return {0, divisor - 1};
+  auto divided = [&](Bound bound) -> Bound {
+    if (!bound)
+      return std::nullopt;
+    return size.getKind() == AffineExprKind::FloorDiv
+               ? llvm::divideFloorSigned(*bound, divisor)
+               : llvm::divideCeilSigned(*bound, divisor);
+  };
+  return {divided(a.least), divided(a.most)};
+}
+
+bool SizeAnalysis::isAtMost(AffineExpr a, AffineExpr b) {
+  return boundsOf(simplify(a - b)).most.value_or(1) <= 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Composites
+//===----------------------------------------------------------------------===//
+
+AffineExpr SizeAnalysis::knownExtremum(Kind kind, AffineExpr a, AffineExpr b) {
+  if (isAtMost(a, b))
+    return kind == Kind::Min ? a : b;
+  if (isAtMost(b, a))
+    return kind == Kind::Min ? b : a;
+  return {};
+}
+
+/// The factors of a product.
+static void appendFactors(AffineExpr expression,
+                          SmallVectorImpl<AffineExpr> &factors) {
+  if (expression.getKind() != AffineExprKind::Mul) {
+    factors.push_back(expression);
+    return;
+  }
+  auto binary = cast<AffineBinaryOpExpr>(expression);
+  appendFactors(binary.getLHS(), factors);
+  appendFactors(binary.getRHS(), factors);
+}
+
+/// a / b where the factors of b that are not constant are factors of a; null
+/// otherwise.
+AffineExpr SizeAnalysis::quotient(AffineExpr a, AffineExpr b) {
+  SmallVector<AffineExpr> factors, divisors;
+  appendFactors(a, factors);
+  appendFactors(b, divisors);
+  int64_t constant = 1;
+  for (AffineExpr divisor : divisors) {
+    if (auto number = dyn_cast<AffineConstantExpr>(divisor)) {
+      constant *= number.getValue();
+      continue;
+    }
+    auto equal = llvm::find_if(
+        factors, [&](AffineExpr factor) { return areEqual(factor, divisor); });
+    if (equal == factors.end())
+      return {};
+    factors.erase(equal);
+  }
+  if (constant <= 0)
+    return {};
+  AffineExpr rest = getAffineConstantExpr(1, context);
+  for (AffineExpr factor : factors)
+    rest = rest * factor;
+  return simplify(rest.floorDiv(constant));
+}
+
+AffineExpr SizeAnalysis::substitute(AffineExpr expression, unsigned symbol,
+                                    AffineExpr replacement) {
+  SmallVector<AffineExpr> replacements = identity();
+  expression.walk([&](AffineExpr part) {
+    auto used = dyn_cast<AffineSymbolExpr>(part);
+    if (!used)
+      return;
+    unsigned position = used.getPosition();
+    Symbol given = symbolList[position];
+    if (position == symbol) {
+      replacements[position] = replacement;
+    } else if (given.kind != Kind::Given) {
+      SmallVector<AffineExpr> operands;
+      for (AffineExpr operand : given.operands)
+        operands.push_back(substitute(operand, symbol, replacement));
+      if (AffineExpr known = evaluate(given.kind, operands))
+        replacements[position] = known;
+    }
+  });
+  return simplifyAffineExpr(expression.replaceSymbols(replacements), 0,
+                            symbolList.size());
+}
+
+/// operands[0] == operands[1] ? operands[2] : operands[3], where one of the two
+/// is it in any case.
+AffineExpr SizeAnalysis::evaluateSelect(ArrayRef<AffineExpr> operands) {
+  AffineExpr difference = simplify(operands[0] - operands[1]);
+  SizeBounds bounds = boundsOf(difference);
+  if (bounds.least == 0 && bounds.most == 0)
+    return operands[2];
+  if (bounds.least.value_or(0) > 0 || bounds.most.value_or(0) < 0 ||
+      areEqual(operands[2], operands[3]))
+    return operands[3];
+  // Both agree where the condition holds.
+  auto symbol = dyn_cast<AffineSymbolExpr>(operands[0]);
+  if (symbol && isa<AffineConstantExpr>(operands[1]) &&
+      areEqual(substitute(operands[2], symbol.getPosition(), operands[1]),
+               substitute(operands[3], symbol.getPosition(), operands[1])))
+    return operands[3];
+  return {};
+}
+
+AffineExpr SizeAnalysis::evaluate(Kind kind, ArrayRef<AffineExpr> operands) {
+  switch (kind) {
+  case Kind::Min:
+  case Kind::Max:
+    return knownExtremum(kind, operands[0], operands[1]);
+  case Kind::Quotient:
+    return quotient(operands[0], operands[1]);
+  case Kind::Select:
+    return evaluateSelect(operands);
+  case Kind::Given:
+    break;
+  }
+  return {};
+}
+
+AffineExpr SizeAnalysis::composite(Kind kind, ArrayRef<AffineExpr> operands,
+                                   Value value) {
+  if (AffineExpr known = evaluate(kind, operands))
+    return known;
+  for (auto [position, symbol] : llvm::enumerate(symbolList))
+    if (symbol.kind == kind && llvm::equal(symbol.operands, operands))
+      return getAffineSymbolExpr(position, context);
+  Symbol symbol{{}, value, -1, {}, kind, {}};
+  symbol.operands.assign(operands.begin(), operands.end());
+  symbolList.push_back(symbol);
+  return getAffineSymbolExpr(symbolList.size() - 1, context);
+}
+
+/// A selection by a comparison of sizes.
+AffineExpr SizeAnalysis::computeSelect(Value value) {
+  auto select = value.getDefiningOp<arith::SelectOp>();
+  auto compare = select.getCondition().getDefiningOp<arith::CmpIOp>();
+  if (!compare || !compare.getLhs().getType().isIntOrIndex())
+    return opaque(value);
+  AffineExpr a = sizeOf(compare.getLhs()), b = sizeOf(compare.getRhs()),
+             then = sizeOf(select.getTrueValue()),
+             otherwise = sizeOf(select.getFalseValue());
+  switch (compare.getPredicate()) {
+  case arith::CmpIPredicate::eq:
+    return composite(Kind::Select, {a, b, then, otherwise}, value);
+  case arith::CmpIPredicate::ne:
+    return composite(Kind::Select, {a, b, otherwise, then}, value);
+  case arith::CmpIPredicate::sgt:
+  case arith::CmpIPredicate::sge:
+    std::swap(a, b);
+    [[fallthrough]];
+  case arith::CmpIPredicate::slt:
+  case arith::CmpIPredicate::sle: {
+    bool isStrict = compare.getPredicate() == arith::CmpIPredicate::slt ||
+                    compare.getPredicate() == arith::CmpIPredicate::sgt;
+    if (isAtMost(isStrict ? a + 1 : a, b))
+      return then;
+    if (isAtMost(isStrict ? b : b + 1, a))
+      return otherwise;
+    return opaque(value);
+  }
+  default:
+    return opaque(value);
+  }
+}
+
+std::optional<std::pair<AffineExpr, AffineExpr>>
+SizeAnalysis::asMinimum(AffineExpr size) {
+  auto symbol = dyn_cast<AffineSymbolExpr>(resolve(size));
+  if (!symbol || symbolList[symbol.getPosition()].kind != Kind::Min)
+    return std::nullopt;
+  ArrayRef<AffineExpr> operands = symbolList[symbol.getPosition()].operands;
+  return std::make_pair(operands[0], operands[1]);
+}
+
+//===----------------------------------------------------------------------===//
+// Assumptions
+//===----------------------------------------------------------------------===//
+
+AffineExpr SizeAnalysis::resolve(AffineExpr expression) {
+  while (!replaced.empty()) {
+    SmallVector<AffineExpr> replacements = identity();
+    bool isChanged = false;
+    expression.walk([&](AffineExpr part) {
+      auto used = dyn_cast<AffineSymbolExpr>(part);
+      auto it = used ? replaced.find(used.getPosition()) : replaced.end();
+      if (it == replaced.end())
+        return;
+      replacements[used.getPosition()] = it->second;
+      isChanged = true;
+    });
+    if (!isChanged)
+      break;
+    expression = simplifyAffineExpr(expression.replaceSymbols(replacements), 0,
+                                    symbolList.size());
+  }
+  return expression;
+}
+
+void SizeAnalysis::reevaluateComposites() {
+  for (unsigned position = 0; position < symbolList.size(); ++position) {
+    Symbol symbol = symbolList[position];
+    if (symbol.kind == Kind::Given || replaced.contains(position))
+      continue;
+    SmallVector<AffineExpr> operands;
+    for (AffineExpr operand : symbol.operands)
+      operands.push_back(resolve(operand));
+    AffineExpr known = evaluate(symbol.kind, operands);
+    if (known && known != getAffineSymbolExpr(position, context))
+      replaced[position] = known;
+  }
+}
+
+/// Whether `expression` has symbol `position`, in a composite's operands too.
+static bool contains(ArrayRef<SizeAnalysis::Symbol> symbols,
+                     AffineExpr expression, unsigned position) {
+  WalkResult result = expression.walk([&](AffineExpr part) {
+    auto used = dyn_cast<AffineSymbolExpr>(part);
+    if (!used)
+      return WalkResult::advance();
+    bool found = used.getPosition() == position ||
+                 llvm::any_of(symbols[used.getPosition()].operands,
+                              [&](AffineExpr operand) {
+                                return contains(symbols, operand, position);
+                              });
+    return found ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return result.wasInterrupted();
+}
+
+bool SizeAnalysis::assumeEqual(AffineExpr a, AffineExpr b) {
+  AffineExpr difference = simplify(a - b);
+  if (isa<AffineConstantExpr>(difference))
+    return false;
+  // Composites and unnamed values first, then the names that came last.
+  SmallVector<unsigned> candidates;
+  difference.walk([&](AffineExpr part) {
+    if (auto used = dyn_cast<AffineSymbolExpr>(part))
+      candidates.push_back(used.getPosition());
+  });
+  llvm::sort(candidates, [&](unsigned x, unsigned y) {
+    bool namedX = bool(symbolList[x].name), namedY = bool(symbolList[y].name);
+    return namedX != namedY ? !namedX : x > y;
+  });
+  for (unsigned position : candidates) {
+    AffineExpr symbol = getAffineSymbolExpr(position, context);
+    for (AffineExpr other :
+         {simplify(symbol - difference), simplify(symbol + difference)}) {
+      if (contains(symbolList, other, position))
+        continue;
+      replaced[position] = other;
+      reevaluateComposites();
+      return true;
+    }
+  }
+  return false;
+}
+
+void SizeAnalysis::readAssertions(Operation *user) {
+  if (hasReadAssertions)
+    return;
+  hasReadAssertions = true;
+  auto function = dyn_cast<FunctionOpInterface>(user);
+  if (!function)
+    function = user->getParentOfType<FunctionOpInterface>();
+  if (!function || function.isExternal())
+    return;
+  for (auto check : function.getFunctionBody().front().getOps<AssertOp>()) {
+    auto compare = check.getCondition().getDefiningOp<arith::CmpIOp>();
+    if (compare && compare.getPredicate() == arith::CmpIPredicate::eq)
+      assumeEqual(sizeOf(compare.getLhs()), sizeOf(compare.getRhs()));
+  }
+}
+
+void SizeAnalysis::assumeAtMost(AffineExpr size, int64_t most) {
+  auto symbol = dyn_cast<AffineSymbolExpr>(resolve(size));
+  if (!symbol)
+    return;
+  Bound &bound = symbolList[symbol.getPosition()].bounds.most;
+  bound = std::min(bound.value_or(most), most);
+  reevaluateComposites();
+}

@@ -1,0 +1,157 @@
+// Expressions of sizes: equality, bounds, composites and assumptions.
+#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeAnalysis.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace tessera::graph;
+
+namespace {
+
+/// A function of index values over @batch in [0, inf) and @seq in [0, 512]; its
+/// results are what a test asks about.
+class SizeAnalysisTest : public ::testing::Test {
+protected:
+  SizeAnalysisTest() : sizes(&context) {
+    context.loadDialect<GraphDialect, arith::ArithDialect, func::FuncDialect,
+                        tensor::TensorDialect>();
+  }
+
+  /// The expressions of what `body` returns.
+  SmallVector<AffineExpr> expressionsOf(StringRef body, unsigned count) {
+    std::string text =
+        "graph.symbol @batch min 0 typical 1 max 9223372036854775807\n"
+        "graph.symbol @seq min 0 typical 128 max 512\n"
+        "func.func @f(%x: tensor<?xf32>, %any: index) -> (";
+    for (unsigned i = 0; i < count; ++i)
+      text += i ? ", index" : "index";
+    text += ") {\n  %batch = graph.size @batch\n  %seq = graph.size @seq\n"
+            "  %c0 = arith.constant 0 : index\n  %c1 = arith.constant 1 : index\n"
+            "  %c256 = arith.constant 256 : index\n"
+            "  %c512 = arith.constant 512 : index\n" +
+            body.str() + "\n}\n";
+    module = parseSourceString<ModuleOp>(text, &context);
+    SmallVector<AffineExpr> expressions;
+    if (!module)
+      return expressions;
+    module->walk([&](func::ReturnOp end) {
+      for (Value value : end.getOperands())
+        expressions.push_back(sizes.sizeOf(value));
+    });
+    return expressions;
+  }
+
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  SizeAnalysis sizes;
+};
+
+TEST_F(SizeAnalysisTest, SumsAndProductsAreNormalised) {
+  auto e = expressionsOf("%a = arith.addi %seq, %batch : index\n"
+                         "%b = arith.addi %batch, %seq : index\n"
+                         "return %a, %b, %seq : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_FALSE(sizes.areEqual(e[0], e[2]));
+}
+
+TEST_F(SizeAnalysisTest, RangesDecideMinimumAndMaximum) {
+  auto e = expressionsOf("%a = arith.minsi %seq, %c512 : index\n"
+                         "%b = arith.maxsi %c0, %seq : index\n"
+                         "%c = arith.minsi %batch, %c512 : index\n"
+                         "%d = arith.minsi %batch, %c512 : index\n"
+                         "return %seq, %a, %b, %c, %d, %batch : index, index, "
+                         "index, index, index, index",
+                         6);
+  ASSERT_EQ(e.size(), 6u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.areEqual(e[0], e[2]));
+  EXPECT_FALSE(sizes.areEqual(e[3], e[5]));
+  EXPECT_TRUE(sizes.areEqual(e[3], e[4])) << "the same minimum, twice";
+  EXPECT_EQ(sizes.boundsOf(e[3]).most, 512);
+  EXPECT_EQ(sizes.boundsOf(e[3]).least, 0);
+}
+
+TEST_F(SizeAnalysisTest, SelectionsThatAgreeAreSeenThrough) {
+  auto e = expressionsOf(
+      "%neg = arith.cmpi slt, %seq, %c0 : index\n"
+      "%wrapped = arith.addi %seq, %c512 : index\n"
+      "%a = arith.select %neg, %wrapped, %seq : index\n"
+      "%min = arith.minsi %batch, %c512 : index\n"
+      "%one = arith.cmpi eq, %batch, %c1 : index\n"
+      "%b = arith.select %one, %min, %batch : index\n"
+      "%c = arith.select %one, %seq, %batch : index\n"
+      "return %seq, %a, %batch, %b, %c : index, index, index, index, index",
+      5);
+  ASSERT_EQ(e.size(), 5u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1])) << "a size is never below 0";
+  EXPECT_TRUE(sizes.areEqual(e[2], e[3])) << "min(1, 512) is 1";
+  EXPECT_FALSE(sizes.areEqual(e[2], e[4]));
+}
+
+TEST_F(SizeAnalysisTest, FactorsCancelInQuotients) {
+  auto e = expressionsOf("%a = arith.muli %seq, %batch : index\n"
+                         "%b = arith.muli %a, %c512 : index\n"
+                         "%c = arith.muli %batch, %c256 : index\n"
+                         "%d = arith.divui %b, %c : index\n"
+                         "%e = arith.divui %seq, %batch : index\n"
+                         "return %seq, %d, %e : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_TRUE(sizes.areEqual(e[1], e[0] * 2));
+  EXPECT_FALSE(sizes.areEqual(e[2], e[0]));
+}
+
+TEST_F(SizeAnalysisTest, AssumptionsReplaceWhatIsLeastKnown) {
+  auto e = expressionsOf("%total = arith.addi %batch, %seq : index\n"
+                         "%one = arith.cmpi eq, %any, %c1 : index\n"
+                         "%a = arith.select %one, %total, %any : index\n"
+                         "%twice = arith.addi %a, %a : index\n"
+                         "return %total, %any, %a, %twice : index, index, index, "
+                         "index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  EXPECT_FALSE(sizes.areEqual(e[0], e[2]));
+  EXPECT_TRUE(sizes.assumeEqual(e[2], e[0]));
+  EXPECT_TRUE(sizes.areEqual(e[0], e[2]));
+  EXPECT_TRUE(sizes.areEqual(e[0] * 2, e[3]));
+  EXPECT_FALSE(sizes.areEqual(e[0], e[1])) << "a mask of one column is legal";
+}
+
+TEST_F(SizeAnalysisTest, AssertedSizesAreEqual) {
+  auto e = expressionsOf("%same = arith.cmpi eq, %batch, %seq : index\n"
+                         "graph.assert %same, \"sizes differ\"\n"
+                         "%a = arith.addi %batch, %seq : index\n"
+                         "return %batch, %seq, %a : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.areEqual(e[1] * 2, e[2]));
+}
+
+TEST_F(SizeAnalysisTest, AssumedLimitsDecideMinimaFoundBefore) {
+  auto e = expressionsOf("%a = arith.minsi %batch, %c256 : index\n"
+                         "return %batch, %a : index, index",
+                         2);
+  ASSERT_EQ(e.size(), 2u);
+  EXPECT_FALSE(sizes.areEqual(e[0], e[1]));
+  sizes.assumeAtMost(e[0], 256);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+}
+
+TEST_F(SizeAnalysisTest, ContradictionsCannotBeAssumed) {
+  auto e = expressionsOf("%a = arith.addi %seq, %c1 : index\n"
+                         "return %seq, %a : index, index",
+                         2);
+  ASSERT_EQ(e.size(), 2u);
+  EXPECT_FALSE(sizes.assumeEqual(e[0], e[1]));
+}
+
+} // namespace
