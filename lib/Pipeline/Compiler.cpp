@@ -19,6 +19,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -74,6 +75,7 @@ public:
   CompileStatus run();
 
 private:
+  CompileStatus checkOutput();
   CompileStatus chooseMachine();
   CompileStatus readInput();
   CompileStatus importModel();
@@ -135,8 +137,9 @@ CompileStatus Compilation::importModel() {
     return CompileStatus::Success;
   if (report.optionErrors)
     return CompileStatus::InvalidOptions;
-  return report.errors.empty() ? CompileStatus::Unsupported
-                               : CompileStatus::InvalidInput;
+  return report.errors.empty() && !report.damaged
+             ? CompileStatus::Unsupported
+             : CompileStatus::InvalidInput;
 }
 
 CompileStatus Compilation::readInput() {
@@ -200,6 +203,8 @@ CompileStatus Compilation::writeFile(
     const std::string &path, function_ref<void(llvm::raw_ostream &)> write) {
   std::error_code error;
   std::string temporary = path == "-" ? path : path + ".part";
+  if (path != "-")
+    llvm::sys::RemoveFileOnSignal(temporary);
   llvm::raw_fd_ostream stream(temporary, error);
   if (!error) {
     write(stream);
@@ -210,6 +215,7 @@ CompileStatus Compilation::writeFile(
       error = llvm::sys::fs::rename(temporary, path);
     if (path != "-" && error)
       (void)llvm::sys::fs::remove(temporary);
+    llvm::sys::DontRemoveFileOnSignal(temporary);
   }
   if (error)
     return fail(CompileStatus::CannotWrite,
@@ -287,10 +293,22 @@ CompileStatus Compilation::writeReport(const std::string &description,
   });
 }
 
+/// Fails if the output is there and no file: a device or pipe is not replaced.
+CompileStatus Compilation::checkOutput() {
+  llvm::sys::fs::file_status status;
+  if (options.output == "-" ||
+      llvm::sys::fs::status(options.output, status) ||
+      llvm::sys::fs::is_regular_file(status))
+    return CompileStatus::Success;
+  return fail(CompileStatus::CannotWrite,
+              "cannot write '" + options.output + "': not a regular file");
+}
+
 CompileStatus Compilation::run() {
   DiagnosticPrinter printer(&context, observer.diagnostic);
   for (CompileStatus (Compilation::*phase)() :
-       {&Compilation::chooseMachine, &Compilation::readInput,
+       {&Compilation::checkOutput, &Compilation::chooseMachine,
+        &Compilation::readInput,
         &Compilation::lower}) {
     CompileStatus status = (this->*phase)();
     if (status != CompileStatus::Success)

@@ -1,6 +1,7 @@
 """Models written by hand (test/unit/Runtime/FixtureModel.c) with weights."""
 
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +34,28 @@ def with_appended_weights(name, target):
     code += bytes(-len(code) % PAGE)
     target.write_bytes(code + WEIGHTS.tobytes() + mark(len(code)))
     return target
+
+
+@pytest.fixture(scope="session")
+def tool():
+    """Runs the compiler: tool("run", "model.onnx", code=3) gives what it printed
+    after checking its exit code. Other arguments go to subprocess.run."""
+    program = find_in_builds("bin/tessera")
+    if not program:
+        pytest.skip("the compiler is not built")
+
+    def run(*arguments, code=0, **options):
+        done = subprocess.run(
+            [str(program), *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", timeout=300, **options,
+        )
+        codes = code if isinstance(code, tuple) else (code,)
+        assert done.returncode in codes, f"exit code {done.returncode}: {done.stdout}"
+        return done.stdout
+
+    run.program = str(program)
+    return run
 
 
 @pytest.fixture

@@ -50,3 +50,42 @@ def save_square(path, dtype):
     matrix = [value(name, dtype, ["n", "m"]) for name in "xy"]
     onnx.save(model_of([node], matrix[:1], matrix[1:]), path)
     return path
+
+
+def save_tower(path, layers, width=64):
+    """layers products, each with its own weights, and an activation: long to
+    compile."""
+    random = np.random.default_rng(0)
+    nodes, weights, last = [], [], "x"
+    for layer in range(layers):
+        weights.append(
+            numpy_helper.from_array(
+                random.standard_normal((width + layer, width + layer + 1), np.float32), f"w{layer}"
+            )
+        )
+        nodes.append(helper.make_node("MatMul", [last, f"w{layer}"], [f"m{layer}"]))
+        nodes.append(helper.make_node("Tanh", [f"m{layer}"], [f"t{layer}"]))
+        last = f"t{layer}"
+    onnx.save(
+        model_of(
+            nodes,
+            [value("x", np.float32, ["n", width])],
+            [value(last, np.float32, ["n", width + layers])],
+            weights,
+        ),
+        path,
+    )
+
+
+def save_product(path, rows, columns, external=None, array=None):
+    """y = x @ w; with `external` the weights are in that file beside the model."""
+    w = array if array is not None else np.ones((rows, columns), np.float32)
+    model = model_of(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+        [value("x", np.float32, ["n", rows])],
+        [value("y", np.float32, ["n", columns])],
+        [numpy_helper.from_array(w, "w")],
+    )
+    onnx.save(
+        model, path, save_as_external_data=bool(external), location=external, size_threshold=0
+    )

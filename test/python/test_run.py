@@ -2,30 +2,11 @@
 
 import io
 import re
-import subprocess
 import zipfile
 
 import numpy as np
 import pytest
 from models import BIAS, FLAG, IDS, OUT, TABLE_ROWS, save_lookup, save_square
-from tessera._library import find_in_builds
-
-
-@pytest.fixture(scope="module")
-def tool():
-    program = find_in_builds("bin/tessera")
-    if not program:
-        pytest.skip("the compiler is not built")
-
-    def run(*arguments, code=0, cwd=None):
-        done = subprocess.run(
-            [str(program), *map(str, arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd, timeout=120,
-        )
-        assert done.returncode == code, done.stdout
-        return done.stdout
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ int check(const CheckCommand &command) {
   onnx_importer::OnnxCheck result =
       onnx_importer::checkOnnx(command.model, {}, &context);
   command.json ? printJson(result) : printText(result);
-  if (!result.errors.empty())
+  if (!result.errors.empty() || result.damaged)
     return tool::kInvalidInput;
   return result.unsupported.empty() ? tool::kSuccess : tool::kUnsupported;
 }

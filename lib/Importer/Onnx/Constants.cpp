@@ -37,8 +37,10 @@ FailureOr<Value> ModelImporter::constantOf(const onnx::TensorProto &tensor,
                       elementTypeName(tensor.data_type()) +
                       ", which is not supported");
   llvm::Expected<TensorBytes> bytes = tensorBytes(tensor, model);
-  if (!bytes)
+  if (!bytes) {
+    findings.damaged = true;
     return node.error(llvm::toString(bytes.takeError()));
+  }
   auto type = RankedTensorType::get(
       SmallVector<int64_t>(tensor.dims().begin(), tensor.dims().end()),
       elementType);

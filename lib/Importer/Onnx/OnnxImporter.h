@@ -58,6 +58,8 @@ struct OnnxCheck {
   std::vector<std::string> errors;
   /// The number of `errors` that options cause: sizes that the model lacks.
   int64_t optionErrors = 0;
+  /// Whether some of `unsupported` have constants that are missing or damaged.
+  bool damaged = false;
   /// Remarks of ONNX's own checker.
   std::vector<std::string> findings;
 };
