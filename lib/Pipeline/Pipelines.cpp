@@ -36,6 +36,10 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
   if (options.optimizationLevel > 0) {
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    // Before anything moves scales, transposes and reshapes of its parts.
+    passes.addNestedPass<func::FuncOp>(createRaiseAttention());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
     passes.addNestedPass<func::FuncOp>(createPropagateTransposes());
     passes.addNestedPass<func::FuncOp>(createSinkReshapes());
     // Reshapes that moved may have uncovered transposes of transposes.

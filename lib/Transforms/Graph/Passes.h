@@ -2,6 +2,8 @@
 #ifndef TESSERA_LIB_TRANSFORMS_GRAPH_PASSES_H
 #define TESSERA_LIB_TRANSFORMS_GRAPH_PASSES_H
 
+#include "dialects/Attention/IR/Attention.h"
+
 #include "mlir/Pass/Pass.h"
 
 namespace tessera {

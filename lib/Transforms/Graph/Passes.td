@@ -19,6 +19,29 @@ def SinkReshapes : Pass<"graph-sink-reshapes", "mlir::func::FuncOp"> {
                            "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
 }
 
+def RaiseAttention : Pass<"raise-attention", "mlir::func::FuncOp"> {
+  let summary = "Make attention that was taken apart one operation";
+  let description = [{
+    Softmax of a product of queries and keys, times values, by data flow:
+
+      %s = contract %q, %k ; %t = %s * scale + bias ; %p = softmax %t
+      %o = contract %p, %v   ==>   %o = attention.sdpa %q, %k, %v bias scale
+
+    Transposes, reshapes, type casts and broadcasts may stand anywhere between; the
+    scale on queries, keys or scores, by products or quotients; softmax may be taken
+    apart; keys may be repeated for several heads. A selection of a score or -inf is
+    a mask, of a score or a number below -1e20 a bias, like every sum. A guard that
+    turns NaN probabilities into 0 gives `masked_rows = zero`.
+
+    Leaves attention alone whose scores or probabilities have another use. A missed
+    remark names the edge at which a match ended; expects simplified constants, and
+    stands before folds that would move scales into weights.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect",
+                           "tessera::attention::AttentionDialect"];
+}
+
 def LegalizeBooleans : Pass<"graph-legalize-booleans", "mlir::func::FuncOp"> {
   let summary = "Make boolean inputs and outputs of the entry bytes";
   let description = [{
