@@ -261,3 +261,28 @@ def test_pooling(kind, ceil, element):
                            count_include_pad=int(kind != "average"), **window)
     tolerance = dict(rtol=1e-3, atol=1e-4) if element == "f16" else dict(rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(run(to_last(x))[0], to_last(expected), **tolerance)
+
+
+def test_size_split_in_two_unknown_ones():
+    run = kernels.compile(kernel(
+        [("x", ("s0 * s1", 5), "f32")], (("s1", "s0", 5), "f32"), 2, """
+        %e = tensor.expand_shape %x [[0, 1], [2]] output_shape [%s0, %s1, 5]
+          : tensor<?x5xf32> into tensor<?x?x5xf32>
+        %i = tensor.empty(%s1, %s0) : tensor<?x?x5xf32>
+        %y = linalg.transpose ins(%e : tensor<?x?x5xf32>) outs(%i : tensor<?x?x5xf32>)
+          permutation = [1, 0, 2]"""))
+    x = normal(12, 5)
+    result = run(x, sizes={0: 3, 1: 4})[0]
+    np.testing.assert_array_equal(result, x.reshape(3, 4, 5).transpose(1, 0, 2))
+
+
+def test_gather_of_booleans():
+    run = kernels.compile(kernel(
+        [("m", ("s0", 3), "i8"), ("i", ("s1",), "i64")], (("s1",), "i8"), 2, """
+        %b = arith.trunci %m : tensor<?x3xi8> to tensor<?x3xi1>
+        %c = tensor.collapse_shape %b [[0, 1]] : tensor<?x3xi1> into tensor<?xi1>
+        %g = graph.gather %c[%i] axis 0 : tensor<?xi1>, tensor<?xi64> -> tensor<?xi1>
+        %y = arith.extui %g : tensor<?xi1> to tensor<?xi8>"""))
+    m = RNG.integers(0, 2, (40, 3)).astype(np.int8)
+    i = RNG.integers(0, 120, 77)
+    np.testing.assert_array_equal(run(m, i)[0], m.reshape(-1)[i])

@@ -2,6 +2,7 @@
 #include "dialects/Graph/Conversion/StructuredOps.h"
 #include "dialects/Graph/Conversion/ElementLoops.h"
 #include "dialects/Graph/Conversion/Passes.h"
+#include "dialects/Graph/IR/Graph.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -73,6 +74,32 @@ struct UnpackToElements : OpRewritePattern<linalg::UnPackOp> {
   }
 };
 
+/// Booleans that are read from bytes stay bytes until an element is read, which a
+/// body does by tensor.extract:
+///
+///   graph.gather (arith.trunci %bytes)[..]  ==>  arith.trunci (graph.gather %bytes[..])
+struct NarrowAfterMoving : RewritePattern {
+  NarrowAfterMoving(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa<graph::GatherOp, graph::ReshapeOp, tensor::ExpandShapeOp,
+             tensor::CollapseShapeOp, tensor::CastOp>(op))
+      return rewriter.notifyMatchFailure(op, "expects a view or gather");
+    auto narrow = op->getOperand(0).getDefiningOp<arith::TruncIOp>();
+    if (!narrow || !getElementTypeOrSelf(narrow.getType()).isInteger(1))
+      return rewriter.notifyMatchFailure(op, "expects booleans from integers");
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    Operation *moved = rewriter.clone(*op);
+    moved->setOperand(0, narrow.getIn());
+    moved->getResult(0).setType(
+        type.clone(getElementTypeOrSelf(narrow.getIn().getType())));
+    rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, type, moved->getResult(0));
+    return success();
+  }
+};
+
 } // namespace
 
 /// Whether the body only finds and reads elements.
@@ -124,6 +151,10 @@ static LogicalResult applyFusion(Operation *root,
 
 LogicalResult graph::convertToStructuredOps(Operation *root) {
   MLIRContext *context = root->getContext();
+  RewritePatternSet narrowing(context);
+  narrowing.add<NarrowAfterMoving>(context);
+  if (failed(applyPatternsGreedily(root, std::move(narrowing))))
+    return root->emitError("does not come to an end when moving conversions");
   RewritePatternSet conversions(context);
   populateShapesToLinalg(conversions);
   populateWindowsToLinalg(conversions);

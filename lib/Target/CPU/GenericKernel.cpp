@@ -5,6 +5,7 @@
 #include "lib/Target/CPU/ParallelLoops.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
@@ -192,6 +193,50 @@ static LogicalResult placeOnStack(func::FuncOp function) {
   return failure(result.wasInterrupted());
 }
 
+/// memref.expand_shape that splits a size in two or more unknown ones  ==>
+/// memref.reinterpret_cast; MLIR's lowering of these crashes on them.
+static void expandByStrides(func::FuncOp function) {
+  SmallVector<memref::ExpandShapeOp> expansions;
+  function.walk([&](memref::ExpandShapeOp op) {
+    for (const ReassociationIndices &group : op.getReassociationIndices())
+      if (llvm::count_if(group, [&](int64_t dimension) {
+            return op.getResultType().isDynamicDim(dimension);
+          }) > 1) {
+        expansions.push_back(op);
+        return;
+      }
+  });
+  for (memref::ExpandShapeOp op : expansions) {
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    MemRefType type = op.getResultType();
+    auto source =
+        memref::ExtractStridedMetadataOp::create(builder, loc, op.getSrc());
+    SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+    auto [known, offset] = type.getStridesAndOffset();
+    SmallVector<OpFoldResult> strides(type.getRank());
+    for (auto [group, stride] :
+         llvm::zip(op.getReassociationIndices(),
+                   source.getConstifiedMixedStrides())) {
+      OpFoldResult running = stride;
+      for (int64_t dimension : llvm::reverse(group)) {
+        strides[dimension] = ShapedType::isDynamic(known[dimension])
+                                 ? running
+                                 : builder.getIndexAttr(known[dimension]);
+        AffineExpr a, b;
+        bindSymbols(builder.getContext(), a, b);
+        running = affine::makeComposedFoldedAffineApply(
+            builder, loc, a * b, {running, sizes[dimension]});
+      }
+    }
+    auto cast = memref::ReinterpretCastOp::create(
+        builder, loc, type, source.getBaseBuffer(),
+        source.getConstifiedMixedOffset(), sizes, strides);
+    op.replaceAllUsesWith(cast.getResult());
+    op.erase();
+  }
+}
+
 LogicalResult cpu::emitGenericKernel(kernel::FuncOp kernel,
                                      func::FuncOp function) {
   if (failed(graph::convertToStructuredOps(kernel)))
@@ -201,6 +246,7 @@ LogicalResult cpu::emitGenericKernel(kernel::FuncOp kernel,
   if (failed(bufferize(function)) || failed(simplify(function)))
     return kernel.emitOpError("cannot be put on memory by the generic route");
   convertCopies(function);
+  expandByStrides(function);
   SmallVector<linalg::LinalgOp> nests;
   function.walk([&](linalg::LinalgOp op) { nests.push_back(op); });
   for (linalg::LinalgOp op : nests)

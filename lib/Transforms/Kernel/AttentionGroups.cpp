@@ -26,8 +26,11 @@ namespace {
 /// Walks back from bias and mask of one attention.
 class ScorePrologue {
 public:
-  ScorePrologue(graph::SizeAnalysis &sizes, bool exclusive)
-      : sizes(sizes), exclusive(exclusive) {}
+  ScorePrologue(attention::SdpaOp op, graph::SizeAnalysis &sizes,
+                bool exclusive)
+      : sizes(sizes), exclusive(exclusive),
+        queries(sizes.dimOf(op.getQuery(), 2)),
+        keys(sizes.dimOf(op.getKey(), 2)) {}
 
   /// Adds what computes `value` if that is worth it.
   void addOperand(Value value);
@@ -39,6 +42,8 @@ private:
   double bytesOf(Value value);
   double evaluate(AffineExpr size, Operation *at);
 
+  /// Whether `value` has queries x keys elements: dimensions of both sizes.
+  bool hasScoreSizes(Value value);
   /// Whether `op` computes elements cheaply from those of its operands.
   bool isCheap(Operation *op);
   /// Collects members below `value` and adds to `read` the bytes that they take
@@ -50,6 +55,7 @@ private:
 
   graph::SizeAnalysis &sizes;
   bool exclusive;
+  AffineExpr queries, keys;
 };
 
 } // namespace
@@ -88,6 +94,18 @@ double ScorePrologue::bytesOf(Value value) {
   return bytes;
 }
 
+bool ScorePrologue::hasScoreSizes(Value value) {
+  SmallVector<AffineExpr> dims = sizes.dimsOf(value);
+  for (auto [i, size] : llvm::enumerate(dims)) {
+    if (!sizes.areEqual(size, queries))
+      continue;
+    for (auto [j, other] : llvm::enumerate(dims))
+      if (i != j && sizes.areEqual(other, keys))
+        return true;
+  }
+  return false;
+}
+
 bool ScorePrologue::isCheap(Operation *op) {
   if (isa<graph::GatherOp>(op))
     return true;
@@ -108,7 +126,8 @@ bool ScorePrologue::collect(Value value, double most, double &read,
   if (op && found.contains(op))
     return true;
   bool cloned = op && isClonedIntoGroups(op);
-  if (!op || (!cloned && (isShared || (!isCheap(op) && !isView(op))))) {
+  bool belongs = op && (isCheap(op) || isView(op)) && hasScoreSizes(value);
+  if (!op || (!cloned && (isShared || !belongs))) {
     read += std::min(most, bytesOf(value));
     return false;
   }
@@ -127,6 +146,8 @@ bool ScorePrologue::collect(Value value, double most, double &read,
 }
 
 void ScorePrologue::addRoot(Operation *op) {
+  if (!hasScoreSizes(op->getResult(0)))
+    return;
   double bytes = bytesOf(op->getResult(0)), read = 0;
   llvm::SetVector<Operation *> found;
   if (collect(op->getResult(0), bytes, read, found) && read <= bytes)
@@ -148,7 +169,7 @@ void ScorePrologue::addOperand(Value value) {
 llvm::SetVector<Operation *>
 tessera::scorePrologueOf(attention::SdpaOp op, graph::SizeAnalysis &sizes,
                          bool exclusive) {
-  ScorePrologue prologue(sizes, exclusive);
+  ScorePrologue prologue(op, sizes, exclusive);
   for (Value operand : {op.getBias(), op.getMask()})
     if (operand)
       prologue.addOperand(operand);

@@ -22,9 +22,10 @@ namespace tessera {
 bool isAttentionLayout(mlir::Operation *op);
 
 /// The elementwise operations, gathers and reshapes, in the order of the block,
-/// that compute bias and mask of `op` and belong into its kernel: those whose
-/// inputs have no more bytes than their result. With `exclusive` only those that
-/// nothing else uses.
+/// that compute bias and mask of `op` and belong into its kernel: those with queries
+/// x keys elements, if what they read has no more bytes than they would store. What
+/// lacks one of these sizes, as a mask of keys, is computed once outside. With
+/// `exclusive` only those that nothing else uses.
 llvm::SetVector<mlir::Operation *>
 scorePrologueOf(attention::SdpaOp op, graph::SizeAnalysis &sizes,
                 bool exclusive);
