@@ -43,6 +43,10 @@ std::string setCompileOption(CompileOptions &options, const std::string &name,
                                 value.substr(equals + 1));
     return "";
   }
+  if (name == "tap") {
+    options.taps.push_back(value);
+    return "";
+  }
   if (name == "opt-level") {
     if (value.size() != 1 || value[0] < '0' || value[0] > '3')
       return badValue(name, value, "0, 1, 2 or 3");

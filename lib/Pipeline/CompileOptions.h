@@ -31,6 +31,9 @@ struct CompileOptions {
   int optimizationLevel = 3;
   /// Symbol (or INPUT.AXIS) and its size "128" or range "1:128:512".
   std::vector<std::pair<std::string, std::string>> shapes;
+  /// Intermediate values, by their ONNX names, that become outputs after the
+  /// model's own; "all" is every one.
+  std::vector<std::string> taps;
   /// "native", "x86-64-v3", "znver4" …
   std::string cpu = "native";
   /// JSON file with the measured machine, instead of the record of `cpu`.

@@ -131,6 +131,7 @@ CompileStatus Compilation::importModel() {
                       ": expects a size or min:typical:max");
     import.sizes.push_back(range);
   }
+  import.taps = options.taps;
   onnx_importer::OnnxCheck report;
   module = onnx_importer::importOnnx(options.input, import, &context, &report);
   if (module)
@@ -235,6 +236,7 @@ std::string Compilation::manifest() {
       {"optimization", options.optimizationLevel},
       {"machine", llvm::json::parse(toJson(pipeline.machine)).get()},
       {"shapes", std::move(shapes)},
+      {"taps", llvm::json::Array(options.taps)},
       {"index-limits", std::move(limits)},
       {"kernels", describeKernels(*module)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();

@@ -3,6 +3,7 @@
     python -m tessera.compare model.onnx
     python -m tessera.compare model.onnx --shape seq=1:64:512 --sizes 5
     python -m tessera.compare model.onnx --library model.so --inputs inputs.npz
+    python -m tessera.compare model.onnx --tap all     every intermediate value too
 
 Compiles the model, runs both on the same random inputs at several sizes of its
 symbols, prints the largest difference of each output, and ends with 0 if all are
@@ -68,13 +69,23 @@ class Difference:
             self.problem = f"above the tolerance of {tolerance:g}"
 
 
-def reference_session(path):
+def reference_session(path, names=()):
+    """A session of ONNX Runtime that gives `names`, intermediate values too."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    tapped = sorted(set(names) - {output.name for output in session.get_outputs()})
+    if not tapped:
+        return session
+    import onnx
+
+    model = onnx.load(path)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tapped)
     return onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=providers
     )
 
 
@@ -122,7 +133,9 @@ def input_sets(session, model, arguments):
 
 def compare(arguments, library, out):
     session = load(library, threads=arguments.threads)
-    reference = reference_session(arguments.model)
+    reference = reference_session(
+        arguments.model, [port.name for port in session.get_outputs()]
+    )
     print(
         f"{'sizes':24} {'output':20} {'shape':>18} {'absolute':>10} {'relative':>10}", file=out
     )

@@ -18,6 +18,12 @@ void tool::addMachineAndShape(CLI::App &sub, CompileArguments &arguments) {
       ->type_name("SYMBOL=SIZE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  sub.add_option("--tap", arguments.options.taps,
+                 "Intermediate value, by its ONNX name, that becomes an output "
+                 "after the model's own; 'all' is every one; may be repeated")
+      ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub.add_option("-O,--opt-level", arguments.options.optimizationLevel,
                  "Effort, 0 to 3 (3); 0 is every operation on its own, the "
                  "oracle that results are compared with")

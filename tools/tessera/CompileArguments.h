@@ -14,7 +14,7 @@ struct CompileArguments {
   bool inProcess = false;
 };
 
-/// Adds --shape, -O, --cpu and --machine.
+/// Adds --shape, --tap, -O, --cpu and --machine.
 void addMachineAndShape(CLI::App &sub, CompileArguments &arguments);
 
 /// Moves `arguments.shapes`, "seq=128" or "seq=1:128:512", to the options.

@@ -135,33 +135,67 @@ bool ModelImporter::makeEntry(Scope &scope) {
   return true;
 }
 
+std::vector<std::string> ModelImporter::namesMadeByNodes(const Scope &scope) {
+  std::vector<std::string> names;
+  for (const onnx::NodeProto &node : model.proto.graph().node())
+    for (const std::string &name : node.output()) {
+      auto found = scope.values.find(name);
+      if (found != scope.values.end() && found->second.value)
+        names.push_back(name);
+    }
+  return names;
+}
+
+std::vector<std::string> ModelImporter::outputNames(const Scope &scope) {
+  std::vector<std::string> names;
+  for (const onnx::ValueInfoProto &output : model.proto.graph().output())
+    names.push_back(output.name());
+  llvm::StringSet<> known;
+  for (const std::string &name : names)
+    known.insert(name);
+  std::vector<std::string> made = namesMadeByNodes(scope);
+  for (const std::string &tap : options.taps) {
+    bool isMade = llvm::is_contained(made, tap);
+    if (!isMade && !known.contains(tap) && tap != "all") {
+      ++findings.optionErrors;
+      reportError("no value to tap is named '" + tap + "'");
+    }
+    for (const std::string &name : isMade ? std::vector<std::string>{tap}
+                                   : tap == "all" ? made
+                                                  : std::vector<std::string>{})
+      if (known.insert(name).second)
+        names.push_back(name);
+  }
+  return names;
+}
+
 void ModelImporter::returnOutputs(Scope &scope) {
   SmallVector<Value> results;
   SmallVector<Attribute> attributes;
   onnx::NodeProto none;
-  for (const onnx::ValueInfoProto &output : model.proto.graph().output()) {
-    Location loc = NameLoc::get(builder.getStringAttr(output.name()));
+  for (const std::string &name : outputNames(scope)) {
+    Location loc = NameLoc::get(builder.getStringAttr(name));
     NodeContext node(none, 0, builder, loc, sizes, makeConstant);
     OnnxValue value;
-    auto initializer = scope.initializers.find(output.name());
-    if (auto found = scope.values.find(output.name());
+    auto initializer = scope.initializers.find(name);
+    if (auto found = scope.values.find(name);
         found != scope.values.end()) {
       value = found->second;
     } else if (initializer != scope.initializers.end()) {
       FailureOr<Value> made =
-          constantOf(*initializer->second, node, output.name());
+          constantOf(*initializer->second, node, name);
       if (succeeded(made))
         value = {*made, initializer->second->data_type()};
       else
         reportError(node.errorText());
     } else {
-      reportError("output '" + output.name() + "' is made by no node");
+      reportError("output '" + name + "' is made by no node");
     }
     if (!value.value)
       continue;
     results.push_back(value.value);
     attributes.push_back(builder.getDictionaryAttr(
-        portAttributes(builder, output.name(), value.elementType)));
+        portAttributes(builder, name, value.elementType)));
   }
   func::ReturnOp::create(builder, builder.getUnknownLoc(), results);
   entry.setFunctionType(

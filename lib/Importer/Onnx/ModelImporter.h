@@ -43,6 +43,9 @@ private:
   mlir::Attribute dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
                               const std::string &inputName, int axis);
   void returnOutputs(Scope &scope);
+  /// Names of the values to return: the model's outputs, then what is tapped.
+  std::vector<std::string> outputNames(const Scope &scope);
+  std::vector<std::string> namesMadeByNodes(const Scope &scope);
   void reportUnusedOptions();
 
   // Nodes (NodeImport.cpp).

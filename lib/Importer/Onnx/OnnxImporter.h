@@ -25,6 +25,9 @@ struct SizeRange {
 
 struct ImportOptions {
   std::vector<SizeRange> sizes;
+  /// Values of the graph, by their ONNX names, that become outputs after the
+  /// model's own; "all" is every tensor that a node of the graph makes.
+  std::vector<std::string> taps;
 };
 
 /// A node that cannot be imported.
