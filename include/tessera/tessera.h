@@ -35,7 +35,8 @@ typedef enum TesseraCompileStatus {
   TESSERA_COMPILE_CANNOT_WRITE = 5,  /* the output or one of its helpers */
   TESSERA_COMPILE_CANNOT_START = 6,  /* the child process */
   TESSERA_COMPILE_CRASHED = 7,       /* the child process, by a signal */
-  TESSERA_COMPILE_INTERNAL_ERROR = 70 /* a fault of the compiler */
+  TESSERA_COMPILE_INTERNAL_ERROR = 70, /* a fault of the compiler */
+  TESSERA_COMPILE_OUT_OF_MEMORY = 71   /* the child process */
 } TesseraCompileStatus;
 
 /* An option that the command line takes as --NAME=VALUE; may repeat:

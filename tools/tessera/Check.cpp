@@ -73,7 +73,7 @@ int check(const CheckCommand &command) {
 void tool::addCheck(CLI::App &app, int &exitCode) {
   auto command = std::make_shared<CheckCommand>();
   CLI::App *sub = app.add_subcommand(
-      "check", "List everything in a model that is not supported");
+      "check", "List everything in a model that does not compile");
   sub->footer("Examples:\n"
               "  tessera check model.onnx\n"
               "  tessera check model.onnx --json\n");

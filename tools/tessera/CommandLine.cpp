@@ -4,6 +4,8 @@
 #include "tools/tessera/Messages.h"
 #include "tools/tessera/Suggestions.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace tessera::tool;
 
 namespace {
@@ -14,6 +16,27 @@ std::vector<std::string> commandNames(const CLI::App &app) {
     names.push_back(sub->get_name());
   return names;
 }
+
+constexpr size_t kHelpColumn = 26, kHelpWidth = 80;
+
+/// Breaks the descriptions of options, whose lines CLI11 indents.
+class HelpFormatter : public CLI::Formatter {
+public:
+  std::string make_option_desc(const CLI::Option *option) const override {
+    const std::string text = CLI::Formatter::make_option_desc(option);
+    std::string result;
+    size_t column = 0;
+    for (llvm::StringRef word : llvm::split(text, ' ')) {
+      if (column && column + 1 + word.size() > kHelpWidth - kHelpColumn) {
+        result += '\n';
+        column = 0;
+      }
+      result += (column ? " " : "") + word.str();
+      column += word.size() + (column ? 1 : 0);
+    }
+    return result;
+  }
+};
 
 /// "--shape", "-O".
 std::vector<std::string> optionNames(const CLI::App &app) {
@@ -67,6 +90,12 @@ int report(CLI::App &app, const CLI::ParseError &error, int argc, char **argv) {
 }
 
 } // namespace
+
+std::shared_ptr<CLI::Formatter> tessera::tool::makeHelpFormatter() {
+  auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(kHelpColumn);
+  return formatter;
+}
 
 const char *const tessera::tool::kExitCodesText =
     "Exit codes:\n"

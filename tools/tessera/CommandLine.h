@@ -4,7 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <memory>
+
 namespace tessera::tool {
+
+/// Help in 80 columns.
+std::shared_ptr<CLI::Formatter> makeHelpFormatter();
 
 /// Parses and runs what was chosen. Prints help, or what is wrong with the
 /// nearest name that is known. Returns kUsageError for a wrong command line.

@@ -50,8 +50,7 @@ int inspect(const InspectCommand &command) {
 void tool::addInspect(CLI::App &app, int &exitCode) {
   auto command = std::make_shared<InspectCommand>();
   CLI::App *sub = app.add_subcommand(
-      "inspect", "Show what a compiled model is: inputs, outputs, sizes, "
-                 "bytes, the CPU it needs, its kernels");
+      "inspect", "Show a compiled model: ports, bytes, CPU, kernels");
   sub->footer("Examples:\n"
               "  tessera inspect model.so\n"
               "  tessera inspect model.so --manifest\n");

@@ -277,7 +277,7 @@ int run(RunCommand &command) {
 void tool::addRun(CLI::App &app, int &exitCode) {
   auto command = std::make_shared<RunCommand>();
   CLI::App *sub = app.add_subcommand(
-      "run", "Run a model, compiled or not, on files or on random inputs");
+      "run", "Run a model on files or on random inputs");
   sub->footer(
       "NAME=FILE is split at the last '=' behind which an existing file is "
       "named.\nRandom inputs are normal floats, fair booleans, and integers "

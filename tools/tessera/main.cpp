@@ -26,10 +26,11 @@ int main(int argc, char **argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app("Compiles ONNX models into native libraries, and runs them.",
                "tessera");
+  app.formatter(makeHelpFormatter());
   app.footer(std::string("Examples:\n"
                          "  tessera compile model.onnx            writes model.so\n"
                          "  tessera run model.onnx                compiles and runs it\n"
-                         "  tessera check model.onnx              lists what is not supported\n"
+                         "  tessera check model.onnx              lists what does not compile\n"
                          "  tessera inspect model.so              shows a compiled model\n"
                          "tessera COMMAND --help says more.\n\n") +
              kExitCodesText);
