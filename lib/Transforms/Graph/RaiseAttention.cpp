@@ -8,6 +8,7 @@
 #include "dialects/Attention/IR/Attention.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "lib/Transforms/Graph/Passes.h"
+#include "lib/Transforms/Graph/RaiseAttentionMasks.h"
 #include "lib/Transforms/Graph/RaiseAttentionScores.h"
 #include "lib/Transforms/Graph/RaiseAttentionSoftmax.h"
 
@@ -68,14 +69,14 @@ private:
   Value buildOperand(OpBuilder &builder, const Labelled &operand,
                      const AxisLabels &layout, Type type);
   Value buildQuery(OpBuilder &builder, Type type);
-  Value buildBias(OpBuilder &builder, const ScoreOperand &bias);
-  Value buildMask(OpBuilder &builder, const ScoreOperand &mask);
-  /// `operand` as [batch, heads, queries, keys] with sizes of 1 where it repeats.
-  Value buildScoreOperand(OpBuilder &builder, Value value,
-                          const AxisLabels &labels);
+  Value buildBias(OpBuilder &builder, ScoreOperandBuilder &operands,
+                  const ScoreOperand &bias);
+  Value buildMask(OpBuilder &builder, ScoreOperandBuilder &operands,
+                  const ScoreOperand &mask);
   /// Joins operands of one kind; broadcast first where their shapes differ.
   template <typename Op>
-  Value join(OpBuilder &builder, ArrayRef<Value> operands);
+  Value join(OpBuilder &builder, ScoreOperandBuilder &operands,
+             ArrayRef<Value> parts);
 
   bool contains(ArrayRef<unsigned> list, unsigned axis) {
     return llvm::is_contained(list, axis);
@@ -365,18 +366,6 @@ Value AttentionMatch::buildQuery(OpBuilder &builder, Type type) {
   return made;
 }
 
-Value AttentionMatch::buildScoreOperand(OpBuilder &builder, Value start,
-                                        const AxisLabels &startLabels) {
-  Labelled at{start, axes.resolveLabels(startLabels)};
-  while (axes.stepBack(at.value, at.labels, /*allowSplits=*/false,
-                       /*allowRepeats=*/true)) {
-  }
-  AxisList heads(keyHeads);
-  heads.append(group);
-  return axes.relayout(builder, product.getLoc(), at.value, at.labels,
-                       {batch, heads, queries, keys}, /*repeat=*/false);
-}
-
 /// A tensor of the shape of `like` of one number.
 static Value filledLike(OpBuilder &builder, Location loc, double number,
                         Value like, graph::SizeAnalysis &sizes) {
@@ -387,9 +376,11 @@ static Value filledLike(OpBuilder &builder, Location loc, double number,
   return createBroadcast(builder, constant, sizes.dimsOf(like), sizes);
 }
 
-Value AttentionMatch::buildBias(OpBuilder &builder, const ScoreOperand &bias) {
+Value AttentionMatch::buildBias(OpBuilder &builder,
+                                ScoreOperandBuilder &operands,
+                                const ScoreOperand &bias) {
   Location loc = product.getLoc();
-  Value made = buildScoreOperand(builder, bias.value, bias.labels);
+  Value made = operands.build(bias.value, bias.labels);
   if (bias.elseValue) {
     Value low = filledLike(builder, loc, *bias.elseValue, made, sizes);
     Value zero = filledLike(builder, loc, 0.0, made, sizes);
@@ -404,9 +395,11 @@ Value AttentionMatch::buildBias(OpBuilder &builder, const ScoreOperand &bias) {
   return arith::MulFOp::create(builder, loc, made, factor);
 }
 
-Value AttentionMatch::buildMask(OpBuilder &builder, const ScoreOperand &mask) {
+Value AttentionMatch::buildMask(OpBuilder &builder,
+                                ScoreOperandBuilder &operands,
+                                const ScoreOperand &mask) {
   Location loc = product.getLoc();
-  Value made = buildScoreOperand(builder, mask.value, mask.labels);
+  Value made = operands.build(mask.value, mask.labels);
   if (!mask.inverted)
     return made;
   auto scalar = RankedTensorType::get({}, builder.getI1Type());
@@ -417,25 +410,17 @@ Value AttentionMatch::buildMask(OpBuilder &builder, const ScoreOperand &mask) {
 }
 
 template <typename Op>
-Value AttentionMatch::join(OpBuilder &builder, ArrayRef<Value> operands) {
-  Location loc = product.getLoc();
+Value AttentionMatch::join(OpBuilder &builder, ScoreOperandBuilder &operands,
+                           ArrayRef<Value> parts) {
   Value joined;
-  for (Value operand : operands) {
+  for (Value part : parts) {
     if (!joined) {
-      joined = operand;
+      joined = part;
       continue;
     }
-    SmallVector<AffineExpr> shape = sizes.dimsOf(joined);
-    for (auto [size, other] : llvm::zip(shape, sizes.dimsOf(operand)))
-      if (size == builder.getAffineConstantExpr(1))
-        size = other;
-    auto widen = [&](Value value) {
-      return llvm::equal(sizes.dimsOf(value), shape)
-                 ? value
-                 : createBroadcast(builder, value, shape, sizes);
-    };
-    Value left = widen(joined), right = widen(operand);
-    joined = Op::create(builder, loc, left, right);
+    SmallVector<Value> both = {joined, part};
+    operands.broadcastTogether(both);
+    joined = Op::create(builder, product.getLoc(), both[0], both[1]);
   }
   return joined;
 }
@@ -470,11 +455,21 @@ void AttentionMatch::rewrite(RewriterBase &rewriter) {
                          type);
   Value v = buildOperand(rewriter, value, {batch, keyHeads, keys, columns},
                          type);
+  ScoreOperandBuilder operands(rewriter, loc, axes, sizes,
+                               {batch, heads, queries, keys});
   SmallVector<Value> biases, masks;
   for (const ScoreOperand &bias : scores.biases)
-    biases.push_back(buildBias(rewriter, bias));
+    biases.push_back(buildBias(rewriter, operands, bias));
   for (const ScoreOperand &mask : scores.masks)
-    masks.push_back(buildMask(rewriter, mask));
+    masks.push_back(buildMask(rewriter, operands, mask));
+  // What adds nothing or hides nothing is dropped.
+  llvm::erase_if(biases, [](Value bias) {
+    auto select = bias.getDefiningOp<arith::SelectOp>();
+    return constantNumber(bias) == 0.0 ||
+           (select && constantNumber(select.getTrueValue()) == 0.0 &&
+            isAlwaysTrue(select.getCondition()));
+  });
+  llvm::erase_if(masks, isAlwaysTrue);
   if (!biases.empty()) {
     Type biasType = commonType(biases);
     for (Value &bias : biases)
@@ -485,7 +480,8 @@ void AttentionMatch::rewrite(RewriterBase &rewriter) {
   shape[3] = cast<RankedTensorType>(v.getType()).getDimSize(3);
   auto attention = attention::SdpaOp::create(
       rewriter, loc, queryType.clone(shape), q, k, v,
-      join<arith::AddFOp>(rewriter, biases), join<arith::AndIOp>(rewriter, masks),
+      join<arith::AddFOp>(rewriter, operands, biases),
+      join<arith::AndIOp>(rewriter, operands, masks),
       static_cast<float>(scores.scale));
   if (scores.softcap)
     attention.setSoftcapAttr(rewriter.getF32FloatAttr(*scores.softcap));
