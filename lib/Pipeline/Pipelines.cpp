@@ -34,6 +34,7 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
                                  const PipelineOptions &options) {
   passes.addNestedPass<func::FuncOp>(createLegalizeBooleans());
   if (options.optimizationLevel > 0) {
+    passes.addPass(createFoldConstants());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
     // Before anything moves scales, transposes and reshapes of its parts.
@@ -44,9 +45,13 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addNestedPass<func::FuncOp>(createSinkReshapes());
     // Reshapes that moved may have uncovered transposes of transposes.
     passes.addNestedPass<func::FuncOp>(createPropagateTransposes());
+    passes.addNestedPass<func::FuncOp>(createFoldPadsIntoConvolutions());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    // Small filters are weights from here on: they are transposed and packed too.
+    passes.addPass(createOutlineConstants());
     passes.addPass(createFoldWeightViews());
+    passes.addPass(createFoldScalesIntoWeights());
     // After everything that may fold into a weight's recipe.
     passes.addPass(createPackWeights());
   }

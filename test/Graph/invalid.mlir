@@ -50,6 +50,12 @@ graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> r
 
 // -----
 
+// weights_c3_scale
+// expected-error @+1 {{C3: the recipe does not apply: a scale needs f32 elements and a value for each index of its dimension}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.scale<0, dense<1.0> : tensor<3xf32>>]
+
+// -----
+
 // weights_c3_unknown_step
 // expected-error @+1 {{C3: the recipe does not apply: it has an unknown step}}
 graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe ["sort"]

@@ -77,6 +77,16 @@ FailureOr<RankedTensorType> graph::applyRecipe(RankedTensorType source,
       shape.pop_back_n(2);
       shape.append({llvm::divideCeilSigned(columns, pack.getWidth()), rows,
                     pack.getWidth()});
+    } else if (auto scale = dyn_cast<ScaleAttr>(step)) {
+      int64_t axis = scale.getAxis();
+      ShapedType type = scale.getValues().getType();
+      if (!source.getElementType().isF32() || !type.getElementType().isF32() ||
+          axis < 0 || axis >= static_cast<int64_t>(shape.size()) ||
+          type.getShape() != ArrayRef(shape[axis])) {
+        reason = "a scale needs f32 elements and a value for each index of its "
+                 "dimension";
+        return failure();
+      }
     } else {
       reason = "it has an unknown step";
       return failure();

@@ -63,6 +63,16 @@ def Graph_PackAttr : Graph_Attr<"Pack", "pack"> {
   let assemblyFormat = "`<` $width `>`";
 }
 
+def Graph_ScaleAttr : Graph_Attr<"Scale", "scale"> {
+  let summary = "Recipe step: f32 elements times the value of their index along a dimension";
+  let description = [{
+    Element [..., i, ...] with index i of dimension `axis` is multiplied by
+    `values[i]`, rounded to f32.
+  }];
+  let parameters = (ins "int64_t":$axis, "::mlir::DenseElementsAttr":$values);
+  let assemblyFormat = "`<` $axis `,` $values `>`";
+}
+
 def Graph_PoolKind : I32EnumAttr<"PoolKind", "What a pooling window computes", [
     I32EnumAttrCase<"Max", 0, "max">,
     I32EnumAttrCase<"Average", 1, "average">,

@@ -1,6 +1,7 @@
 // The element view of small tensors; see the header.
 #include "lib/Importer/Onnx/Elements.h"
 
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -38,6 +39,21 @@ Value fromElements(NodeContext &node, ArrayRef<Value> scalars,
         node.builder, node.loc,
         DenseElementsAttr::get(type, ArrayRef<Attribute>()));
   return node.create<tensor::FromElementsOp>(type, scalars);
+}
+
+Value rearrangeElements(NodeContext &node, Value tensor,
+                        ArrayRef<int64_t> shape,
+                        function_ref<int64_t(ArrayRef<int64_t>)> source) {
+  std::optional<SmallVector<Value>> scalars = elementsOf(node, tensor);
+  if (!scalars)
+    return {};
+  SmallVector<int64_t> strides = computeStrides(shape);
+  SmallVector<Value> taken;
+  for (int64_t i = 0, e = ShapedType::getNumElements(shape); i < e; ++i)
+    taken.push_back((*scalars)[source(delinearize(i, strides))]);
+  return fromElements(
+      node, taken, shape,
+      cast<RankedTensorType>(tensor.getType()).getElementType());
 }
 
 std::optional<int64_t> constantInteger(Value scalar) {

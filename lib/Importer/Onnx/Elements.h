@@ -32,6 +32,12 @@ bool hasElements(mlir::Value tensor);
 mlir::Value fromElements(NodeContext &node, llvm::ArrayRef<mlir::Value> scalars,
                          llvm::ArrayRef<int64_t> shape, mlir::Type elementType);
 
+/// The tensor of `shape` whose element at an index is element `source(index)`,
+/// counted row-major, of `tensor`; null if the scalars are not known.
+mlir::Value rearrangeElements(
+    NodeContext &node, mlir::Value tensor, llvm::ArrayRef<int64_t> shape,
+    llvm::function_ref<int64_t(llvm::ArrayRef<int64_t>)> source);
+
 /// The integer of a scalar constant.
 std::optional<int64_t> constantInteger(mlir::Value scalar);
 

@@ -77,6 +77,36 @@ private:
   XXH64_state_t state;
 };
 
+/// Factors of a weight's elements: the same steps lead from `values` to them as
+/// from the source to the weight.
+struct WeightScale {
+  std::vector<float> values;
+  StridedView view;
+
+  /// Factors along dimension `axis` of a weight of `shape`.
+  static WeightScale along(graph::ScaleAttr step, ArrayRef<int64_t> shape) {
+    WeightScale scale;
+    llvm::append_range(scale.values, step.getValues().getValues<float>());
+    for (auto [i, size] : llvm::enumerate(shape))
+      scale.view.dims.push_back(
+          {size, static_cast<int64_t>(i) == step.getAxis() ? 1 : 0});
+    return scale;
+  }
+};
+
+/// Part of a weight with the factors that its elements are multiplied by.
+struct WeightPart {
+  StridedView view;
+  SmallVector<StridedView> scales;
+
+  WeightPart slice(int64_t dim, int64_t begin, int64_t size) const {
+    WeightPart part{view.slice(dim, begin, size), {}};
+    for (const StridedView &scale : scales)
+      part.scales.push_back(scale.slice(dim, begin, size));
+    return part;
+  }
+};
+
 /// Runs one weight's recipe.
 class RecipeRun {
 public:
@@ -118,6 +148,29 @@ public:
 private:
   /// False if the view has to be materialized first.
   bool apply(Attribute step) {
+    if (auto scale = dyn_cast<graph::ScaleAttr>(step)) {
+      // Lanes beyond the last column have no factor.
+      if (view.isPadded())
+        return false;
+      scales.push_back(WeightScale::along(scale, view.shape()));
+      return true;
+    }
+    StridedView stepped = view;
+    if (!applyTo(stepped, step))
+      return false;
+    SmallVector<StridedView> steppedScales;
+    for (const WeightScale &scale : scales) {
+      steppedScales.push_back(scale.view);
+      if (!applyTo(steppedScales.back(), step))
+        return false;
+    }
+    view = stepped;
+    for (auto [scale, steppedScale] : llvm::zip(scales, steppedScales))
+      scale.view = steppedScale;
+    return true;
+  }
+
+  static bool applyTo(StridedView &view, Attribute step) {
     if (auto transpose = dyn_cast<graph::TransposeAttr>(step))
       return view.transpose(transpose.getPermutation());
     if (auto reshape = dyn_cast<graph::ReshapeAttr>(step))
@@ -146,16 +199,20 @@ private:
       return written.takeError();
     source = std::move(*written); // keeps the file open beyond its name
     view = StridedView::dense(view.shape());
+    scales.clear();
     return llvm::Error::success();
   }
 
   llvm::Error emit(WeightSource &source) {
-    if (view.isDense())
+    if (view.isDense() && scales.empty())
       return emitDense(source);
     llvm::Expected<const char *> bytes = source.map();
     if (!bytes)
       return bytes.takeError();
-    return emitPart(view, 0, *bytes);
+    WeightPart whole{view, {}};
+    for (const WeightScale &scale : scales)
+      whole.scales.push_back(scale.view);
+    return emitPart(whole, 0, *bytes);
   }
 
   llvm::Error emitDense(WeightSource &source) {
@@ -172,12 +229,12 @@ private:
   }
 
   /// Writes `part`, whose dimensions before `dim` have size 1, in chunks.
-  llvm::Error emitPart(const StridedView &part, int64_t dim,
+  llvm::Error emitPart(const WeightPart &part, int64_t dim,
                        const char *source) {
-    int64_t size = part.dims[dim].size;
+    int64_t size = part.view.dims[dim].size;
     if (size == 0)
       return llvm::Error::success();
-    uint64_t indexBytes = part.elementCount() / size * elementBytes;
+    uint64_t indexBytes = part.view.elementCount() / size * elementBytes;
     if (indexBytes == 0)
       return llvm::Error::success();
     // Chunks of the dimension, or of the next one within each of its indices.
@@ -185,7 +242,7 @@ private:
     bool descend = indexBytes > chunkBytes;
     for (int64_t begin = 0; begin < size; begin += count) {
       count = std::min(count, size - begin);
-      StridedView slice = part.slice(dim, begin, count);
+      WeightPart slice = part.slice(dim, begin, count);
       if (descend) {
         if (llvm::Error error = emitPart(slice, dim + 1, source))
           return error;
@@ -193,11 +250,30 @@ private:
       }
       uint64_t bytes = count * indexBytes;
       reserve(bytes);
-      copyElements(slice, elementBytes, source, buffer.data());
+      copyElements(slice.view, elementBytes, source, buffer.data());
+      multiply(slice);
       if (llvm::Error error = flush(bytes))
         return error;
     }
     return llvm::Error::success();
+  }
+
+  /// Multiplies the elements of `part`, which are in the buffer, by its factors.
+  void multiply(const WeightPart &part) {
+    for (auto [scale, factorsView] : llvm::zip(scales, part.scales)) {
+      std::vector<float> factors(factorsView.elementCount());
+      copyElements(factorsView, sizeof(float),
+                   reinterpret_cast<const char *>(scale.values.data()),
+                   reinterpret_cast<char *>(factors.data()));
+      char *element = buffer.data();
+      for (float factor : factors) {
+        float value;
+        std::memcpy(&value, element, sizeof value);
+        value *= factor;
+        std::memcpy(element, &value, sizeof value);
+        element += sizeof value;
+      }
+    }
   }
 
   void reserve(uint64_t bytes) {
@@ -217,6 +293,7 @@ private:
   std::vector<char> &buffer;
   int64_t elementBytes = 0;
   StridedView view;
+  SmallVector<WeightScale> scales;
 };
 
 /// The weights that entries place, in the order of their offsets.

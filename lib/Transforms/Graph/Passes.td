@@ -91,6 +91,8 @@ def PropagateTransposes : Pass<"graph-propagate-transposes", "mlir::func::FuncOp
     Convolution is channels-last, models are not: the importer's transposes move
     through elementwise operations, reductions and removed 1s, so that a chain of
     layers keeps one layout. One that only moves dimensions of size 1 is a reshape.
+    Below reshapes, joins, slices and padding, too, where these keep or merge
+    neighbouring dimensions.
 
       %t = linalg.transpose %conv [0, 3, 1, 2]      %b = broadcast_to (transpose of %bias)
       %s = arith.addf %t, %bias                ==>  %s = arith.addf %conv, %b
@@ -106,6 +108,51 @@ def FoldWeightViews : Pass<"graph-fold-weight-views", "mlir::ModuleOp"> {
       %w = graph.weight @w
       %t = linalg.transpose %w [1, 0]   ==>   %t = graph.weight @w_0
                                               (recipe [… #graph.transpose<[1, 0]>])
+  }];
+  let dependentDialects = ["tessera::graph::GraphDialect"];
+}
+
+def FoldConstants : Pass<"graph-fold-constants", "mlir::ModuleOp"> {
+  let summary = "Compute elementwise operations on small constants and weights";
+  let description = [{
+    What a model computes from its weights alone, vectors of channels mostly, is
+    computed here, up to 64 Ki elements a tensor; the bytes of weights in files are
+    read.
+
+      %w = graph.weight @variance
+      %e = arith.addf %w, %epsilon   ==>   %f = arith.constant dense<[0.7, …]>
+      %f = math.rsqrt %e
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+}
+
+def FoldScalesIntoWeights : Pass<"graph-fold-scales-into-weights", "mlir::ModuleOp"> {
+  let summary = "Multiply constant factors of columns into weights of contractions";
+  let description = [{
+    Batch normalization behind a convolution or a product is arithmetic with one
+    constant for each column. Its factors become a step of the weight's recipe,
+    what it adds is joined with the bias:
+
+      %c = graph.conv %x, %w                 %c = graph.conv %x, %w_0
+      %b = arith.addf %c, %bias              (recipe [… #graph.scale<3, [s…]>])
+      %m = arith.mulf %b, %scale       ==>   %s = arith.addf %c, (bias * scale + shift)
+      %s = arith.addf %m, %shift
+
+    Expects the transposes and reshapes of weights in their recipes already, and
+    f32 weights. Leaves alone what other operations read, too. Rounds differently
+    in the last bits.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "tessera::graph::GraphDialect"];
+}
+
+def FoldPadsIntoConvolutions
+    : Pass<"graph-fold-pads-into-convolutions", "mlir::func::FuncOp"> {
+  let summary = "Make zero padding before a convolution its own";
+  let description = [{
+      %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] (0.0)
+      %c = graph.conv %p … pads [0, 0], [0, 0]   ==>   %c = graph.conv %x … pads [1, 1], [1, 1]
+
+    Leaves padding of batch or channels and of unknown widths alone.
   }];
   let dependentDialects = ["tessera::graph::GraphDialect"];
 }

@@ -1,6 +1,7 @@
 // Moves transposes of computed values out of the way of fusion, until they meet
 // their inverse, a weight or the end.
 #include "lib/Transforms/Graph/Passes.h"
+#include "lib/Transforms/Graph/TransposePatterns.h"
 
 #include "dialects/Graph/IR/Graph.h"
 
@@ -20,39 +21,10 @@ namespace tessera {
 using namespace mlir;
 using namespace tessera;
 
-/// transpose of `value`: dimension i of the result is permutation[i] of it.
-static Value transposed(PatternRewriter &rewriter, Location loc, Value value,
-                        ArrayRef<int64_t> permutation) {
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> shape =
-      applyPermutation(type.getShape(), permutation);
-  DenseElementsAttr splat;
-  if (matchPattern(value, m_Constant(&splat)) && splat.isSplat())
-    return arith::ConstantOp::create(rewriter, loc,
-                                     splat.resizeSplat(type.clone(shape)));
-  SmallVector<OpFoldResult> sizes = applyPermutation(
-      tensor::getMixedSizes(rewriter, loc, value), permutation);
-  Value into =
-      tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType());
-  return linalg::TransposeOp::create(rewriter, loc, value, into, permutation)
-      ->getResult(0);
-}
-
 namespace {
 
 /// Far above what a chain of operations needs.
 constexpr int64_t kRewritesPerOperation = 100;
-
-bool isIdentity(ArrayRef<int64_t> permutation) {
-  return llvm::equal(permutation, llvm::seq<int64_t>(0, permutation.size()));
-}
-
-/// Whether an operation of the model computes the value.
-bool isComputed(Value value) {
-  Operation *op = value.getDefiningOp();
-  return op && !isa<graph::WeightOp>(op) &&
-         !op->hasTrait<OpTrait::ConstantLike>();
-}
 
 /// transpose(transpose(x))  ==>  transpose(x) by the product; x if that is none.
 struct ComposeTransposes : OpRewritePattern<linalg::TransposeOp> {
@@ -272,61 +244,15 @@ struct SinkBelowReduce : OpRewritePattern<linalg::ReduceOp> {
   }
 };
 
-/// collapse(transpose(x)) that only removes 1s  ==>  transpose(collapse(x))
-struct SinkBelowCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto transpose = op.getSrc().getDefiningOp<linalg::TransposeOp>();
-    if (!transpose)
-      return rewriter.notifyMatchFailure(op, "expects a transpose");
-    auto type = cast<RankedTensorType>(op.getSrc().getType());
-    ArrayRef<int64_t> permutation = transpose.getPermutation();
-    // For each result dimension the one that carries it, as a dimension of x.
-    SmallVector<int64_t> carriers;
-    for (const ReassociationIndices &group : op.getReassociationIndices()) {
-      int64_t carrier = group[0];
-      for (int64_t dimension : group)
-        if (type.getDimSize(dimension) != 1)
-          carrier = dimension;
-      if (llvm::count_if(group, [&](int64_t dimension) {
-            return type.getDimSize(dimension) != 1;
-          }) > 1)
-        return rewriter.notifyMatchFailure(op, "merges dimensions");
-      carriers.push_back(permutation[carrier]);
-    }
-    SmallVector<int64_t> sorted(carriers);
-    llvm::sort(sorted);
-    if (sorted.empty())
-      return rewriter.notifyMatchFailure(op, "gives a scalar");
-    SmallVector<ReassociationIndices> groups(sorted.size());
-    for (int64_t i = 0, group = 0; i < type.getRank(); ++i) {
-      if (group + 1 < static_cast<int64_t>(sorted.size()) &&
-          i > sorted[group] )
-        ++group;
-      groups[group].push_back(i);
-    }
-    SmallVector<int64_t> order;
-    for (int64_t carrier : carriers)
-      order.push_back(llvm::find(sorted, carrier) - sorted.begin());
-    Location loc = op.getLoc();
-    Value value = tensor::CollapseShapeOp::create(rewriter, loc,
-                                                  transpose.getInput(), groups);
-    rewriter.replaceOp(op, isIdentity(order)
-                               ? value
-                               : transposed(rewriter, loc, value, order));
-    return success();
-  }
-};
-
 struct PropagateTransposes
     : tessera::impl::PropagateTransposesBase<PropagateTransposes> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
     patterns.add<ComposeTransposes, ReshapeInsteadOfMovingOnes,
-                 SinkBelowElementwise, TransposeOfBroadcast, SinkBelowReduce,
-                 SinkBelowCollapse>(context);
+                 SinkBelowElementwise, TransposeOfBroadcast, SinkBelowReduce>(
+        context);
+    populateSinkTransposesBelowMovement(patterns);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
     // Every rewrite leaves valid IR, so a model on which the patterns turned in a

@@ -62,3 +62,43 @@ func.func @not_free(%x: tensor<4x6xf32>, %y: tensor<6x4xf32>) -> tensor<6x4xf32>
   %s = arith.addf %t, %b : tensor<6x4xf32>
   return %s : tensor<6x4xf32>
 }
+
+// Below a join, a slice, padding and reshapes that keep or merge neighbours.
+
+// CHECK-LABEL: func.func @movement
+// CHECK-NOT:     linalg.transpose
+// CHECK:         tensor.concat dim(3) {{.*}} -> tensor<1x2x3x8xf32>
+// CHECK:         tensor.extract_slice {{.*}}[0, 0, 0, 2] [1, 2, 3, 6]
+// CHECK:         tensor.pad {{.*}} low[0, 1, 0, 0]
+// CHECK:         tensor.expand_shape {{.*}} {{\[}}[0], [1], [2], [3, 4]] {{.*}} into tensor<1x3x3x2x3xf32>
+// CHECK:         tensor.collapse_shape {{.*}} {{\[}}[0], [1, 2], [3], [4]]
+// CHECK:         linalg.transpose {{.*}} permutation = [0, 2, 3, 1]
+// CHECK-NOT:     linalg.transpose
+func.func @movement(%x: tensor<1x2x3x4xf32>) -> tensor<1x2x3x9xf32> {
+  %c = math.exp %x : tensor<1x2x3x4xf32>
+  %e = tensor.empty() : tensor<1x4x2x3xf32>
+  %t = linalg.transpose ins(%c : tensor<1x2x3x4xf32>) outs(%e : tensor<1x4x2x3xf32>) permutation = [0, 3, 1, 2]
+  %j = tensor.concat dim(1) %t, %t : (tensor<1x4x2x3xf32>, tensor<1x4x2x3xf32>) -> tensor<1x8x2x3xf32>
+  %s = tensor.extract_slice %j[0, 2, 0, 0] [1, 6, 2, 3] [1, 1, 1, 1] : tensor<1x8x2x3xf32> to tensor<1x6x2x3xf32>
+  %zero = arith.constant 0.0 : f32
+  %p = tensor.pad %s low[0, 0, 1, 0] high[0, 0, 0, 0] {
+  ^bb0(%a: index, %b: index, %h: index, %w: index):
+    tensor.yield %zero : f32
+  } : tensor<1x6x2x3xf32> to tensor<1x6x3x3xf32>
+  %g = tensor.expand_shape %p [[0], [1, 2], [3], [4]] output_shape [1, 2, 3, 3, 3] : tensor<1x6x3x3xf32> into tensor<1x2x3x3x3xf32>
+  %r = tensor.collapse_shape %g [[0], [1], [2], [3, 4]] : tensor<1x2x3x3x3xf32> into tensor<1x2x3x9xf32>
+  return %r : tensor<1x2x3x9xf32>
+}
+
+// Rows and channels that merge are not neighbours channels-last.
+
+// CHECK-LABEL: func.func @merges_apart
+// CHECK:         linalg.transpose
+// CHECK:         tensor.collapse_shape
+func.func @merges_apart(%x: tensor<1x2x3x4xf32>) -> tensor<1x24xf32> {
+  %c = math.exp %x : tensor<1x2x3x4xf32>
+  %e = tensor.empty() : tensor<1x4x2x3xf32>
+  %t = linalg.transpose ins(%c : tensor<1x2x3x4xf32>) outs(%e : tensor<1x4x2x3xf32>) permutation = [0, 3, 1, 2]
+  %r = tensor.collapse_shape %t [[0], [1, 2, 3]] : tensor<1x4x2x3xf32> into tensor<1x24xf32>
+  return %r : tensor<1x24xf32>
+}

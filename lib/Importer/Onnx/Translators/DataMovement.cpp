@@ -19,7 +19,23 @@ LogicalResult transposeNode(NodeContext &node) {
       !isPermutationVector(permutation))
     return node.error("perm is no permutation of " + Twine(rank) +
                       " dimensions");
-  node.setOutput(0, transpose(node, node.input(0), permutation));
+  Value input = node.input(0);
+  RankedTensorType type = node.inputType(0);
+  // Exporters write the pads of Pad so.
+  if (type.getElementType().isInteger() && hasElements(input)) {
+    SmallVector<int64_t> strides = computeStrides(type.getShape());
+    node.setOutput(
+        0, rearrangeElements(
+               node, input, applyPermutation(type.getShape(), permutation),
+               [&](ArrayRef<int64_t> index) {
+                 int64_t position = 0;
+                 for (auto [at, from] : llvm::zip(index, permutation))
+                   position += at * strides[from];
+                 return position;
+               }));
+    return success();
+  }
+  node.setOutput(0, transpose(node, input, permutation));
   return success();
 }
 

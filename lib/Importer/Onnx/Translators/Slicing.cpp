@@ -3,6 +3,8 @@
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
 using namespace mlir;
 
 namespace tessera::onnx_importer {
@@ -110,14 +112,17 @@ FailureOr<std::pair<AffineExpr, AffineExpr>> reversedBounds(NodeContext &node,
 }
 
 Value reverse(NodeContext &node, Value tensor, int64_t axis) {
-  if (std::optional<SmallVector<Value>> scalars = elementsOf(node, tensor);
-      scalars && cast<RankedTensorType>(tensor.getType()).getRank() == 1) {
-    std::reverse(scalars->begin(), scalars->end());
-    auto type = cast<RankedTensorType>(tensor.getType());
-    return fromElements(node, *scalars, type.getShape(), type.getElementType());
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (hasElements(tensor)) {
+    SmallVector<int64_t> strides = computeStrides(type.getShape());
+    return rearrangeElements(
+        node, tensor, type.getShape(), [&](ArrayRef<int64_t> index) {
+          SmallVector<int64_t> from(index);
+          from[axis] = type.getDimSize(axis) - 1 - from[axis];
+          return linearize(from, strides);
+        });
   }
-  return graph::ReverseOp::create(node.builder, node.loc, tensor.getType(),
-                                  tensor,
+  return graph::ReverseOp::create(node.builder, node.loc, type, tensor,
                                   node.builder.getDenseI64ArrayAttr(axis));
 }
 
@@ -126,13 +131,16 @@ Value takeRange(NodeContext &node, Value tensor, int64_t axis, Range range,
   auto type = cast<RankedTensorType>(tensor.getType());
   std::optional<int64_t> offset = constantOf(range.offset),
                          count = constantOf(range.count);
-  if (type.getRank() == 1 && offset && count) {
-    if (std::optional<SmallVector<Value>> scalars = elementsOf(node, tensor)) {
-      SmallVector<Value> taken;
-      for (int64_t i = 0; i < *count; ++i)
-        taken.push_back((*scalars)[*offset + i * step]);
-      return fromElements(node, taken, *count, type.getElementType());
-    }
+  if (offset && count && hasElements(tensor)) {
+    SmallVector<int64_t> strides = computeStrides(type.getShape());
+    SmallVector<int64_t> shape(type.getShape());
+    shape[axis] = *count;
+    return rearrangeElements(node, tensor, shape,
+                             [&](ArrayRef<int64_t> index) {
+                               SmallVector<int64_t> from(index);
+                               from[axis] = *offset + from[axis] * step;
+                               return linearize(from, strides);
+                             });
   }
   return sliceAlong(node, tensor, axis, range.offset, range.count, step);
 }
