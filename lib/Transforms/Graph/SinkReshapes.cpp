@@ -87,6 +87,17 @@ bool othersAreFree(Operation *op, Operation *reshape) {
   });
 }
 
+/// Whether every user of a reshape will do without it: GELU reads its input
+/// twice. A reduction beside an elementwise user, as in a norm, needs both to stay
+/// in one shape.
+bool isReadByElementsOnly(Value reshape) {
+  return reshape.hasOneUse() ||
+         llvm::all_of(reshape.getUsers(), [](Operation *user) {
+           return OpTrait::hasElementwiseMappableTraits(user) ||
+                  isa<tensor::CollapseShapeOp>(user);
+         });
+}
+
 /// elementwise(reshape(x), y)  ==>  reshape(elementwise(x, inverse reshape(y)))
 struct SinkBelowElementwise : RewritePattern {
   explicit SinkBelowElementwise(MLIRContext *context)
@@ -102,14 +113,16 @@ struct SinkBelowElementwise : RewritePattern {
     std::optional<Reshape> reshape;
     for (Value operand : op->getOperands()) {
       reshape = Reshape::of(operand);
-      if (reshape && operand.hasOneUse() && isComputed(reshape->source) &&
-          (reshape->expands || othersAreFree(op, reshape->op)))
+      if (reshape && isComputed(reshape->source) &&
+          (reshape->expands
+               ? isReadByElementsOnly(operand)
+               : operand.hasOneUse() && othersAreFree(op, reshape->op)))
         break;
       reshape.reset();
     }
     if (!reshape)
       return rewriter.notifyMatchFailure(op, "no operand is a reshape of a "
-                                             "computed value with one use");
+                                             "computed value that can move");
     Location loc = op->getLoc();
     rewriter.setInsertionPoint(op);
     SmallVector<Value> operands;

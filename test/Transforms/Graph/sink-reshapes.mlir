@@ -86,3 +86,32 @@ func.func @two_computed(%x: tensor<8xf32>, %y: tensor<2x4xf32>) -> tensor<2x4xf3
   %s = arith.addf %v, %b : tensor<2x4xf32>
   return %s : tensor<2x4xf32>
 }
+
+// An expansion that is read twice moves if both readers are elementwise.
+
+// CHECK-LABEL: func.func @read_twice
+// CHECK:         %[[P:.*]] = linalg.matmul
+// CHECK:         %[[T:.*]] = math.tanh %[[P]] : tensor<16x8xf32>
+// CHECK:         %[[M:.*]] = arith.mulf %[[P]], %[[T]] : tensor<16x8xf32>
+// CHECK:         tensor.expand_shape %[[M]]
+func.func @read_twice(%x: tensor<16x4xf32>, %w: tensor<4x8xf32>, %init: tensor<16x8xf32>) -> tensor<2x8x8xf32> {
+  %p = linalg.matmul ins(%x, %w : tensor<16x4xf32>, tensor<4x8xf32>) outs(%init : tensor<16x8xf32>) -> tensor<16x8xf32>
+  %v = tensor.expand_shape %p [[0, 1], [2]] output_shape [2, 8, 8] : tensor<16x8xf32> into tensor<2x8x8xf32>
+  %t = math.tanh %v : tensor<2x8x8xf32>
+  %m = arith.mulf %v, %t : tensor<2x8x8xf32>
+  return %m : tensor<2x8x8xf32>
+}
+
+// A reduction beside it keeps both in one shape.
+
+// CHECK-LABEL: func.func @beside_reduction
+// CHECK:         %[[V:.*]] = tensor.expand_shape
+// CHECK:         linalg.reduce {{.*}} ins(%[[V]]
+// CHECK:         math.tanh %[[V]] : tensor<2x8x8xf32>
+func.func @beside_reduction(%x: tensor<16x4xf32>, %w: tensor<4x8xf32>, %init: tensor<16x8xf32>, %zero: tensor<2x8xf32>) -> (tensor<2x8xf32>, tensor<2x8x8xf32>) {
+  %p = linalg.matmul ins(%x, %w : tensor<16x4xf32>, tensor<4x8xf32>) outs(%init : tensor<16x8xf32>) -> tensor<16x8xf32>
+  %v = tensor.expand_shape %p [[0, 1], [2]] output_shape [2, 8, 8] : tensor<16x8xf32> into tensor<2x8x8xf32>
+  %r = linalg.reduce { arith.addf } ins(%v : tensor<2x8x8xf32>) outs(%zero : tensor<2x8xf32>) dimensions = [2]
+  %t = math.tanh %v : tensor<2x8x8xf32>
+  return %r, %t : tensor<2x8xf32>, tensor<2x8x8xf32>
+}
