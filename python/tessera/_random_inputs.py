@@ -1,5 +1,7 @@
 """Random inputs that a model accepts, at several sizes."""
 
+import argparse
+
 import numpy as np
 
 # Largest random size of a symbol without a typical value to go by.
@@ -98,3 +100,11 @@ def random_array(port, sizes, ranges, random):
     if port.dtype.kind in "iu":
         return random.integers(0, ranges.get(port.name, FLAG_RANGE), shape).astype(port.dtype)
     return random.standard_normal(shape, np.float32).astype(port.dtype)
+
+
+def named_number(text):
+    """("ids", 30522) of "ids=30522", an argument of the command line."""
+    name, _, number = text.rpartition("=")
+    if not name or not number.isdigit() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"expects NAME=COUNT but got '{text}'")
+    return name, int(number)

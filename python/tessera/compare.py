@@ -19,7 +19,8 @@ import numpy as np
 
 from ._compile import CompileError, compile as compile_model
 from ._library import TesseraError
-from ._random_inputs import index_ranges, random_array, size_sets
+from ._random_inputs import index_ranges, named_number, random_array, size_sets
+from ._reference import reference_session
 from ._session import load
 
 # Largest difference allowed, relative to the largest magnitude of the output:
@@ -67,26 +68,6 @@ class Difference:
         self.relative = self.absolute / max(float(np.max(np.abs(theirs[both]))), 1e-30)
         if not self.problem and not self.relative <= tolerance:
             self.problem = f"above the tolerance of {tolerance:g}"
-
-
-def reference_session(path, names=()):
-    """A session of ONNX Runtime that gives `names`, intermediate values too."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    providers = ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    tapped = sorted(set(names) - {output.name for output in session.get_outputs()})
-    if not tapped:
-        return session
-    import onnx
-
-    model = onnx.load(path)
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tapped)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=providers
-    )
 
 
 def compare_once(session, reference, inputs, label, tolerance, out):
@@ -150,14 +131,6 @@ def compare(arguments, library, out):
     return 1 if any(compared) else 0
 
 
-def input_range(text):
-    """("ids", 30522) of "ids=30522"."""
-    name, _, high = text.rpartition("=")
-    if not name or not high.isdigit() or int(high) < 1:
-        raise argparse.ArgumentTypeError(f"expects INPUT=COUNT but got '{text}'")
-    return name, int(high)
-
-
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="python -m tessera.compare",
@@ -170,7 +143,7 @@ def parse(argv):
     parser.add_argument("--sizes", type=int, default=4, help="number of random sizes (4)")
     parser.add_argument(
         "--range",
-        type=input_range,
+        type=named_number,
         action="append",
         default=[],
         metavar="INPUT=COUNT",
