@@ -108,6 +108,9 @@ static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
     if (shape.panelWidth && columns % shape.panelWidth &&
         shape.panelWidth % columns)
       continue;
+    // A part of a panel's row wastes the rest of the cache line that holds it.
+    if (columns < std::min(shape.panelWidth, shape.columns))
+      continue;
     for (int64_t rows = 1; rows <= kMostRows; ++rows)
       if (fitsRegisters({rows, vectors}, machine) &&
           rowsPerSet(rows, shape, machine) <= machine.l1Ways)
@@ -152,13 +155,16 @@ tessera::chooseContractionSchedule(MLIRContext *context,
     usual.rows = std::max<int64_t>(shape.rows, 4 * kMostRows);
   Tile tile = chooseTile(usual, machine);
   // Enough cycles to pay for handing a task out, and enough tasks to balance
-  // the threads of the largest machine we plan for.
+  // the threads of the largest machine we plan for. Batches may be smaller than
+  // the typical one: no task is much longer than what hides its own cost.
   constexpr double kTaskCycles = 50e3;
-  constexpr double kMostTasks = 256;
+  constexpr double kMostTaskCycles = 400e3;
+  constexpr double kEnoughTasks = 256;
   double cycles =
       estimateContractionCycles(shape, tile.rows, tile.vectors, machine);
   auto wanted = static_cast<int64_t>(
-      std::clamp(cycles / kTaskCycles, 1.0, kMostTasks));
+      std::max(std::clamp(cycles / kTaskCycles, 1.0, kEnoughTasks),
+               cycles / kMostTaskCycles));
 
   int64_t columns = tile.vectors * machine.lanes;
   int64_t columnTiles = std::max<int64_t>(1, divideCeil(shape.columns, columns));
