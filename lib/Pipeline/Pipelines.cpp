@@ -83,6 +83,8 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
 
 void tessera::buildBufferPipeline(OpPassManager &passes,
                                   const PipelineOptions &options) {
+  // What begins here is a file that a person wrote.
+  passes.addPass(createVerifyKernelState());
   passes.addPass(createPlanStorage());
   passes.addPass(createCSEPass());
   passes.addPass(createVerifyBufferState());

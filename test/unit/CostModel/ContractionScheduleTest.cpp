@@ -80,6 +80,26 @@ TEST_F(ContractionScheduleTest, TasksServeManyThreadsWhenThereIsWork) {
   }
 }
 
+TEST_F(ContractionScheduleTest, OneOfATypicalBatchHasTasksForSomeThreads) {
+  for (llvm::StringRef name : allMachines) {
+    ContractionShape shape = product(56, 64, 576);
+    shape.outer = 128 * 56;
+    shape.isWindowed = true;
+    // A task covers at most an eighth of one image's 56 lines.
+    EXPECT_LE(choose(shape, name).getTaskRows(), 8 * shape.rows) << name.str();
+  }
+}
+
+TEST_F(ContractionScheduleTest, TilesAreNotNarrowerThanPanels) {
+  for (llvm::StringRef name : allMachines)
+    for (int64_t rows : {7, 14, 49}) {
+      ContractionShape shape = product(rows, 512, 4608);
+      shape.panelWidth = 16;
+      kernel::ContractionAttr chosen = choose(shape, name);
+      EXPECT_GE(chosen.getVectors() * chosen.getLanes(), 16) << name.str();
+    }
+}
+
 TEST_F(ContractionScheduleTest, LittleWorkIsOneTask) {
   ContractionShape shape = product(8, 32, 32);
   kernel::ContractionAttr chosen = choose(shape, "znver3");
