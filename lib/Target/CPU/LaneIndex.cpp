@@ -42,6 +42,15 @@ bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
   return false;
 }
 
+bool tessera::cpu::areSameIndices(ArrayRef<Value> given,
+                                  ArrayRef<Value> expected) {
+  return given.size() == expected.size() &&
+         llvm::all_of(llvm::zip(given, expected), [](auto pair) {
+           auto [a, b] = pair;
+           return !b || a == b || (constantOf(a) && constantOf(a) == constantOf(b));
+         });
+}
+
 Value IndexMath::constant(int64_t value) {
   Value &known = emitted.constants[value];
   if (!known)

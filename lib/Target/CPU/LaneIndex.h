@@ -51,6 +51,11 @@ bool isMultipleOf(mlir::Value value, int64_t factor);
 /// The constant that `value` is, if it is one.
 std::optional<int64_t> constantOf(mlir::Value value);
 
+/// Whether `given` are the `expected` indices, as values or as constants; null
+/// ones may be anything.
+bool areSameIndices(llvm::ArrayRef<mlir::Value> given,
+                    llvm::ArrayRef<mlir::Value> expected);
+
 /// Emits index arithmetic, folded, each operation once. Indices are not
 /// negative, so divisions are unsigned.
 class IndexMath {

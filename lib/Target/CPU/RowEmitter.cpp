@@ -234,6 +234,9 @@ LogicalResult cpu::emitElementwise(RowKernel &rows, OpBuilder &builder,
     return failure();
   if (work.isLinear())
     return work.emitFlat(builder, *sizes);
+  FailureOr<bool> done = emitTransposed(rows, builder, outputs);
+  if (failed(done) || *done)
+    return success(succeeded(done));
   if (!sizes->empty())
     return work.emitRows(builder, *sizes);
   FailureOr<SmallVector<Value>> values =
@@ -285,6 +288,8 @@ LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel, func::FuncOp function) {
   expandSoftmax(kernel);
   RowKernel rows(kernel, function, schedule);
   OpBuilder builder(function.getBody().front().getTerminator());
+  if (findPool(kernel))
+    return emitWindows(rows, builder);
   auto outputs = llvm::to_vector(llvm::seq<int64_t>(0, kernel.getOutputs()));
   if (hasReductions(kernel) && failed(emitReductions(rows, builder, outputs)))
     return failure();

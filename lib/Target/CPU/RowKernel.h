@@ -3,6 +3,7 @@
 #ifndef TESSERA_TARGET_CPU_ROWKERNEL_H
 #define TESSERA_TARGET_CPU_ROWKERNEL_H
 
+#include "dialects/Graph/IR/Graph.h"
 #include "lib/Target/CPU/ElementEmitter.h"
 #include "lib/Target/CPU/RowLoops.h"
 
@@ -42,6 +43,17 @@ mlir::Value flatten(mlir::OpBuilder &builder, mlir::Location loc,
 /// Emits outputs that have the same sizes, elementwise.
 mlir::LogicalResult emitElementwise(RowKernel &rows, mlir::OpBuilder &builder,
                                     mlir::ArrayRef<int64_t> outputs);
+
+/// Emits outputs that read transposed operands in tiles; false if there are no
+/// such operands.
+mlir::FailureOr<bool> emitTransposed(RowKernel &rows, mlir::OpBuilder &builder,
+                                     mlir::ArrayRef<int64_t> outputs);
+
+/// The pooling of the kernel; null if there is none.
+graph::PoolOp findPool(kernel::FuncOp kernel);
+
+/// Emits a kernel of pooling with what precedes and follows it.
+mlir::LogicalResult emitWindows(RowKernel &rows, mlir::OpBuilder &builder);
 
 } // namespace tessera::cpu
 

@@ -12,19 +12,6 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
 
-static bool isSame(Value a, Value b) {
-  return a == b || (constantOf(a) && constantOf(a) == constantOf(b));
-}
-
-/// Whether `given` are the `expected` indices; null ones may be anything.
-static bool matches(ArrayRef<Value> given, ArrayRef<Value> expected) {
-  return given.size() == expected.size() &&
-         llvm::all_of(llvm::zip(given, expected), [](auto pair) {
-           return !std::get<1>(pair) ||
-                  isSame(std::get<0>(pair), std::get<1>(pair));
-         });
-}
-
 static SmallVector<int64_t> alignedRight(Value tensor, int64_t rank) {
   int64_t own = cast<RankedTensorType>(tensor.getType()).getRank();
   return llvm::to_vector(llvm::seq<int64_t>(rank - own, rank));
@@ -63,7 +50,7 @@ void RowPasses::know(RowGroup &group, Value tensor,
   group.known.push_back(
       {tensor,
        [=](OpBuilder &, Location, ArrayRef<Value> indices, int64_t lanes) {
-         return lanes == own && matches(indices, expected) ? value : Value();
+         return lanes == own && areSameIndices(indices, expected) ? value : Value();
        }});
   rows.elements.bind(tensor, group.known.back().second);
 }
@@ -200,7 +187,7 @@ void RowPasses::bindStored(int64_t number, ArrayRef<Value> indices,
           stored.value,
           [=](OpBuilder &builder, Location loc, ArrayRef<Value> given,
               int64_t own) -> Value {
-            if (own != lanes || !matches(given, expected))
+            if (own != lanes || !areSameIndices(given, expected))
               return {};
             Place place = *placeOf(builder, stored, expected);
             Type element =
