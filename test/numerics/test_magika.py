@@ -76,6 +76,11 @@ def test_products_and_convolutions_go_through_the_builder(compiled):
     assert set(heavy.values()) == {"builder"}
 
 
+def test_nothing_is_left_to_the_generic_route(compiled):
+    generic = [k["name"] for k in compiled[1]["kernels"] if k["route"] == "generic"]
+    assert generic == []
+
+
 def test_same_bits_at_one_and_two_threads(compiled, inputs):
     feed = {"bytes": inputs[:3]}
     one = tessera.load(compiled[0], threads=1).run(None, feed)[0]

@@ -47,21 +47,22 @@ kernel.func @flat(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: index
 
 // -----
 
-// A single task needs no loop over tasks; lanes across a stride are loaded one by
-// one.
+// A single task needs no loop over tasks; a tile is read along the operand's rows
+// and turned in registers.
 // CHECK-LABEL: func.func private @transpose
+// CHECK-SAME: %{{.*}}: !llvm.ptr, %[[X:.*]]: memref<8x16xf32>, %[[OUT:.*]]: memref<16x8xf32>)
 // CHECK-NOT: kernel.parallel_for
-// CHECK: scf.for %[[I:.*]] = %c0 to %c4
-// CHECK: memref.load %{{.*}}[%c0, %[[I]]]
-// CHECK: memref.load %{{.*}}[%c1, %[[I]]]
-// CHECK: vector.from_elements
-// CHECK: vector.store
-kernel.func @transpose(%x: tensor<8x4xf32>, %out: tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK: scf.for %[[D:.*]] = %c0 to %c16 step %c8
+// CHECK-NOT: memref.load
+// CHECK: %[[A:.*]] = vector.load %[[X]][%c0, %[[D]]] : memref<8x16xf32>, vector<8xf32>
+// CHECK: %[[B:.*]] = vector.load %[[X]][%c1, %[[D]]] : memref<8x16xf32>, vector<8xf32>
+// CHECK-COUNT-8: vector.store %{{.*}}, %[[OUT]]
+kernel.func @transpose(%x: tensor<8x16xf32>, %out: tensor<16x8xf32>) -> tensor<16x8xf32>
     attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 2, taskElements = 4096>],
-                shapes = [affine_map<() -> (8, 4)>, affine_map<() -> (4, 8)>]} {
-  %e = tensor.empty() : tensor<4x8xf32>
-  %r = linalg.transpose ins(%x : tensor<8x4xf32>) outs(%e : tensor<4x8xf32>) permutation = [1, 0]
-  kernel.yield %r : tensor<4x8xf32>
+                shapes = [affine_map<() -> (8, 16)>, affine_map<() -> (16, 8)>]} {
+  %e = tensor.empty() : tensor<16x8xf32>
+  %r = linalg.transpose ins(%x : tensor<8x16xf32>) outs(%e : tensor<16x8xf32>) permutation = [1, 0]
+  kernel.yield %r : tensor<16x8xf32>
 }
 
 // -----

@@ -1,0 +1,93 @@
+"""Accuracy of elementary functions in kernels, against double precision.
+
+A dense sweep over the range of each function and edge values; bounds are those that
+lib/Target/CPU/VectorMath.h promises, in units in the last place of the exact result
+or absolute.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from row_kernels import kernel, run
+
+INFINITY = np.float32(np.inf)
+SMALLEST = np.float32(1e-45)
+TINY = np.float32(2e-38)
+
+
+def apply(function, x):
+    text = kernel([("x", ("s0",), "f32")], [("out", ("s0",), "f32")],
+                  f"%y = {function} %x : tensor<?xf32>", ["%y"], symbols=1)
+    return run(text, x)[0]
+
+
+def sweep(lowest, highest, count=200_003):
+    """Evenly spaced, and evenly by exponent on both sides of 0."""
+    even = np.linspace(lowest, highest, count)
+    size = np.exp(np.linspace(math.log(1e-30), math.log(max(abs(lowest), highest)), count))
+    spread = np.concatenate([-size, size])
+    return np.concatenate([even, spread[(spread >= lowest) & (spread <= highest)]]).astype(np.float32)
+
+
+def ulps(result, exact):
+    unit = np.spacing(np.maximum(np.abs(exact), TINY).astype(np.float32)).astype(np.float64)
+    return np.abs(result.astype(np.float64) - exact) / unit
+
+
+RELATIVE = [
+    ("math.exp", np.exp, -86.9, 88, 1.1), ("math.exp2", np.exp2, -125, 127.5, 1.4),
+    ("math.expm1", np.expm1, -20, 88, 3.5), ("math.log", np.log, 1e-37, 1e38, 1.1),
+    ("math.log2", np.log2, 1e-37, 1e38, 2.1), ("math.log10", np.log10, 1e-37, 1e38, 2.1),
+    ("math.log1p", np.log1p, -0.9999, 1e30, 3.1), ("math.tanh", np.tanh, -12, 12, 5.1),
+    ("math.erf", np.vectorize(math.erf), -5, 5, 6.1), ("math.sqrt", np.sqrt, 0, 1e38, 0.51),
+    ("math.rsqrt", lambda x: 1 / np.sqrt(x), 1e-37, 1e38, 1.6), ("math.absf", np.abs, -1e30, 1e30, 0),
+]
+
+
+@pytest.mark.parametrize("function, exact, lowest, highest, bound", RELATIVE, ids=lambda v: v if isinstance(v, str) else "")
+def test_relative_error(function, exact, lowest, highest, bound):
+    x = sweep(lowest, highest)
+    error = ulps(apply(function, x), exact(x.astype(np.float64)))
+    assert error.max() <= bound, f"at {x[error.argmax()]}"
+
+
+@pytest.mark.parametrize("function, exact", [("math.sin", np.sin), ("math.cos", np.cos)])
+def test_angles(function, exact):
+    """1e-7 up to 30000; beyond that by the library, correctly rounded or nearly so."""
+    x = sweep(-30000, 30000)
+    assert np.abs(apply(function, x) - exact(x.astype(np.float64))).max() <= 1.1e-7
+    large = np.geomspace(30001, 1e30, 2001).astype(np.float32)
+    assert np.abs(apply(function, large) - exact(large.astype(np.float64))).max() <= 1.1e-7
+
+
+@pytest.mark.parametrize("function, exact", [
+    ("math.round", lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x)), ("math.roundeven", np.rint),
+    ("math.floor", np.floor), ("math.ceil", np.ceil), ("math.trunc", np.trunc)])
+def test_rounding(function, exact):
+    x = np.concatenate([np.arange(-40, 40) / 4, [0.49999997, -0.49999997, 8388607.5, -8388609, 1e30, SMALLEST]])
+    x = x.astype(np.float32)
+    np.testing.assert_array_equal(apply(function, x), exact(x.astype(np.float64)).astype(np.float32))
+
+
+EDGES = {
+    "math.exp": [(-INFINITY, 0), (INFINITY, INFINITY), (89, INFINITY), (-104, 0), (0, 1), (SMALLEST, 1)],
+    "math.exp2": [(-INFINITY, 0), (INFINITY, INFINITY), (129, INFINITY), (0, 1), (10, 1024)],
+    "math.expm1": [(-INFINITY, -1), (INFINITY, INFINITY), (0, 0)],
+    "math.log": [(0, -INFINITY), (INFINITY, INFINITY), (1, 0), (-1, np.nan), (SMALLEST, math.log(1.401298464e-45))],
+    "math.log2": [(0, -INFINITY), (8, 3), (-1, np.nan)],
+    "math.log1p": [(-1, -INFINITY), (-2, np.nan), (INFINITY, INFINITY), (SMALLEST, SMALLEST)],
+    "math.tanh": [(-INFINITY, -1), (INFINITY, 1), (0, 0), (SMALLEST, SMALLEST)],
+    "math.erf": [(-INFINITY, -1), (INFINITY, 1), (0, 0)],
+    "math.rsqrt": [(0, INFINITY), (INFINITY, 0), (4, 0.5)],
+    "math.sin": [(INFINITY, np.nan), (0, 0)],
+    "math.cos": [(INFINITY, np.nan), (0, 1)],
+}
+
+
+@pytest.mark.parametrize("function", EDGES)
+def test_edge_values(function):
+    x, expected = (np.array(column, np.float32) for column in zip(*EDGES[function]))
+    np.testing.assert_allclose(apply(function, x), expected, rtol=3e-7)
+    assert np.isnan(apply(function, np.full(9, np.nan, np.float32))).all()
