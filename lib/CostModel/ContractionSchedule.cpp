@@ -26,9 +26,13 @@ struct Tile {
 } // namespace
 
 /// Registers that a tile needs: accumulators, a vector of each panel, one
-/// element of the left operand. One register stays free for the compiler.
-static bool fitsRegisters(Tile tile, const Machine &machine) {
-  return tile.rows * tile.vectors + tile.vectors + 1 <=
+/// element of the left operand. One register stays free for the compiler. A
+/// depthwise tile holds a vector of the left operand for each accumulator, too,
+/// for the taps of its overlapping windows.
+static bool fitsRegisters(Tile tile, const ContractionShape &shape,
+                          const Machine &machine) {
+  int64_t sums = tile.rows * tile.vectors;
+  return sums + tile.vectors + (shape.isDepthwise ? sums : 1) <=
          machine.vectorRegisters - 1;
 }
 
@@ -59,7 +63,7 @@ static double stepCycles(int64_t rows, int64_t vectors,
   // cover the latency; what the registers do not allow is lost.
   int64_t wide = vectors;
   while (rows * wide < machine.f32MacsPerCycle * machine.macLatency &&
-         fitsRegisters({rows, wide + vectors}, machine))
+         fitsRegisters({rows, wide + vectors}, shape, machine))
     wide += vectors;
   double latency =
       double(machine.macLatency) * vectors / wide;
@@ -112,7 +116,7 @@ static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
     if (columns < std::min(shape.panelWidth, shape.columns))
       continue;
     for (int64_t rows = 1; rows <= kMostRows; ++rows)
-      if (fitsRegisters({rows, vectors}, machine) &&
+      if (fitsRegisters({rows, vectors}, shape, machine) &&
           rowsPerSet(rows, shape, machine) <= machine.l1Ways)
         tiles.push_back({rows, vectors});
   }

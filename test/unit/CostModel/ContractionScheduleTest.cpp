@@ -100,6 +100,17 @@ TEST_F(ContractionScheduleTest, TilesAreNotNarrowerThanPanels) {
     }
 }
 
+TEST_F(ContractionScheduleTest, DepthwiseTilesLeaveRegistersForTheirWindows) {
+  for (llvm::StringRef name : allMachines) {
+    ContractionShape shape = product(56, 144, 9);
+    shape.isDepthwise = true;
+    kernel::ContractionAttr chosen = choose(shape, name);
+    EXPECT_LE(2 * chosen.getRows() * chosen.getVectors(),
+              machine(name).vectorRegisters)
+        << name.str();
+  }
+}
+
 TEST_F(ContractionScheduleTest, LittleWorkIsOneTask) {
   ContractionShape shape = product(8, 32, 32);
   kernel::ContractionAttr chosen = choose(shape, "znver3");
