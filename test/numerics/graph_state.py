@@ -128,6 +128,9 @@ class Module:
             operands = [values[o] for o in operation.operands]
             if operation.name == "func.return":
                 return operands
+            if operation.name == "graph.assert":
+                assert operands[0], operation.attributes["message"]
+                continue
             with np.errstate(all="ignore"):
                 value = evaluate(self, operation, operands)
             shape, dtype = parse_type(operation.result_type)
@@ -294,6 +297,27 @@ def result_shape(operation, sizes):
     shape, dtype = parse_type(operation.result_type)
     sizes = iter(sizes)
     return [int(next(sizes)) if s is None else s for s in shape], dtype
+
+
+def attention_sdpa(module, operation, *operands):
+    from attention_reference import attention
+    attributes = operation.attributes
+    sizes = re.search(r"array<i32: ([^>]*)>", attributes["operandSegmentSizes"])[1]
+    given, operands = {}, iter(operands)
+    names = ["q", "k", "v", "bias", "mask", "key_lengths", "offset"]
+    for name, count in zip(names, sizes.split(",")):
+        if int(count):
+            given[name] = next(operands)
+
+    def number(name):
+        return float(attributes[name].split(" : ")[0]) if name in attributes else None
+
+    result, _ = attention(
+        **given, scale=number("scale"), softcap=number("softcap"),
+        causal="causal" in attributes,
+        window=parse_integers(attributes["window"]) if "window" in attributes else None,
+        masked_rows=re.search(r"(nan|zero)>", attributes["masked_rows"])[1])
+    return result.astype(given["q"].dtype)
 
 
 def graph_size(module, operation):

@@ -73,6 +73,13 @@ public:
   /// Records why the node cannot be translated, and what would work. Fails.
   mlir::LogicalResult error(const llvm::Twine &reason);
   llvm::StringRef errorText() const { return reason; }
+  /// Leaves the node to the function body that the standard gives its operator;
+  /// before anything was built. Fails.
+  mlir::LogicalResult useBody() {
+    wantsBody = true;
+    return mlir::failure();
+  }
+  bool usesBody() const { return wantsBody; }
 
   // Inputs.
   unsigned inputCount() const { return inputs.size(); }
@@ -152,6 +159,7 @@ private:
   const ConstantMaker &makeConstant;
   llvm::SmallVector<OnnxValue> inputs, outputs;
   std::string reason;
+  bool wantsBody = false;
 };
 
 } // namespace tessera::onnx_importer

@@ -140,8 +140,11 @@ LogicalResult ModelImporter::translate(NodeContext &node, Scope &scope,
     node.setInputs(SmallVector<OnnxValue>(inputs));
     node.setOutputTypes(schema->outputTypes(proto, types));
   }
-  if (translator)
-    return success(succeeded(translator(node)) && node.errorText().empty());
+  if (translator) {
+    bool translated = succeeded(translator(node));
+    if (!node.usesBody())
+      return success(translated && node.errorText().empty());
+  }
   return expandBody(*schema, node, scope, inputs, identity);
 }
 

@@ -1,5 +1,6 @@
 // Drives an import: opsets, inputs, nodes, outputs, diagnostics.
 #include "lib/Importer/Onnx/OnnxImporter.h"
+#include "dialects/Attention/IR/Attention.h"
 #include "lib/Importer/Onnx/ModelImporter.h"
 #include "lib/Importer/Onnx/OperatorSchema.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
@@ -85,7 +86,8 @@ OwningOpRef<ModuleOp> ModelImporter::run() {
 static OwningOpRef<ModuleOp> import(StringRef path,
                                     const ImportOptions &options,
                                     MLIRContext *context, OnnxCheck &report) {
-  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+  context->loadDialect<arith::ArithDialect, attention::AttentionDialect,
+                       func::FuncDialect,
                        graph::GraphDialect, linalg::LinalgDialect,
                        math::MathDialect, tensor::TensorDialect>();
   llvm::Expected<std::unique_ptr<OnnxModel>> model = readModel(path);

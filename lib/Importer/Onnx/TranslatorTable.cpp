@@ -21,6 +21,7 @@ const TranslatorTable &TranslatorTable::get() {
     addNormalizationTranslators(made);
     addQuantizationTranslators(made);
     addResizeTranslators(made);
+    addAttentionTranslators(made);
     return made;
   }();
   return table;

@@ -14,7 +14,8 @@ namespace tessera::onnx_importer {
 
 class NodeContext;
 
-/// Builds graph-state IR for a node. Fails after NodeContext::error.
+/// Builds graph-state IR for a node. Fails after NodeContext::error, or after
+/// NodeContext::useBody.
 using Translator = mlir::LogicalResult (*)(NodeContext &);
 
 /// The oldest opset of the default domain that is read.
@@ -56,6 +57,7 @@ void addConvolutionTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);
 void addResizeTranslators(TranslatorTable &table);
+void addAttentionTranslators(TranslatorTable &table);
 
 } // namespace tessera::onnx_importer
 
