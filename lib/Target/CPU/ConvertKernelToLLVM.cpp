@@ -138,6 +138,45 @@ void populatePatterns(const LLVMTypeConverter &converter,
   populateX86VectorLegalizeForLLVMExportPatterns(converter, patterns);
 }
 
+/// x86 has no masked access of 16-bit elements: LLVM splits it, and takes parts of
+/// bf16 through f32 by library functions that no C library of ours has. As
+/// integers they only move.
+///
+///   llvm.intr.masked.load … -> vector<8xbf16>
+///     ==>  llvm.intr.masked.load … -> vector<8xi16>, llvm.bitcast
+void moveMaskedAsIntegers(ModuleOp module) {
+  OpBuilder builder(module.getContext());
+  auto integersOf = [&](Type type) -> Type {
+    auto vector = dyn_cast<VectorType>(type);
+    return vector && vector.getElementType().isBF16()
+               ? Type(vector.clone(builder.getI16Type()))
+               : Type();
+  };
+  auto asIntegers = [&](OpOperand &operand) {
+    if (Type type = integersOf(operand.get().getType()))
+      operand.set(LLVM::BitcastOp::create(builder, operand.getOwner()->getLoc(),
+                                          type, operand.get()));
+  };
+  module.walk([&](Operation *op) {
+    if (!isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp>(op))
+      return;
+    builder.setInsertionPoint(op);
+    for (OpOperand &operand : op->getOpOperands())
+      asIntegers(operand);
+    if (op->getNumResults() == 0)
+      return;
+    Value result = op->getResult(0);
+    Type type = integersOf(result.getType());
+    if (!type)
+      return;
+    builder.setInsertionPointAfter(op);
+    auto back = LLVM::BitcastOp::create(builder, op->getLoc(), result.getType(),
+                                        result);
+    result.replaceAllUsesExcept(back, back);
+    result.setType(type);
+  });
+}
+
 struct ConvertKernelToLLVM
     : cpu::impl::ConvertKernelToLLVMBase<ConvertKernelToLLVM> {
   void runOnOperation() override {
@@ -162,6 +201,7 @@ struct ConvertKernelToLLVM
     populatePatterns(converter, patterns, symbols);
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
+    moveMaskedAsIntegers(module);
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (!function.isExternal())
         function.setLinkage(LLVM::Linkage::Internal);
