@@ -26,6 +26,7 @@ void KernelDialect::initialize() {
 }
 
 StringRef ContractionAttr::getRoute() const { return "builder"; }
+StringRef AttentionAttr::getRoute() const { return "builder"; }
 StringRef RowsAttr::getRoute() const { return "rows"; }
 StringRef GenericAttr::getRoute() const { return "generic"; }
 StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
@@ -42,6 +43,26 @@ ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "C2: expects taskRows to be a multiple of rows, but "
                           "got "
                        << taskRows << " and " << rows;
+  return success();
+}
+
+LogicalResult
+AttentionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      int64_t rows, int64_t vectors, int64_t lanes,
+                      int64_t queryBlock, int64_t keyBlock, int64_t shortRows,
+                      int64_t shortKeyBlock) {
+  if (rows < 1 || vectors < 1 || lanes < 1 || queryBlock < 1 || keyBlock < 1 ||
+      shortRows < 0 || shortKeyBlock < 1)
+    return emitError() << "C1: expects positive tile and block sizes";
+  if (queryBlock % rows)
+    return emitError() << "C2: expects queryBlock to be a multiple of rows, but "
+                          "got "
+                       << queryBlock << " and " << rows;
+  if (keyBlock % (vectors * lanes) || shortKeyBlock % lanes)
+    return emitError() << "C3: expects keyBlock to be a multiple of vectors * "
+                          "lanes and shortKeyBlock of lanes, but got "
+                       << keyBlock << ", " << shortKeyBlock << " and "
+                       << vectors << " * " << lanes;
   return success();
 }
 

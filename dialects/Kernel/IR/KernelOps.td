@@ -71,6 +71,30 @@ def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction"> {
   let genVerifyDecl = 1;
 }
 
+def Kernel_AttentionAttr : Kernel_Schedule<"Attention", "attention"> {
+  let summary = "Tiled attention with a running softmax";
+  let description = [{
+    The rows of a key head are the queries of all query heads that read it. A task
+    takes `queryBlock` of them against `keyBlock` keys at a time: scores and
+    results are summed in register tiles of `rows` x `vectors * lanes`, `lanes` f32
+    elements a vector, from keys and values copied to panels of `vectors * lanes`
+    columns.
+
+    Where a key head has at most `shortRows` rows (0: never), as when one token is
+    decoded, keys and values are read in place, once, `shortKeyBlock` keys at a
+    time: scores are dot products.
+
+    C1: rows, vectors, lanes, queryBlock, keyBlock and shortKeyBlock are positive
+    and shortRows not negative. C2: queryBlock is a multiple of rows. C3: keyBlock
+    is a multiple of vectors * lanes, shortKeyBlock of lanes.
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$vectors, "int64_t":$lanes,
+                        "int64_t":$queryBlock, "int64_t":$keyBlock,
+                        "int64_t":$shortRows, "int64_t":$shortKeyBlock);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Kernel_RowsAttr : Kernel_Schedule<"Rows", "rows"> {
   let summary = "Row kernel: elementwise work and reductions over the same rows";
   let description = [{

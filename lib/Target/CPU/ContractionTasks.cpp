@@ -7,8 +7,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <set>
-
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
@@ -76,19 +74,9 @@ LogicalResult TaskTiles::innerRowsStatic(int64_t first, int64_t count) {
 
 /// Row counts that tiles of a task can have.
 SmallVector<int64_t> TaskTiles::possibleRows() {
-  int64_t tileRows = schedule.getRows();
-  int64_t rows = c.loops[c.row].size;
-  if (ShapedType::isDynamic(rows) || c.rowWindow())
-    return llvm::to_vector(llvm::seq_inclusive<int64_t>(1, tileRows));
-  int64_t blocks = std::max<int64_t>(
-      1, llvm::divideCeil(rows, schedule.getTaskRows()));
-  int64_t blockRows =
-      llvm::alignTo(llvm::divideCeil(rows, blocks), tileRows);
-  std::set<int64_t> counts;
-  for (int64_t first = 0; first < rows; first += blockRows)
-    for (int64_t count : cutRows(std::min(blockRows, rows - first), tileRows))
-      counts.insert(count);
-  return SmallVector<int64_t>(counts.begin(), counts.end());
+  int64_t rows =
+      c.rowWindow() ? ShapedType::kDynamic : c.loops[c.row].size;
+  return tileRowCounts(rows, schedule.getTaskRows(), schedule.getRows());
 }
 
 LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {

@@ -1,6 +1,7 @@
 // Turns each kernel into a function on memrefs, by the route of its schedule.
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/CPU/AttentionBuilder.h"
 #include "lib/Target/CPU/ContractionBuilder.h"
 #include "lib/Target/CPU/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
@@ -75,6 +76,8 @@ LogicalResult emitKernel(kernel::FuncOp kernel, func::FuncOp function) {
     return kernel.emitOpError("expects a schedule, but got none");
   if (isa<kernel::ContractionAttr>(schedule))
     return cpu::emitContractionKernel(kernel, function);
+  if (isa<kernel::AttentionAttr>(schedule))
+    return cpu::emitAttentionKernel(kernel, function);
   if (isa<kernel::RowsAttr>(schedule))
     return cpu::emitRowKernel(kernel, function);
   if (isa<kernel::GenericAttr>(schedule))

@@ -5,6 +5,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <set>
+
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
@@ -24,21 +26,34 @@ SmallVector<int64_t> cpu::cutRows(int64_t rows, int64_t tileRows) {
   return counts;
 }
 
-/// A switch over `rows` with `body` for each of `cases`.
-static LogicalResult
-emitCases(OpBuilder &builder, Location loc, Value rows, Value row,
-          ArrayRef<int64_t> cases,
-          function_ref<LogicalResult(int64_t, Value)> body) {
+SmallVector<int64_t> cpu::tileRowCounts(int64_t rows, int64_t mostRows,
+                                        int64_t tileRows) {
+  if (ShapedType::isDynamic(rows))
+    return llvm::to_vector(llvm::seq_inclusive<int64_t>(1, tileRows));
+  int64_t blocks = std::max<int64_t>(1, llvm::divideCeil(rows, mostRows));
+  int64_t blockRows =
+      llvm::alignTo(llvm::divideCeil(rows, blocks), tileRows);
+  std::set<int64_t> counts;
+  for (int64_t first = 0; first < rows; first += blockRows)
+    for (int64_t count : cutRows(std::min(blockRows, rows - first), tileRows))
+      counts.insert(count);
+  return SmallVector<int64_t>(counts.begin(), counts.end());
+}
+
+LogicalResult
+cpu::forEachRowCount(OpBuilder &builder, Location loc, Value rows,
+                     ArrayRef<int64_t> cases,
+                     function_ref<LogicalResult(int64_t)> body) {
   if (cases.size() == 1)
-    return body(cases.front(), row);
+    return body(cases.front());
   auto family = scf::IndexSwitchOp::create(builder, loc, TypeRange(), rows,
                                            cases, cases.size());
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&family.getDefaultRegion());
   scf::YieldOp::create(builder, loc);
-  for (auto [region, rowCount] : llvm::zip(family.getCaseRegions(), cases)) {
+  for (auto [region, count] : llvm::zip(family.getCaseRegions(), cases)) {
     builder.createBlock(&region);
-    if (failed(body(rowCount, row)))
+    if (failed(body(count)))
       return failure();
     scf::YieldOp::create(builder, loc);
   }
@@ -88,5 +103,7 @@ cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
                       select(isFirst, firstRest, index.sub(rest, firstRest)));
   Value before = select(isFull, index.mul(number, tileRows),
                         index.add(fullRows, select(isFirst, zero, firstRest)));
-  return emitCases(builder, loc, rows, index.add(first, before), cases, body);
+  Value row = index.add(first, before);
+  return forEachRowCount(builder, loc, rows, cases,
+                         [&](int64_t count) { return body(count, row); });
 }

@@ -10,6 +10,17 @@ namespace tessera::cpu {
 /// the last tile and a remainder share their rows evenly (13 = 7 + 6 for 12).
 llvm::SmallVector<int64_t> cutRows(int64_t rows, int64_t tileRows);
 
+/// Row counts of the tiles of `rows` rows (may be dynamic) that are cut into equal
+/// blocks of at most `mostRows`, in whole tiles.
+llvm::SmallVector<int64_t> tileRowCounts(int64_t rows, int64_t mostRows,
+                                         int64_t tileRows);
+
+/// Emits `body` once for each of `cases`, the values that `rows` can have.
+mlir::LogicalResult
+forEachRowCount(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows,
+                mlir::ArrayRef<int64_t> cases,
+                llvm::function_ref<mlir::LogicalResult(int64_t rows)> body);
+
 /// Emits a loop over the tiles of rows [first, first + count), cut as by
 /// cutRows, and in it `body` once for each of `cases`, the row counts that tiles
 /// can have. `body` emits at `builder`, for a tile of `rows` rows from `row` on.

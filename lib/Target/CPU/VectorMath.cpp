@@ -135,6 +135,22 @@ Value VectorMath::exp2(Value x) {
   return scale(twice, shifted);
 }
 
+// The exponent of 2^n is added to that of 2^r, which is a normal number. What
+// comes of x below -125, -infinity included, is replaced.
+Value VectorMath::exp2NotPositive(Value x) {
+  Type type = x.getType();
+  Value shifted = add(x, constant(kRounder, type));
+  Value r = sub(x, sub(shifted, constant(kRounder, type)));
+  Value p = polynomial(r, {1.0f, 6.93147182e-1f, 2.40226477e-1f, 5.55033199e-2f,
+                           9.61843878e-3f, 1.33990031e-3f, 1.53532572e-4f});
+  Value exponent = arith::ShLIOp::create(builder, loc, toInteger(shifted),
+                                         bits(23, type));
+  Value power = toFloat(
+      arith::AddIOp::create(builder, loc, toInteger(p), exponent));
+  return select(compare(arith::CmpFPredicate::OLT, x, -125.0f),
+                constant(0.0f, type), power);
+}
+
 Value VectorMath::expm1(Value x) {
   Type type = x.getType();
   Value p = polynomial(x, {4.99999940e-1f, 1.66665211e-1f, 4.16683890e-2f,

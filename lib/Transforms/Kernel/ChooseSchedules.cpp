@@ -4,6 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/ContractionSchedule.h"
 #include "lib/CostModel/Machine.h"
+#include "lib/Transforms/Kernel/AttentionShapes.h"
 #include "lib/Transforms/Kernel/ContractionShapes.h"
 
 namespace tessera {
@@ -42,6 +43,11 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       if (std::optional<ContractionShape> shape = contractionShapeOf(kernel)) {
         schedules.push_back(
             chooseContractionSchedule(&getContext(), *shape, *machine));
+      } else if (std::optional<AttentionShape> shape =
+                     attentionShapeOf(kernel)) {
+        if (std::optional<kernel::AttentionAttr> schedule =
+                chooseAttentionSchedule(&getContext(), *shape, *machine))
+          schedules.push_back(*schedule);
       } else {
         schedules.push_back(rowSchedule(&getContext(), *machine));
       }

@@ -2,7 +2,7 @@
 #include "lib/Transforms/Kernel/ContractionShapes.h"
 
 #include "dialects/Graph/IR/Graph.h"
-#include "dialects/Graph/IR/SizeAnalysis.h"
+#include "lib/Transforms/Kernel/TypicalSizes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
@@ -10,72 +10,6 @@
 
 using namespace mlir;
 using namespace tessera;
-
-namespace {
-
-/// Sizes of the tensors of a kernel's body at typical values of its symbols.
-class TypicalSizes {
-public:
-  explicit TypicalSizes(kernel::FuncOp kernel);
-
-  int64_t of(Value tensor, int64_t dimension) {
-    AffineExpr expr = sizes.dimOf(tensor, dimension);
-    SmallVector<AffineExpr> values;
-    for (const graph::SizeAnalysis::Symbol &symbol : sizes.symbols()) {
-      auto argument = dyn_cast_or_null<BlockArgument>(symbol.value);
-      bool known = argument && symbol.dimension < 0 &&
-                   argument.getArgNumber() >= firstSymbol;
-      values.push_back(getAffineConstantExpr(
-          known ? typical[argument.getArgNumber() - firstSymbol]
-                : kUnknownSize,
-          expr.getContext()));
-    }
-    auto number = dyn_cast<AffineConstantExpr>(
-        simplifyAffineExpr(expr.replaceSymbols(values), 0, 0));
-    return number ? std::max<int64_t>(number.getValue(), 0) : kUnknownSize;
-  }
-
-private:
-  /// What stands for sizes that nothing is known of.
-  static constexpr int64_t kUnknownSize = 128;
-  graph::SizeAnalysis sizes;
-  unsigned firstSymbol;
-  SmallVector<int64_t> typical;
-};
-
-} // namespace
-
-TypicalSizes::TypicalSizes(kernel::FuncOp kernel)
-    : sizes(kernel.getContext()), firstSymbol(kernel.getTensorCount()),
-      typical(kernel.getSymbolCount(), kUnknownSize) {
-  auto module = kernel->getParentOfType<ModuleOp>();
-  if (!module || typical.empty())
-    return;
-  kernel::CallOp call;
-  module.walk([&](kernel::CallOp candidate) {
-    if (candidate.getCallee() != kernel.getSymName())
-      return WalkResult::advance();
-    call = candidate;
-    return WalkResult::interrupt();
-  });
-  if (!call)
-    return;
-  graph::SizeAnalysis outside(kernel.getContext());
-  for (auto [i, size] : llvm::enumerate(call.getSizes())) {
-    AffineExpr expr = outside.sizeOf(size);
-    SmallVector<AffineExpr> values;
-    for (const graph::SizeAnalysis::Symbol &symbol : outside.symbols()) {
-      int64_t value = kUnknownSize;
-      if (symbol.name)
-        if (auto named = module.lookupSymbol<graph::SymbolOp>(symbol.name))
-          value = named.getTypical();
-      values.push_back(getAffineConstantExpr(value, expr.getContext()));
-    }
-    if (auto number = dyn_cast<AffineConstantExpr>(
-            simplifyAffineExpr(expr.replaceSymbols(values), 0, 0)))
-      typical[i] = std::max<int64_t>(number.getValue(), 0);
-  }
-}
 
 static int64_t elementBytes(Value tensor) {
   return llvm::divideCeil(

@@ -26,6 +26,26 @@ kernel.func @scale(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
   kernel.yield %r : tensor<6xf32>
 }
 
+// CHECK-LABEL: kernel.func @attention
+// AVX2-SAME:     #kernel.attention<{{.*}}lanes = 8
+// AVX512-SAME:   #kernel.attention<{{.*}}lanes = 16
+// CHECK-SAME:    #kernel.generic]
+kernel.func @attention(%q: tensor<1x2x16x8xf32>, %out: tensor<1x2x16x8xf32>) -> tensor<1x2x16x8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (1, 2, 16, 8)>, affine_map<() -> (1, 2, 16, 8)>]} {
+  %o = attention.sdpa %q, %q, %q scale 0.5 : tensor<1x2x16x8xf32>, tensor<1x2x16x8xf32>, tensor<1x2x16x8xf32> -> tensor<1x2x16x8xf32>
+  kernel.yield %o : tensor<1x2x16x8xf32>
+}
+
+// A head too long for any scratch leaves the generic route.
+
+// CHECK-LABEL: kernel.func @long_heads
+// CHECK-SAME:    schedules = [#kernel.generic]
+kernel.func @long_heads(%q: tensor<1x1x2x16384xf32>, %out: tensor<1x1x2x16384xf32>) -> tensor<1x1x2x16384xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (1, 1, 2, 16384)>, affine_map<() -> (1, 1, 2, 16384)>]} {
+  %o = attention.sdpa %q, %q, %q scale 0.5 : tensor<1x1x2x16384xf32>, tensor<1x1x2x16384xf32>, tensor<1x1x2x16384xf32> -> tensor<1x1x2x16384xf32>
+  kernel.yield %o : tensor<1x1x2x16384xf32>
+}
+
 // A schedule that is there already is left alone.
 
 // CHECK-LABEL: kernel.func @tuned

@@ -1,0 +1,25 @@
+// Kernels for attention: a running softmax over blocks of keys, so that no buffer
+// of queries x keys arises.
+#ifndef TESSERA_TARGET_CPU_ATTENTIONBUILDER_H
+#define TESSERA_TARGET_CPU_ATTENTIONBUILDER_H
+
+#include "dialects/Kernel/IR/Kernel.h"
+
+namespace mlir::func {
+class FuncOp;
+} // namespace mlir::func
+
+namespace tessera::cpu {
+
+/// Writes the body of `function` (context pointer, a memref for each tensor
+/// argument of `kernel`, an index for each of its symbols; its block ends in
+/// func.return) for a kernel whose schedule is #kernel.attention. Computes in f32.
+/// Fails with a diagnostic at the kernel or its root when there is no
+/// attention.sdpa, it has a part that this builder lacks, or its scratch does not
+/// fit a task.
+mlir::LogicalResult emitAttentionKernel(kernel::FuncOp kernel,
+                                        mlir::func::FuncOp function);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_ATTENTIONBUILDER_H
