@@ -265,12 +265,15 @@ CompileStatus Compilation::writeCode() {
   artifact.optLevel = options.optimizationLevel;
   cpu::PhaseSeconds seconds;
   artifact.seconds = &seconds;
+  bool codeFailed = false;
+  artifact.codeFailed = &codeFailed;
   auto emit = options.emit == EmitKind::Llvm       ? cpu::emitLlvmIr
               : options.emit == EmitKind::Assembly ? cpu::emitAssembly
               : options.emit == EmitKind::Object   ? cpu::emitObject
                                                    : cpu::emitLibrary;
   if (failed(emit(*module, *target, artifact)))
-    return CompileStatus::CannotWrite;
+    return codeFailed ? CompileStatus::InternalError
+                      : CompileStatus::CannotWrite;
   return writeReport(description, seconds);
 }
 

@@ -123,6 +123,23 @@ def test_types_go_through_files(tool, tmp_path, dtype):
     np.testing.assert_array_equal(y, x * x)
 
 
+@pytest.mark.parametrize("level", [0, 3])
+def test_bfloat16_goes_through_files(tool, tmp_path, level):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    save_square(tmp_path / "square.onnx", ml_dtypes.bfloat16)
+    x = np.arange(-12, 15).reshape(9, 3).astype(ml_dtypes.bfloat16)
+    x[0, 0] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    run = ["run", "square.onnx", f"-O{level}"]
+    text = tool(*run, "--input", "x=x.npy", "--output", "out", cwd=tmp_path)
+    assert "output y: bfloat16 (9, 3)  nan, 121, 100, 81" in text and "(1 NaN, 0 inf" in text
+    y = np.load(tmp_path / "out/y.npy").view(ml_dtypes.bfloat16)
+    np.testing.assert_array_equal(y.astype("f4"), (x * x).astype("f4"))
+    # The code uses nothing of a compiler's runtime library on other CPUs either.
+    for cpu in ("x86-64-v3", "x86-64-v4", "znver4"):
+        tool("compile", "square.onnx", f"-O{level}", "--cpu", cpu, cwd=tmp_path)
+
+
 @pytest.fixture(scope="module")
 def square(tool, tmp_path_factory):
     folder = tmp_path_factory.mktemp("square")

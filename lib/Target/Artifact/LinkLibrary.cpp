@@ -51,6 +51,8 @@ std::string readAll(llvm::StringRef path) {
 
 } // namespace
 
+char UnresolvedSymbols::ID = 0;
+
 llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
                         llvm::StringRef linker) {
   llvm::Expected<std::string> program = findLinker(linker);
@@ -77,6 +79,9 @@ llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
   if (status == 0)
     return llvm::Error::success();
   std::string said = readAll(messages->path());
+  if (llvm::StringRef(said).contains("undefined symbol"))
+    return llvm::make_error<UnresolvedSymbols>("linking failed (" + *program +
+                                               "): " + said);
   return llvm::createStringError("linking failed (" + *program + "): " +
                                  (said.empty() ? reason : said));
 }

@@ -7,11 +7,21 @@
 
 namespace tessera::artifact {
 
+/// The object uses what neither it nor the C library has.
+class UnresolvedSymbols
+    : public llvm::ErrorInfo<UnresolvedSymbols, llvm::StringError> {
+public:
+  static char ID;
+  explicit UnresolvedSymbols(const llvm::Twine &message)
+      : ErrorInfo(message, llvm::inconvertibleErrorCode()) {}
+};
+
 /// Links the object file at `objectPath` into a shared library at `outputPath`,
 /// which needs libm and libc only and exports `tessera_module` only. The same
 /// object gives the same bytes whatever the paths. `linker` is the path of
 /// ld.lld, or empty: then it is looked for in PATH and where LLVM is installed.
-/// Fails if the linker is missing or reports an error, with its words.
+/// Fails if the linker is missing or reports an error, with its words; with
+/// UnresolvedSymbols if it is that.
 llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
                         llvm::StringRef linker = {});
 

@@ -55,6 +55,12 @@ private:
     return options.seconds ? &(options.seconds->*phase) : nullptr;
   }
 
+  LogicalResult codeFailure() {
+    if (options.codeFailed)
+      *options.codeFailed = true;
+    return failure();
+  }
+
   LogicalResult check(llvm::Error error) {
     if (error)
       return mlir::emitError(module.getLoc(), llvm::toString(std::move(error)));
@@ -98,7 +104,7 @@ LogicalResult Compilation::lower() {
   lowering.avx2 = target.has("avx2");
   lowering.f16c = target.has("f16c");
   buildLowerToLLVM(manager, lowering);
-  return manager.run(module);
+  return succeeded(manager.run(module)) ? success() : codeFailure();
 }
 
 LogicalResult Compilation::generate(const ModuleDescription &description) {
@@ -110,7 +116,7 @@ LogicalResult Compilation::generate(const ModuleDescription &description) {
     Stopwatch watch(time(&PhaseSeconds::translation));
     code = generator->translate(module, llvmContext);
     if (!code || failed(emitModuleTable(module, description, *code)))
-      return failure();
+      return codeFailure();
   }
   Stopwatch watch(time(&PhaseSeconds::optimization));
   generator->optimize(*code);
@@ -189,9 +195,12 @@ LogicalResult Compilation::emitLibrary() {
     return failure();
   {
     Stopwatch watch(time(&PhaseSeconds::linking));
-    if (failed(check(linkLibrary(object->path(), library->path(),
-                                 options.linker))))
-      return failure();
+    llvm::Error error =
+        linkLibrary(object->path(), library->path(), options.linker);
+    // Else the linker cannot write, or there is none.
+    bool unresolved = error.isA<artifact::UnresolvedSymbols>();
+    if (failed(check(std::move(error))))
+      return unresolved ? codeFailure() : failure();
   }
   if (description.weightPlace == TESSERA_WEIGHTS_APPENDED) {
     Stopwatch watch(time(&PhaseSeconds::weights));

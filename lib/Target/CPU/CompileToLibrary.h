@@ -34,6 +34,9 @@ struct ArtifactOptions {
   std::string linker;
   /// Filled if not null.
   PhaseSeconds *seconds = nullptr;
+  /// Set if not null and it was the code that could not be made, which is a fault
+  /// of the compiler, and not the output that could not be written.
+  bool *codeFailed = nullptr;
 };
 
 /// Each takes a module as `cpu-emit-kernels` leaves it, with at least one

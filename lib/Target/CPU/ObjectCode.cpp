@@ -7,6 +7,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -18,6 +20,78 @@ using namespace mlir;
 
 namespace tessera::cpu {
 namespace {
+
+/// `value`, of f16 or bf16, as integers.
+llvm::Value *bitsOf(llvm::Value *value, llvm::IRBuilder<> &builder) {
+  llvm::Type *bits = value->getType()->getWithNewType(builder.getInt16Ty());
+  if (auto *cast = llvm::dyn_cast<llvm::BitCastInst>(value))
+    if (cast->getSrcTy() == bits)
+      return cast->getOperand(0);
+  return builder.CreateBitCast(value, bits);
+}
+
+/// Replaces a masked load or store of f16 or bf16 by one of integers.
+void replaceMasked(llvm::IntrinsicInst *access) {
+  llvm::IRBuilder<> builder(access);
+  if (access->getIntrinsicID() == llvm::Intrinsic::masked_load) {
+    llvm::Value *rest = bitsOf(access->getArgOperand(2), builder);
+    llvm::Value *loaded = builder.CreateMaskedLoad(
+        rest->getType(), access->getArgOperand(0),
+        access->getParamAlign(0).valueOrOne(), access->getArgOperand(1), rest);
+    access->replaceAllUsesWith(
+        builder.CreateBitCast(loaded, access->getType()));
+  } else {
+    builder.CreateMaskedStore(bitsOf(access->getArgOperand(0), builder),
+                              access->getArgOperand(1),
+                              access->getParamAlign(1).valueOrOne(),
+                              access->getArgOperand(2));
+  }
+  access->eraseFromParent();
+}
+
+/// select <8 x bfloat>  ==>  select <8 x i16>, and so stores, masked accesses.
+///
+/// LLVM's code generator selects bf16 and f16 as f32 and calls a helper of the
+/// compiler's runtime library to narrow the result. After optimisation, which
+/// moves bitcasts through selects; stores, so that the code generator does not.
+void moveNarrowFloatsAsBits(llvm::Module &code) {
+  llvm::SmallVector<llvm::SelectInst *> selects;
+  llvm::SmallVector<llvm::StoreInst *> stores;
+  llvm::SmallVector<llvm::IntrinsicInst *> masked;
+  auto isNarrow = [](llvm::Value *value) {
+    return value->getType()->getScalarType()->is16bitFPTy();
+  };
+  for (llvm::Function &function : code)
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block) {
+        if (auto *select = llvm::dyn_cast<llvm::SelectInst>(&instruction))
+          if (isNarrow(select))
+            selects.push_back(select);
+        if (auto *store = llvm::dyn_cast<llvm::StoreInst>(&instruction))
+          if (isNarrow(store->getValueOperand()))
+            stores.push_back(store);
+        if (auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction))
+          if ((call->getIntrinsicID() == llvm::Intrinsic::masked_load &&
+               isNarrow(call)) ||
+              (call->getIntrinsicID() == llvm::Intrinsic::masked_store &&
+               isNarrow(call->getArgOperand(0))))
+            masked.push_back(call);
+      }
+  for (llvm::SelectInst *select : selects) {
+    llvm::IRBuilder<> builder(select);
+    llvm::Value *chosen = builder.CreateSelect(
+        select->getCondition(), bitsOf(select->getTrueValue(), builder),
+        bitsOf(select->getFalseValue(), builder));
+    select->replaceAllUsesWith(
+        builder.CreateBitCast(chosen, select->getType()));
+    select->eraseFromParent();
+  }
+  llvm::for_each(masked, replaceMasked);
+  for (llvm::StoreInst *store : stores) {
+    llvm::IRBuilder<> builder(store);
+    store->setOperand(0, bitsOf(store->getValueOperand(), builder));
+  }
+}
 
 constexpr const char *tripleName = "x86_64-unknown-linux-gnu";
 
@@ -143,6 +217,7 @@ void CodeGenerator::optimize(llvm::Module &code) const {
           ? builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0)
           : builder.buildPerModuleDefaultPipeline(optimizationLevel(optLevel));
   passes.run(code, modules);
+  moveNarrowFloatsAsBits(code);
 }
 
 llvm::Error CodeGenerator::emit(llvm::Module &code, Form form,
