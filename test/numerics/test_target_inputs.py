@@ -60,10 +60,6 @@ def test_gemm_bias_gelu(shape):
     assert relative_error(out, reference) < 5e-4
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RuntimeError,
-    reason="bf16 arithmetic in a contraction's epilogue calls __truncsfbf2, "
-           "which no library has")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_gemm_residual_relu(shape):
     x, w, residual = gemm_inputs(shape, ml_dtypes.bfloat16, "kn", "mn")
