@@ -35,8 +35,22 @@ bool isMaskShorter(NodeContext &node) {
          !ShapedType::isDynamic(past) && masked != keys + past;
 }
 
+/// Whether the size of a head is not known where it must be: for the default
+/// scale, or to split an input of rank 3.
+bool isHeadSizeUnknown(NodeContext &node) {
+  auto isUnknown = [&](unsigned input) {
+    return ShapedType::isDynamic(node.inputType(input).getShape().back());
+  };
+  for (unsigned input : {Query, Key, Value_})
+    if (node.inputRank(input) == 0 ||
+        (node.inputRank(input) == 3 && isUnknown(input)))
+      return true;
+  return !node.hasAttribute("scale") && isUnknown(Query);
+}
+
 /// What attention.sdpa cannot say: scores as a result, softmax in another type
-/// than f32, operands of several types, a mask that is shorter than the keys.
+/// than f32, operands of several types, a mask that is shorter than the keys; and
+/// heads of unknown size.
 bool needsBody(NodeContext &node) {
   auto isSupported = [](Type type) {
     return type.isF32() || type.isF16() || type.isBF16();
@@ -46,7 +60,8 @@ bool needsBody(NodeContext &node) {
       node.integer("softmax_precision", onnx::TensorProto::FLOAT);
   bool cast = precision != onnx::TensorProto::FLOAT &&
               precision != onnx::TensorProto::UNDEFINED;
-  return node.hasOutput(Product) || cast || isMaskShorter(node) || !isSupported(type) ||
+  return node.hasOutput(Product) || cast || isMaskShorter(node) ||
+         isHeadSizeUnknown(node) || !isSupported(type) ||
          node.inputType(Key).getElementType() != type ||
          node.inputType(Value_).getElementType() != type;
 }
@@ -166,11 +181,8 @@ LogicalResult attention(NodeContext &node) {
   full[3] = node.shapeOf(keys)[2];
 
   double scale = node.number("scale", 0);
-  if (!node.hasAttribute("scale")) {
-    if (queryType.isDynamicDim(3))
-      return node.error("the size of heads is not known; give scale");
+  if (!node.hasAttribute("scale"))
     scale = 1 / std::sqrt(static_cast<double>(queryType.getDimSize(3)));
-  }
   Value bias, mask;
   if (node.input(Mask)) {
     FailureOr<Value> aligned = alignMask(node, full);
