@@ -176,3 +176,51 @@ def test_arg_reduce(kind, last, element, sizes, axis, n):
     by = {"max": np.argmax, "min": np.argmin}[kind]
     expected = x.shape[axis] - 1 - by(np.flip(x, axis), axis) if last else by(x, axis)
     np.testing.assert_array_equal(run(text, x)[0], expected)
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 5000, 300_000])
+def test_few_long_rows_are_split(n):
+    """The sum of all elements, the softmax and the largest element of one row."""
+    x = normal(n)
+    text = kernel([("x", ("s0",), "f32")], [("out", (), "f32")],
+                  reduce("y", "arith.addf", "x", ("s0",), (0,), "f32", 0.0), ["%y"], symbols=1)
+    close(run(text, x)[0], x.sum(dtype=np.float64), terms=max(1, n))
+    row = tensor(("s0",), "f32")
+    text = kernel([("x", ("s0",), "f32")], [("out", ("s0",), "f32")], f"""
+        %e = tensor.empty(%s0) : {row}
+        %y = linalg.softmax dimension(0) ins(%x : {row}) outs(%e : {row}) -> {row}""", ["%y"], symbols=1)
+    if n:
+        e = np.exp(x.astype(np.float64) - x.max())
+        np.testing.assert_allclose(run(text, x)[0], e / e.sum(), rtol=1e-5, atol=1e-12)
+        text = kernel([("x", ("s0",), "f32")], [("out", (), "i64")], f"""
+            %y = graph.arg_reduce min %x dimension 0 : {row} -> tensor<i64>""", ["%y"], symbols=1)
+        np.testing.assert_array_equal(run(text, x)[0], x.argmin())
+
+
+def test_all_elements_of_a_matrix():
+    sizes = ("s0", 300)
+    text = kernel([("x", sizes, "f32")], [("out", (), "f32")],
+                  reduce("y", "arith.maximumf", "x", sizes, (0, 1), "f32", "0xFF800000"), ["%y"], symbols=1)
+    for n in (1, 7, 1000):
+        x = normal(n, 300)
+        assert run(text, x)[0] == x.max()
+
+
+def test_norm_over_several_dimensions():
+    """Rows of 7 x 7 x 3 elements that are read as one, with values of the rows between."""
+    sizes, axes = ("s0", 7, 7, 3), (1, 2, 3)
+    full, row = tensor(sizes, "f32"), tensor(("s0",), "f32")
+    text = kernel([("x", sizes, "f32")], [("out", sizes, "f32"), ("powers", sizes, "f32")], f"""
+        {reduce("m", "arith.maximumf", "x", sizes, axes, "f32", "0xFF800000")}
+        {spread("mb", "m", sizes, axes, "f32")}
+        %d = arith.subf %x, %mb : {full}
+        %e = math.exp %d : {full}
+        {reduce("s", "arith.addf", "e", sizes, axes, "f32", 0.0)}
+        {spread("sb", "s", sizes, axes, "f32")}
+        %y = arith.divf %e, %sb : {full}""", ["%y", "%e"], symbols=1)
+    for n in (0, 1, 5):
+        x = normal(n, 7, 7, 3)
+        e = np.exp(x.astype(np.float64) - x.max(axes, keepdims=True)) if n else x
+        y, powers = run(text, x)
+        close(powers, e)
+        close(y, e / e.sum(axes, keepdims=True) if n else e)

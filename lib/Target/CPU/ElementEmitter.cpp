@@ -31,7 +31,11 @@ ElementEmitter::ElementEmitter(kernel::FuncOp kernel, ArrayRef<Value> memrefs,
 ElementEmitter::~ElementEmitter() = default;
 
 void ElementEmitter::bind(Value tensor, Source source) {
-  sources[tensor] = std::move(source);
+  sources[tensor] = {std::move(source), /*isLinear=*/false};
+}
+
+void ElementEmitter::bindLinear(Value tensor, Source source) {
+  sources[tensor] = {std::move(source), /*isLinear=*/true};
 }
 
 FailureOr<SmallVector<Value>>
@@ -277,16 +281,21 @@ FailureOr<Value> ElementEmitter::Walk::compute(Value tensor,
 }
 
 FailureOr<Value>
-ElementEmitter::Walk::fromSource(Value tensor, const Source &source,
+ElementEmitter::Walk::fromSource(Value tensor, const Bound &bound,
                                  const ElementAccess &linearOrNot) {
-  FailureOr<ElementAccess> access = delinearize(tensor, linearOrNot);
+  if (bound.isLinear && !linearOrNot.linear) {
+    error(tensor) << "the bound value cannot be read here";
+    return failure();
+  }
+  FailureOr<ElementAccess> access =
+      bound.isLinear ? linearOrNot : delinearize(tensor, linearOrNot);
   if (failed(access))
     return failure();
   auto call = [&](int64_t lane, int64_t lanes) -> Value {
     SmallVector<Value> indices;
     for (LaneIndex index : access->indices)
       indices.push_back(math.laneOf(index, lane));
-    return source(builder, loc, indices, lanes);
+    return bound.source(builder, loc, indices, lanes);
   };
   bool alongLast =
       access->lanes > 1 && access->indices.back().isContiguous() &&
@@ -319,11 +328,17 @@ bool ElementEmitter::Walk::servesLinear(Value tensor) {
       return !isa<RankedTensorType>(operand.getType()) || servesLinear(operand);
     });
   };
+  auto isSingle = [](Value single) {
+    auto type = cast<RankedTensorType>(single.getType());
+    return type.hasStaticShape() && type.getNumElements() == 1;
+  };
   bool result = false;
-  if (cast<RankedTensorType>(tensor.getType()).getNumElements() == 1) {
+  if (isSingle(tensor)) {
     result = true;
-  } else if (emitter.sources.count(tensor)) {
-    result = cast<RankedTensorType>(tensor.getType()).getRank() == 1;
+  } else if (auto bound = emitter.sources.find(tensor);
+             bound != emitter.sources.end()) {
+    result = bound->second.isLinear ||
+             cast<RankedTensorType>(tensor.getType()).getRank() == 1;
   } else if (auto argument = dyn_cast<BlockArgument>(tensor)) {
     auto type =
         cast<MemRefType>(emitter.memrefs[argument.getArgNumber()].getType());
@@ -336,6 +351,9 @@ bool ElementEmitter::Walk::servesLinear(Value tensor) {
       result = all(op->getOperands());
     else if (isa<linalg::FillOp>(op))
       result = true;
+    else if (auto broadcast = dyn_cast<graph::BroadcastToOp>(op))
+      result = isSingle(broadcast.getSource()) &&
+               servesLinear(broadcast.getSource());
     else if (auto constant = dyn_cast<arith::ConstantOp>(op))
       result = isa<SplatElementsAttr>(constant.getValue());
     else

@@ -46,6 +46,10 @@ public:
   /// dimension.
   void bind(mlir::Value tensor, Source source);
 
+  /// The same with a source that is given the row-major position as its only
+  /// index, and serves nothing else.
+  void bindLinear(mlir::Value tensor, Source source);
+
   /// From now on `tensor` is computed again.
   void unbind(mlir::Value tensor) { sources.erase(tensor); }
 
@@ -95,7 +99,11 @@ private:
   kernel::FuncOp kernel;
   llvm::SmallVector<mlir::Value> memrefs;
   llvm::SmallVector<mlir::Value> symbols;
-  llvm::DenseMap<mlir::Value, Source> sources;
+  struct Bound {
+    Source source;
+    bool isLinear;
+  };
+  llvm::DenseMap<mlir::Value, Bound> sources;
   graph::SizeAnalysis sizes;
 };
 

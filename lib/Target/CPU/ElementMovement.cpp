@@ -21,10 +21,16 @@ FailureOr<Value> ElementEmitter::Walk::asIndex(OpFoldResult size) {
 
 FailureOr<Value> ElementEmitter::Walk::broadcasted(graph::BroadcastToOp op,
                                                    const ElementAccess &given) {
+  auto type = cast<RankedTensorType>(op.getSource().getType());
+  if (type.hasStaticShape() && type.getNumElements() == 1) {
+    ElementAccess single = given;
+    single.linear = false;
+    single.indices.assign(type.getRank(), math.uniform(0));
+    return get(op.getSource(), single);
+  }
   FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
   if (failed(access))
     return failure();
-  auto type = cast<RankedTensorType>(op.getSource().getType());
   int64_t added = cast<RankedTensorType>(op.getResult().getType()).getRank() -
                   type.getRank();
   ElementAccess source = *access;

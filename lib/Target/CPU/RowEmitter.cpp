@@ -276,7 +276,7 @@ static LogicalResult emitReductions(RowKernel &rows, OpBuilder &builder,
   if (failed(stages))
     return failure();
   outputs = stages->otherOutputs;
-  return stages->reducesLast() ? emitRowReductions(rows, builder, *stages)
+  return stages->hasLanesAlongRows() ? emitRowReductions(rows, builder, *stages)
                                : emitColumnReductions(rows, builder, *stages);
 }
 

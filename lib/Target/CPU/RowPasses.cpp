@@ -1,5 +1,6 @@
 // The passes of a kernel with reductions; see the header.
 #include "lib/Target/CPU/RowPasses.h"
+#include "dialects/Graph/IR/Graph.h"
 #include "lib/Target/CPU/GenericKernel.h"
 #include "lib/Target/CPU/LaneIndex.h"
 
@@ -50,14 +51,40 @@ void RowPasses::know(RowGroup &group, Value tensor,
   group.known.push_back(
       {tensor,
        [=](OpBuilder &, Location, ArrayRef<Value> indices, int64_t lanes) {
-         return lanes == own && areSameIndices(indices, expected) ? value : Value();
+         return lanes == own && areSameIndices(indices, expected) ? value
+                                                                  : Value();
        }});
-  rows.elements.bind(tensor, group.known.back().second);
+  if (linear)
+    for (Value repeated : repetitionsOf(tensor))
+      group.known.push_back(
+          {repeated,
+           [=](OpBuilder &builder, Location loc, ArrayRef<Value>,
+               int64_t lanes) -> Value {
+             if (lanes == 1)
+               return value;
+             return vector::BroadcastOp::create(
+                 builder, loc, VectorType::get({lanes}, value.getType()),
+                 value);
+           },
+           /*isLinear=*/true});
+  bindKnown(group);
+}
+
+SmallVector<Value> RowPasses::repetitionsOf(Value value) {
+  SmallVector<Value> repeated;
+  for (Operation *user : value.getUsers())
+    if (isa<graph::BroadcastToOp>(user) && llvm::is_contained(stages.repetitions, user->getResult(0)))
+      repeated.push_back(user->getResult(0));
+  return repeated;
 }
 
 void RowPasses::bindKnown(const RowGroup &group) {
-  for (auto &[tensor, source] : group.known)
-    rows.elements.bind(tensor, source);
+  for (const RowGroup::Known &known : group.known) {
+    if (known.isLinear)
+      rows.elements.bindLinear(known.tensor, known.source);
+    else
+      rows.elements.bind(known.tensor, known.source);
+  }
 }
 
 LogicalResult RowPasses::begin(OpBuilder &builder, RowGroup &group,
@@ -65,8 +92,11 @@ LogicalResult RowPasses::begin(OpBuilder &builder, RowGroup &group,
   for (int64_t later = number, e = stages.passes.size(); later < e; ++later)
     for (const StoredRow &stored : stages.passes[later].stored)
       rows.elements.unbind(stored.value);
-  for (const RowValue &row : stages.rowValues)
+  for (const RowValue &row : stages.rowValues) {
     rows.elements.unbind(row.value);
+    for (Value repeated : repetitionsOf(row.value))
+      rows.elements.unbind(repeated);
+  }
   bindKnown(group);
   for (const RowValue &row : stages.rowValues) {
     if (row.level != number)
@@ -137,6 +167,8 @@ void RowPasses::allocateScratch(OpBuilder &builder, int64_t columns) {
       return;
     shape.push_back(space.getDimSize(dimension));
   }
+  if (linear)
+    shape.assign(1, ShapedType::getNumElements(shape));
   if (columns > 1)
     shape.push_back(columns);
   int64_t left = kStackBytes;
@@ -161,11 +193,15 @@ std::optional<RowPasses::Place>
 RowPasses::placeOf(OpBuilder &builder, const StoredRow &stored,
                    ArrayRef<Value> indices) {
   if (stored.output >= 0)
-    return Place{rows.output(stored.output), llvm::to_vector(indices)};
+    return Place{outputMemref(stored.output), llvm::to_vector(indices)};
   Value memref = scratch.lookup(stored.value);
   if (!memref)
     return std::nullopt;
   Place place{memref, {}};
+  if (linear) {
+    place.indices.push_back(indexSub(builder, rows.loc, indices[0], rowStart));
+    return place;
+  }
   for (int64_t dimension : stages.reduced)
     place.indices.push_back(indices[dimension]);
   if (scratchColumns > 1)
@@ -183,10 +219,8 @@ void RowPasses::bindStored(int64_t number, ArrayRef<Value> indices,
     for (const StoredRow &stored : stages.passes[earlier].stored) {
       if (stored.output < 0 && !scratch.contains(stored.value))
         continue;
-      rows.elements.bind(
-          stored.value,
-          [=](OpBuilder &builder, Location loc, ArrayRef<Value> given,
-              int64_t own) -> Value {
+      auto source = [=](OpBuilder &builder, Location loc,
+                        ArrayRef<Value> given, int64_t own) -> Value {
             if (own != lanes || !areSameIndices(given, expected))
               return {};
             Place place = *placeOf(builder, stored, expected);
@@ -203,7 +237,11 @@ void RowPasses::bindStored(int64_t number, ArrayRef<Value> indices,
                                                    builder.getZeroAttr(type));
             return vector::MaskedLoadOp::create(
                 builder, loc, type, place.memref, place.indices, mask, zero);
-          });
+          };
+      if (linear)
+        rows.elements.bindLinear(stored.value, source);
+      else
+        rows.elements.bind(stored.value, source);
     }
 }
 
@@ -222,7 +260,7 @@ RowPasses::State RowPasses::start(OpBuilder &builder, int64_t number,
   for (const RowReduction &reduction : stages.passes[number].reductions)
     llvm::append_range(state,
                        reduction.combiner.start(builder, rows.loc, lanes,
-                                                stages.reducesLast()));
+                                                stages.hasLanesAlongRows()));
   return state;
 }
 
@@ -242,16 +280,15 @@ RowPasses::State RowPasses::merge(OpBuilder &builder, int64_t number,
 
 /// The indices of the lanes along the reduced dimension.
 Value RowPasses::indicesOf(OpBuilder &builder, const Combiner &combiner,
-                           ArrayRef<Value> indices, int64_t lanes) {
+                           Value first, int64_t lanes) {
   Location loc = rows.loc;
-  int64_t dimension = stages.reduced.front();
   Value index = arith::IndexCastOp::create(builder, loc, combiner.indexType(),
-                                           indices[dimension]);
+                                           first);
   if (lanes == 1)
     return index;
   auto type = VectorType::get({lanes}, combiner.indexType());
   Value base = vector::BroadcastOp::create(builder, loc, type, index);
-  if (!stages.reducesLast())
+  if (!stages.hasLanesAlongRows())
     return base;
   SmallVector<Attribute> numbers;
   for (int64_t lane = 0; lane < lanes; ++lane)
@@ -266,6 +303,12 @@ RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
                 ArrayRef<Value> indices, int64_t lanes, Value mask,
                 ValueRange state) {
   const RowPass &pass = stages.passes[number];
+  Value inRow = indices.back();
+  SmallVector<Value> position;
+  if (linear) {
+    position.push_back(indexAdd(builder, rows.loc, rowStart, inRow));
+    indices = position;
+  }
   bindKnown(group);
   bindStored(number, indices, lanes, mask);
   SmallVector<Value> tensors;
@@ -275,8 +318,11 @@ RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
     tensors.push_back(stored.value);
   for (int64_t output : pass.outputs)
     tensors.push_back(rows.yielded(output));
-  FailureOr<SmallVector<Value>> values = rows.elements.emit(
-      builder, rows.loc, tensors, indices, lanes, mask);
+  FailureOr<SmallVector<Value>> values =
+      linear ? rows.elements.emitLinear(builder, rows.loc, tensors,
+                                        position.front(), lanes, mask)
+             : rows.elements.emit(builder, rows.loc, tensors, indices, lanes,
+                                  mask);
   if (failed(values))
     return failure();
 
@@ -285,7 +331,10 @@ RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
   for (const RowReduction &reduction : pass.reductions) {
     const Combiner &combiner = reduction.combiner;
     Value index = combiner.needsIndex()
-                      ? indicesOf(builder, combiner, indices, lanes)
+                      ? indicesOf(builder, combiner,
+                                  linear ? inRow
+                                         : indices[stages.reduced.front()],
+                                  lanes)
                       : Value();
     llvm::append_range(next, combiner.combine(builder, rows.loc,
                                               state.take_front(combiner.width()),
@@ -299,8 +348,73 @@ RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
     rest = rest.drop_front();
   }
   for (int64_t output : pass.outputs) {
-    rows.store(builder, rest.front(), rows.output(output), indices, mask);
+    rows.store(builder, rest.front(), outputMemref(output), indices, mask);
     rest = rest.drop_front();
   }
   return next;
+}
+
+RowPasses::State RowPasses::acrossLanes(OpBuilder &builder, int64_t number,
+                                        ValueRange state) {
+  State joined;
+  for (const RowReduction &reduction : stages.passes[number].reductions) {
+    int64_t width = reduction.combiner.width();
+    llvm::append_range(joined, reduction.combiner.acrossLanes(
+                                   builder, rows.loc, state.take_front(width)));
+    state = state.drop_front(width);
+  }
+  return joined;
+}
+
+//===----------------------------------------------------------------------===//
+// Rows by position
+//===----------------------------------------------------------------------===//
+
+void RowPasses::readLinearly() {
+  auto isDense = [&](int64_t output) {
+    return cast<MemRefType>(rows.output(output).getType())
+        .getLayout()
+        .isIdentity();
+  };
+  SmallVector<Value> roots;
+  bool dense = true;
+  for (const RowPass &pass : stages.passes) {
+    for (const RowReduction &reduction : pass.reductions)
+      roots.push_back(reduction.input);
+    for (int64_t output : pass.outputs) {
+      roots.push_back(rows.yielded(output));
+      dense = dense && isDense(output);
+    }
+    for (const StoredRow &stored : pass.stored)
+      dense = dense && (stored.output < 0 || isDense(stored.output));
+  }
+  if (!dense || !stages.hasContiguousRows() ||
+      (stages.reduced.size() == 1 && stages.reducesLast()))
+    return;
+  // As if the values of the rows were known.
+  SmallVector<Value> bound;
+  for (const RowValue &row : stages.rowValues)
+    llvm::append_range(bound, repetitionsOf(row.value));
+  for (Value repeated : bound)
+    rows.elements.bindLinear(repeated, {});
+  linear = llvm::all_of(
+      roots, [&](Value root) { return rows.elements.isLinear(root); });
+  for (Value repeated : bound)
+    rows.elements.unbind(repeated);
+}
+
+void RowPasses::flattenOutputs(OpBuilder &builder) {
+  flatOutputs.assign(rows.kernel.getOutputs(), {});
+  for (const RowPass &pass : stages.passes) {
+    for (int64_t output : pass.outputs)
+      flatOutputs[output] = flatten(builder, rows.loc, rows.output(output));
+    for (const StoredRow &stored : pass.stored)
+      if (stored.output >= 0)
+        flatOutputs[stored.output] =
+            flatten(builder, rows.loc, rows.output(stored.output));
+  }
+}
+
+Value RowPasses::outputMemref(int64_t number) {
+  return linear ? flatOutputs[number] : rows.output(number);
 }

@@ -16,7 +16,12 @@ struct RowGroup {
   mlir::Value mask;
   /// What is known of these rows: the results of finished passes and the values
   /// that are the same within a row.
-  llvm::SmallVector<std::pair<mlir::Value, ElementEmitter::Source>> known;
+  struct Known {
+    mlir::Value tensor;
+    ElementEmitter::Source source;
+    bool isLinear = false;
+  };
+  llvm::SmallVector<Known> known;
 };
 
 class RowPasses {
@@ -59,7 +64,20 @@ public:
   mlir::LogicalResult storeRowOutputs(mlir::OpBuilder &builder,
                                       RowGroup &group);
 
+  /// Joins lanes, as `finish` does.
+  State acrossLanes(mlir::OpBuilder &builder, int64_t number,
+                    mlir::ValueRange state);
+
   bool isEmpty(int64_t number) const;
+
+  /// From now on, if everything is elementwise and several dimensions are
+  /// reduced, the elements of a row are read by position: `indices` in calls of
+  /// `step` is that in the row which `setRow` gave, counted from its first
+  /// element's.
+  void readLinearly();
+  bool isLinear() const { return linear; }
+  void flattenOutputs(mlir::OpBuilder &builder);
+  void setRow(mlir::Value firstPosition) { rowStart = firstPosition; }
 
 private:
   /// Where the elements at `indices` of a stored value are.
@@ -81,10 +99,16 @@ private:
   void know(RowGroup &group, mlir::Value tensor,
             mlir::ArrayRef<int64_t> dimensions, mlir::Value value);
   mlir::Value indicesOf(mlir::OpBuilder &builder, const Combiner &combiner,
-                        mlir::ArrayRef<mlir::Value> indices, int64_t lanes);
-
+                        mlir::Value first, int64_t lanes);
   RowKernel &rows;
   const RowStages &stages;
+  /// Broadcasts of a value of the rows.
+  llvm::SmallVector<mlir::Value> repetitionsOf(mlir::Value value);
+  mlir::Value outputMemref(int64_t number);
+
+  bool linear = false;
+  mlir::Value rowStart;
+  llvm::SmallVector<mlir::Value> flatOutputs;
   llvm::DenseMap<mlir::Value, mlir::Value> scratch;
   int64_t scratchColumns = 0;
 };

@@ -1,71 +1,32 @@
-// Reductions along the last dimension: lanes lie along the rows.
-//
-// Tasks are whole rows. Each pass goes once over the row in strips of `unroll`
-// vectors, each with its own accumulators, which are joined as a balanced tree
-// at the end of the pass:
-//
-//   y = x - mean(x)  ==>  for each row i of the task:
-//                           a0..a3 = 0
-//                           for j in steps of 4 vectors:     pass 0
-//                             ak += x[i, j + k * lanes ..]
-//                           m = across lanes((a0 + a1) + (a2 + a3)) / n
-//                           for j in steps of 4 vectors:     pass 1
-//                             y[i, j ..] = x[i, j ..] - m
+// Reductions along the last dimension; see the header.
+#include "lib/Target/CPU/RowReductions.h"
 #include "lib/Target/CPU/LaneIndex.h"
-#include "lib/Target/CPU/RowPasses.h"
 
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
 
-namespace {
-
-struct RowReductions {
-  RowKernel &rows;
-  const RowStages &stages;
-  RowPasses passes;
-  SmallVector<Value> sizes;
-
-  RowReductions(RowKernel &rows, const RowStages &stages,
-                ArrayRef<Value> sizes)
-      : rows(rows), stages(stages), passes(rows, stages), sizes(sizes) {}
-
-  Location loc() { return rows.loc; }
-  SmallVector<Value> sizesOf(ArrayRef<int64_t> dimensions) {
-    return llvm::map_to_vector(dimensions,
-                               [&](int64_t d) { return sizes[d]; });
-  }
-
-  LogicalResult emit(OpBuilder &builder);
-  LogicalResult emitRow(OpBuilder &builder, Value row);
-  /// The pass over the reduced dimensions from `depth` on.
-  FailureOr<RowPasses::State> emitPass(OpBuilder &builder,
-                                       const RowGroup &group, int64_t number,
-                                       size_t depth, ArrayRef<Value> indices);
-};
-
-} // namespace
-
 FailureOr<RowPasses::State>
 RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
-                        int64_t number, size_t depth,
-                        ArrayRef<Value> indices) {
+                        int64_t number, size_t depth, ArrayRef<Value> indices,
+                        Value from, Value to) {
   using State = RowPasses::State;
   State initial = passes.start(builder, number, rows.lanes);
   Value zero = indexConstant(builder, loc(), 0);
   auto merge = [&](OpBuilder &at, ValueRange a, ValueRange b) {
     return passes.merge(at, number, a, b);
   };
-  if (depth + 1 < stages.reduced.size()) {
+  if (!passes.isLinear() && depth + 1 < stages.reduced.size()) {
     int64_t dimension = stages.reduced[depth];
+    Value inside = sizes[stages.reduced[depth + 1]];
     return emitLoop(
-        builder, loc(), zero, sizes[dimension], 1, initial,
+        builder, loc(), from, to, 1, initial,
         [&](OpBuilder &inner, Value index,
             ValueRange state) -> FailureOr<State> {
           SmallVector<Value> next(indices);
           next[dimension] = index;
           FailureOr<State> part =
-              emitPass(inner, group, number, depth + 1, next);
+              emitPass(inner, group, number, depth + 1, next, zero, inside);
           if (failed(part))
             return failure();
           return merge(inner, state, *part);
@@ -73,7 +34,7 @@ RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
   }
   return Strip(rows.lanes, rows.unroll)
       .emit(
-          builder, loc(), zero, sizes.back(), initial,
+          builder, loc(), from, to, initial,
           [&](OpBuilder &inner, StripStep at,
               ValueRange state) -> FailureOr<State> {
             State next;
@@ -102,18 +63,29 @@ LogicalResult RowReductions::emitRow(OpBuilder &builder, Value row) {
       cpu::delinearize(builder, loc(), row, sizesOf(stages.kept));
   for (auto [dimension, index] : llvm::zip(stages.kept, place))
     group.indices[dimension] = index;
+  Value zero = indexConstant(builder, loc(), 0);
+  Value rowSize = sizes[stages.reduced.front()];
+  if (passes.isLinear()) {
+    rowSize = indexProduct(builder, loc(), sizesOf(stages.reduced));
+    passes.setRow(indexMul(builder, loc(), row, rowSize));
+  }
   for (int64_t number = 0, e = stages.passes.size(); number < e; ++number) {
     if (failed(passes.begin(builder, group, number)))
       return failure();
     if (passes.isEmpty(number))
       continue;
     FailureOr<RowPasses::State> state =
-        emitPass(builder, group, number, 0, group.indices);
+        emitPass(builder, group, number, 0, group.indices, zero, rowSize);
     if (failed(state) ||
         failed(passes.finish(builder, group, number, *state)))
       return failure();
   }
   return passes.storeRowOutputs(builder, group);
+}
+
+bool RowReductions::readsRows() {
+  passes.readLinearly();
+  return stages.reducesLast() || passes.isLinear();
 }
 
 LogicalResult RowReductions::emit(OpBuilder &builder) {
@@ -131,6 +103,8 @@ LogicalResult RowReductions::emit(OpBuilder &builder) {
       builder, loc(), count, rows.context,
       [&](OpBuilder &task, Value number) -> LogicalResult {
         passes.allocateScratch(task, 1);
+        if (passes.isLinear())
+          passes.flattenOutputs(task);
         Value first = indexMul(task, loc(), number, perTask);
         Value last = indexMin(task, loc(),
                               indexAdd(task, loc(), first, perTask), rowCount);
@@ -140,10 +114,33 @@ LogicalResult RowReductions::emit(OpBuilder &builder) {
       });
 }
 
+/// Whether there are at most a few rows, so that they must be split to give work
+/// to several threads.
+static bool areFewLongRows(RowKernel &rows, const RowStages &stages,
+                           ArrayRef<Value> sizes) {
+  constexpr int64_t kFewRows = 4;
+  auto productOf = [&](ArrayRef<int64_t> dimensions) {
+    std::optional<int64_t> product = 1;
+    for (int64_t dimension : dimensions) {
+      std::optional<int64_t> size = constantOf(sizes[dimension]);
+      product = product && size ? std::optional(*product * *size) : std::nullopt;
+    }
+    return product;
+  };
+  std::optional<int64_t> count = productOf(stages.kept);
+  std::optional<int64_t> size = productOf(stages.reduced);
+  return count && *count <= kFewRows &&
+         (!size || *size > 2 * rows.taskElements);
+}
+
 LogicalResult cpu::emitRowReductions(RowKernel &rows, OpBuilder &builder,
                                      const RowStages &stages) {
   FailureOr<SmallVector<Value>> sizes = rows.sizesOf(builder, stages.space);
   if (failed(sizes))
     return failure();
-  return RowReductions(rows, stages, *sizes).emit(builder);
+  if (stages.reducesLast() && areFewLongRows(rows, stages, *sizes))
+    return emitLongRows(rows, builder, stages, *sizes);
+  RowReductions work(rows, stages, *sizes);
+  return work.readsRows() ? work.emit(builder)
+                          : emitColumnReductions(rows, builder, stages);
 }

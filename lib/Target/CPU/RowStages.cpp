@@ -28,6 +28,14 @@ int64_t RowStages::spaceDimension(int64_t ofRank, int64_t dimension) const {
   return ofRank == rank() ? dimension : kept[dimension];
 }
 
+bool RowStages::hasContiguousRows() const {
+  auto type = cast<RankedTensorType>(space.getType());
+  for (int64_t i = reduced.front(), e = rank(); i < e; ++i)
+    if (!isReduced(i) && type.getDimSize(i) != 1)
+      return false;
+  return true;
+}
+
 /// The tensor that a reduction reads and the dimensions that it removes.
 static std::pair<Value, SmallVector<int64_t>> inputOf(Operation *op) {
   if (auto reduce = dyn_cast<linalg::ReduceOp>(op))
@@ -179,7 +187,10 @@ void StageFinder::findRowValues() {
   llvm::SmallDenseSet<Value> seen;
   for (auto op : rows.kernel.getBody().front().getOps<graph::BroadcastToOp>()) {
     Value source = op.getSource();
-    if (isConstantInRow(op) && !source.getDefiningOp<arith::ConstantOp>() &&
+    if (!isConstantInRow(op))
+      continue;
+    stages.repetitions.push_back(op.getResult());
+    if (!source.getDefiningOp<arith::ConstantOp>() &&
         seen.insert(source).second)
       stages.rowValues.push_back({source, level.lookup(source)});
   }

@@ -54,6 +54,8 @@ struct RowStages {
   llvm::SmallVector<int64_t> kept, reduced;
   llvm::SmallVector<RowPass> passes;
   llvm::SmallVector<RowValue> rowValues;
+  /// The broadcasts along rows.
+  llvm::SmallVector<mlir::Value> repetitions;
   /// Outputs with one element for each row, and outputs that have nothing to do
   /// with the reductions.
   llvm::SmallVector<int64_t> rowOutputs, otherOutputs;
@@ -62,8 +64,14 @@ struct RowStages {
   bool isReduced(int64_t dimension) const {
     return llvm::is_contained(reduced, dimension);
   }
-  /// Lanes lie along the last dimension, which is reduced.
   bool reducesLast() const { return isReduced(rank() - 1); }
+  /// Whether a row is contiguous: all dimensions from the first reduced one on
+  /// are reduced, or 1.
+  bool hasContiguousRows() const;
+  /// Whether lanes lie along the rows, and not across.
+  bool hasLanesAlongRows() const {
+    return reducesLast() || hasContiguousRows();
+  }
 
   /// The dimension of the space that dimension `dimension` of a row value is;
   /// `ofRank` is its rank: all dimensions, or the kept ones only.

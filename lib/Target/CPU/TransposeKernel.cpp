@@ -147,37 +147,68 @@ void TransposeKernel::mergeDimensions(OpBuilder &builder) {
     memref = memref::CollapseShapeOp::create(builder, loc(), memref, result);
 }
 
+/// shuffle of `a` and `b` by `source`(result lane).
+static Value shuffle(OpBuilder &builder, Location loc, Value a, Value b,
+                     function_ref<int64_t(int64_t)> source) {
+  int64_t lanes = cast<VectorType>(a.getType()).getDimSize(0);
+  return vector::ShuffleOp::create(
+      builder, loc, a, b,
+      llvm::map_to_vector(llvm::seq<int64_t>(lanes), source));
+}
+
+/// Rows of 32-bit elements, turned by what is one instruction each: blocks of
+/// 4 x 4 within 128 bits, then the blocks among each other.
+static SmallVector<Value> turnWords(OpBuilder &builder, Location loc,
+                                    SmallVector<Value> rows) {
+  int64_t lanes = rows.size();
+  // Of each 4 lanes, the low or high ones of a and b in turn, `width` at a time.
+  auto unpack = [&](Value a, Value b, int64_t width, bool high) {
+    return shuffle(builder, loc, a, b, [&](int64_t lane) {
+      int64_t inBlock = lane % 4, pair = inBlock / width;
+      int64_t from = lane - inBlock + high * 2 + pair / 2 * width +
+                     inBlock % width;
+      return from + (pair % 2) * lanes;
+    });
+  };
+  for (int64_t i = 0; i < lanes; i += 4) {
+    Value a = rows[i], b = rows[i + 1], c = rows[i + 2], d = rows[i + 3];
+    Value abLow = unpack(a, b, 1, false), abHigh = unpack(a, b, 1, true);
+    Value cdLow = unpack(c, d, 1, false), cdHigh = unpack(c, d, 1, true);
+    rows[i] = unpack(abLow, cdLow, 2, false);
+    rows[i + 1] = unpack(abLow, cdLow, 2, true);
+    rows[i + 2] = unpack(abHigh, cdHigh, 2, false);
+    rows[i + 3] = unpack(abHigh, cdHigh, 2, true);
+  }
+  for (int64_t distance = 4; distance < lanes; distance *= 2)
+    for (int64_t i = 0; i < lanes; ++i) {
+      if (i & distance)
+        continue;
+      Value a = rows[i], b = rows[i + distance];
+      rows[i] = shuffle(builder, loc, a, b, [&](int64_t lane) {
+        return lane & distance ? lanes + lane - distance : lane;
+      });
+      rows[i + distance] = shuffle(builder, loc, a, b, [&](int64_t lane) {
+        return lane & distance ? lanes + lane : lane + distance;
+      });
+    }
+  return rows;
+}
+
 /// Rows of `lanes` elements, turned: stages of interleaving halves.
 static SmallVector<Value> turn(OpBuilder &builder, Location loc,
                                SmallVector<Value> rows) {
   int64_t lanes = rows.size();
   Type element = getElementTypeOrSelf(rows[0].getType());
-  // Lowered to the target's own shuffles.
-  if (element.isF32() && (lanes == 8 || lanes == 16)) {
-    auto type = VectorType::get({lanes, lanes}, element);
-    Value tile = arith::ConstantOp::create(builder, loc,
-                                           builder.getZeroAttr(type));
-    for (auto [i, row] : llvm::enumerate(rows))
-      tile = vector::InsertOp::create(builder, loc, row, tile,
-                                      static_cast<int64_t>(i));
-    tile = vector::TransposeOp::create(builder, loc, tile,
-                                       ArrayRef<int64_t>{1, 0});
-    for (auto [i, row] : llvm::enumerate(rows))
-      row = vector::ExtractOp::create(builder, loc, tile,
-                                      static_cast<int64_t>(i));
-    return rows;
-  }
-  SmallVector<int64_t> low, high;
-  for (int64_t i = 0; i < lanes / 2; ++i) {
-    low.append({i, lanes + i});
-    high.append({lanes / 2 + i, lanes + lanes / 2 + i});
-  }
+  if (element.getIntOrFloatBitWidth() == 32 && lanes % 4 == 0)
+    return turnWords(builder, loc, rows);
   for (int64_t stage = 1; stage < lanes; stage *= 2) {
     SmallVector<Value> next;
     for (int64_t i = 0; i < lanes / 2; ++i)
-      for (ArrayRef<int64_t> half : {ArrayRef(low), ArrayRef(high)})
-        next.push_back(vector::ShuffleOp::create(builder, loc, rows[i],
-                                                 rows[i + lanes / 2], half));
+      for (int64_t half : {int64_t(0), lanes / 2})
+        next.push_back(shuffle(builder, loc, rows[i], rows[i + lanes / 2],
+                               [&](int64_t lane) {
+                                 return half + lane / 2 + lane % 2 * lanes;
+                               }));
     rows = next;
   }
   return rows;

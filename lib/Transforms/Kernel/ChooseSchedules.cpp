@@ -4,6 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/ContractionSchedule.h"
 #include "lib/CostModel/Machine.h"
+#include "lib/CostModel/RowSchedule.h"
 #include "lib/Transforms/Kernel/AttentionShapes.h"
 #include "lib/Transforms/Kernel/ContractionShapes.h"
 
@@ -16,13 +17,6 @@ using namespace mlir;
 using namespace tessera;
 
 namespace {
-
-kernel::RowsAttr rowSchedule(MLIRContext *context, const Machine &machine) {
-  // Four accumulators hide the latency of two ports; a task of 16 Ki elements
-  // runs for some microseconds, well above the cost of handing it out.
-  return kernel::RowsAttr::get(context, machine.lanes, /*unroll=*/4,
-                               /*taskElements=*/16 << 10);
-}
 
 struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
   using ChooseSchedulesBase::ChooseSchedulesBase;
@@ -49,7 +43,7 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
                 chooseAttentionSchedule(&getContext(), *shape, *machine))
           schedules.push_back(*schedule);
       } else {
-        schedules.push_back(rowSchedule(&getContext(), *machine));
+        schedules.push_back(chooseRowSchedule(kernel, *machine));
       }
       schedules.push_back(generic);
       kernel.setSchedulesAttr(builder.getArrayAttr(schedules));

@@ -56,6 +56,7 @@ kernel.func @flat(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: index
 // CHECK-NOT: memref.load
 // CHECK: %[[A:.*]] = vector.load %[[X]][%c0, %[[D]]] : memref<8x16xf32>, vector<8xf32>
 // CHECK: %[[B:.*]] = vector.load %[[X]][%c1, %[[D]]] : memref<8x16xf32>, vector<8xf32>
+// CHECK: vector.shuffle %[[A]], %[[B]] [0, 8, 1, 9, 4, 12, 5, 13]
 // CHECK-COUNT-8: vector.store %{{.*}}, %[[OUT]]
 kernel.func @transpose(%x: tensor<8x16xf32>, %out: tensor<16x8xf32>) -> tensor<16x8xf32>
     attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 2, taskElements = 4096>],

@@ -55,3 +55,19 @@ kernel.func @tuned(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
   %r = arith.mulf %x, %x : tensor<6xf32>
   kernel.yield %r : tensor<6xf32>
 }
+
+// Tasks of about the same time: bytes limit the sum, arithmetic the powers.
+// CHECK-LABEL: kernel.func @bytes
+// AVX2-SAME:     taskElements = 16384>
+// CHECK-LABEL: kernel.func @powers
+// AVX2-SAME:     taskElements = 1024>
+kernel.func @bytes(%x: tensor<99xf32>, %y: tensor<99xf32>, %out: tensor<99xf32>) -> tensor<99xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (99)>, affine_map<() -> (99)>, affine_map<() -> (99)>]} {
+  %s = arith.addf %x, %y : tensor<99xf32>
+  kernel.yield %s : tensor<99xf32>
+}
+kernel.func @powers(%x: tensor<99xf32>, %y: tensor<99xf32>, %out: tensor<99xf32>) -> tensor<99xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (99)>, affine_map<() -> (99)>, affine_map<() -> (99)>]} {
+  %p = math.powf %x, %y : tensor<99xf32>
+  kernel.yield %p : tensor<99xf32>
+}

@@ -1,0 +1,66 @@
+// The choice of vectors and tasks for kernels of rows; see the header.
+#include "lib/CostModel/RowSchedule.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace tessera;
+
+/// Cycles that one vector of results of `op` takes: issue slots of its
+/// polynomial, or the throughput of its instruction.
+static double cyclesOf(Operation *op, int64_t lanes) {
+  if (isa<math::AbsFOp, math::CopySignOp, math::FmaOp, math::FloorOp,
+          math::CeilOp, math::TruncOp, math::RoundEvenOp>(op))
+    return 0.5;
+  if (isa<arith::DivFOp, math::SqrtOp>(op))
+    return 5;
+  if (isa<math::RsqrtOp>(op))
+    return 10;
+  // Double precision, element by element.
+  if (isa<math::PowFOp, math::TanOp, math::AsinOp, math::AcosOp, math::AtanOp,
+          math::Atan2Op, math::SinhOp, math::CoshOp, math::AsinhOp,
+          math::AcoshOp, math::AtanhOp, math::CbrtOp, math::ErfcOp>(op))
+    return 40.0 * lanes;
+  if (isa<math::MathDialect>(op->getDialect()))
+    return 12;
+  if (isa<linalg::SoftmaxOp>(op))
+    return 15;
+  return OpTrait::hasElementwiseMappableTraits(op) || isa<linalg::ReduceOp>(op)
+             ? 0.5
+             : 0;
+}
+
+double tessera::estimateRowSeconds(kernel::FuncOp kernel,
+                                   const Machine &machine) {
+  auto tensors = llvm::make_filter_range(
+      kernel.getArgumentTypes(), llvm::IsaPred<RankedTensorType>);
+  int64_t highest = 0;
+  for (Type type : tensors)
+    highest = std::max(highest, cast<RankedTensorType>(type).getRank());
+  // What has fewer dimensions than the largest tensors is read again and again.
+  double bytes = 0;
+  for (Type type : tensors)
+    if (auto tensor = cast<RankedTensorType>(type); tensor.getRank() == highest)
+      bytes += llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
+  double cycles = 0;
+  for (Operation &op : kernel.getBody().front())
+    if (op.getNumResults() == 1 && isa<RankedTensorType>(op.getResult(0).getType()))
+      cycles += cyclesOf(&op, machine.lanes) / machine.lanes;
+  return std::max(bytes / machine.l3GigabytesPerSecond,
+                  cycles / machine.gigahertz) *
+         1e-9;
+}
+
+kernel::RowsAttr tessera::chooseRowSchedule(kernel::FuncOp kernel,
+                                            const Machine &machine) {
+  constexpr double kTaskSeconds = 8e-6;
+  constexpr int64_t kFewest = 1 << 10, kMost = 1 << 16;
+  double seconds = estimateRowSeconds(kernel, machine);
+  int64_t elements = kFewest;
+  while (elements < kMost && 2 * elements * seconds <= kTaskSeconds)
+    elements *= 2;
+  return kernel::RowsAttr::get(kernel.getContext(), machine.lanes,
+                               /*unroll=*/4, elements);
+}

@@ -1,0 +1,23 @@
+// The choice of vectors and tasks for kernels of rows.
+#ifndef TESSERA_LIB_COSTMODEL_ROWSCHEDULE_H
+#define TESSERA_LIB_COSTMODEL_ROWSCHEDULE_H
+
+#include "dialects/Kernel/IR/Kernel.h"
+#include "lib/CostModel/Machine.h"
+
+namespace tessera {
+
+/// The machine's lanes, four vectors at a time, and tasks that run for about
+/// 8 microseconds: handing a task out costs up to one, so that what runs for
+/// less stays serial. An element takes the longer of its arithmetic and its
+/// bytes, at the rate of the third level of cache.
+kernel::RowsAttr chooseRowSchedule(kernel::FuncOp kernel,
+                                   const Machine &machine);
+
+/// Estimated seconds for one element of the kernel's iteration space, on one
+/// core.
+double estimateRowSeconds(kernel::FuncOp kernel, const Machine &machine);
+
+} // namespace tessera
+
+#endif // TESSERA_LIB_COSTMODEL_ROWSCHEDULE_H

@@ -1,0 +1,66 @@
+// Reductions along the last dimension: lanes lie along the rows.
+//
+// Tasks are whole rows. Each pass goes once over the row in strips of `unroll`
+// vectors, each with its own accumulators, which are joined as a balanced tree
+// at the end of the pass:
+//
+//   y = x - mean(x)  ==>  for each row i of the task:
+//                           a0..a3 = 0
+//                           for j in steps of 4 vectors:     pass 0
+//                             ak += x[i, j + k * lanes ..]
+//                           m = across lanes((a0 + a1) + (a2 + a3)) / n
+//                           for j in steps of 4 vectors:     pass 1
+//                             y[i, j ..] = x[i, j ..] - m
+//
+// Where everything is elementwise, several reduced dimensions are read as one, by
+// row-major position.
+#ifndef TESSERA_TARGET_CPU_ROWREDUCTIONS_H
+#define TESSERA_TARGET_CPU_ROWREDUCTIONS_H
+
+#include "lib/Target/CPU/RowPasses.h"
+
+namespace tessera::cpu {
+
+class RowReductions {
+public:
+  /// `sizes`: of the space.
+  RowReductions(RowKernel &rows, const RowStages &stages,
+                mlir::ArrayRef<mlir::Value> sizes)
+      : rows(rows), stages(stages), passes(rows, stages), sizes(sizes) {}
+
+  /// Whether lanes can lie along the rows: they end in a dimension that is
+  /// longer than 1, or can be read by position.
+  bool readsRows();
+
+  mlir::LogicalResult emit(mlir::OpBuilder &builder);
+
+protected:
+  mlir::Location loc() { return rows.loc; }
+  llvm::SmallVector<mlir::Value> sizesOf(mlir::ArrayRef<int64_t> dimensions) {
+    return llvm::map_to_vector(dimensions,
+                               [&](int64_t d) { return sizes[d]; });
+  }
+
+  mlir::LogicalResult emitRow(mlir::OpBuilder &builder, mlir::Value row);
+
+  /// The pass over the reduced dimensions from number `depth` on, of which that
+  /// goes over [from, to): its accumulators, in vectors.
+  mlir::FailureOr<RowPasses::State>
+  emitPass(mlir::OpBuilder &builder, const RowGroup &group, int64_t number,
+           size_t depth, mlir::ArrayRef<mlir::Value> indices, mlir::Value from,
+           mlir::Value to);
+
+  RowKernel &rows;
+  const RowStages &stages;
+  RowPasses passes;
+  llvm::SmallVector<mlir::Value> sizes;
+};
+
+/// Few rows, each of which is split into parts for several threads.
+mlir::LogicalResult emitLongRows(RowKernel &rows, mlir::OpBuilder &builder,
+                                 const RowStages &stages,
+                                 mlir::ArrayRef<mlir::Value> sizes);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_ROWREDUCTIONS_H
