@@ -102,9 +102,15 @@ def random_array(port, sizes, ranges, random):
     return random.standard_normal(shape, np.float32).astype(port.dtype)
 
 
-def named_number(text):
-    """("ids", 30522) of "ids=30522", an argument of the command line."""
+def named_number(text, least=0):
+    """("seq", 128) of "seq=128", an argument of the command line."""
     name, _, number = text.rpartition("=")
-    if not name or not number.isdigit() or int(number) < 1:
-        raise argparse.ArgumentTypeError(f"expects NAME=COUNT but got '{text}'")
+    if not name or not number.isdigit() or int(number) < least:
+        raise argparse.ArgumentTypeError(
+            f"expects a name, '=' and a number of at least {least} but got '{text}'"
+        )
     return name, int(number)
+
+
+def named_count(text):
+    return named_number(text, least=1)

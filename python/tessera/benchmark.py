@@ -22,7 +22,7 @@ import numpy as np
 
 from ._compile import CompileError, compile as compile_model
 from ._library import TesseraError
-from ._random_inputs import index_ranges, named_number, random_array
+from ._random_inputs import index_ranges, named_count, named_number, random_array
 from ._reference import reference_session
 from ._session import load
 
@@ -99,7 +99,7 @@ def parse(argv):
         help="a size of the run; default: the typical one",
     )
     parser.add_argument(
-        "--range", type=named_number, action="append", default=[], metavar="INPUT=COUNT",
+        "--range", type=named_count, action="append", default=[], metavar="INPUT=COUNT",
         help="draw this integer input from 0 to COUNT-1",
     )
     parser.add_argument(

@@ -19,7 +19,7 @@ import numpy as np
 
 from ._compile import CompileError, compile as compile_model
 from ._library import TesseraError
-from ._random_inputs import index_ranges, named_number, random_array, size_sets
+from ._random_inputs import index_ranges, named_count, random_array, size_sets
 from ._reference import reference_session
 from ._session import load
 
@@ -143,7 +143,7 @@ def parse(argv):
     parser.add_argument("--sizes", type=int, default=4, help="number of random sizes (4)")
     parser.add_argument(
         "--range",
-        type=named_number,
+        type=named_count,
         action="append",
         default=[],
         metavar="INPUT=COUNT",
