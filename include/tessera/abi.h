@@ -26,8 +26,8 @@ extern "C" {
 #define TESSERA_MODULE_SYMBOL "tessera_module"
 
 /* Element types have DLPack's numbering (code, bits), lanes always 1. Booleans
- * are one byte each, 0 or 1; types narrower than a byte are packed, the first
- * element in the low bits. */
+ * are one byte each, 0 or 1; elements of types narrower than a byte take one
+ * each, too, and have their bits in its low ones; the others do not matter. */
 typedef struct TesseraElementType {
   uint8_t code; /* DLDataTypeCode: 0 int, 1 uint, 2 float, 4 bfloat, 6 bool,
                    7.. float8 and narrower */

@@ -75,7 +75,8 @@ typedef struct TesseraManagedTensor {
   uint32_t versionMajor, versionMinor; /* of DLPack: 1, 0 */
   void *managerContext;
   void (*deleter)(struct TesseraManagedTensor *self); /* may be NULL */
-  uint64_t flags; /* 1: read only; 2: a copy by the producer */
+  uint64_t flags; /* 1: read only; 2: a copy by the producer; 4: elements narrower
+                     than a byte take one each */
   TesseraTensor tensor;
 } TesseraManagedTensor;
 

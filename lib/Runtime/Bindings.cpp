@@ -224,10 +224,6 @@ bindSymbols(const Entry &entry,
         return bad;
     if (Status bad = checkMemory(tensor, where); !bad.ok())
       return bad;
-    if (tensor.type.bits % 8 != 0 && !isDense(tensor))
-      return failure(TESSERA_INVALID_INPUT, where,
-                     " expects a dense tensor, as its elements are narrower "
-                     "than a byte");
   }
   return binder.takeSizes();
 }

@@ -5,6 +5,7 @@ namespace tessera::runtime {
 namespace {
 
 constexpr int32_t hostDevice = 1; // kDLCPU
+constexpr uint64_t paddedFlag = 4; // DLPACK_FLAG_BITMASK_IS_SUBBYTE_TYPE_PADDED
 
 /// What a tensor's managerContext points to.
 struct Owner {
@@ -31,6 +32,7 @@ OwnedTensor OwnedTensor::create(TesseraElementType type,
   TesseraManagedTensor &managed = owner->managed;
   managed.versionMajor = 1;
   managed.managerContext = owner;
+  managed.flags = type.bits < 8 ? paddedFlag : 0;
   managed.deleter = deleteOwner;
   managed.tensor.data = owner->block.data();
   managed.tensor.deviceType = hostDevice;

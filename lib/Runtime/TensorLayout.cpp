@@ -60,19 +60,19 @@ bool hasNoElement(const TesseraTensor &tensor) {
 /// Copies dimensions `axis` to the last; returns where the copy ended.
 char *copyDimensions(const TesseraTensor &tensor, int32_t axis,
                      const char *source, char *target) {
-  const int64_t elementBytes = tensor.type.bits / 8;
+  const int64_t bytes = elementBytes(tensor.type);
   if (axis == tensor.rank) {
-    std::memcpy(target, source, elementBytes);
-    return target + elementBytes;
+    std::memcpy(target, source, bytes);
+    return target + bytes;
   }
   const int64_t size = tensor.shape[axis];
   if (axis == tensor.rank - 1 && tensor.strides[axis] == 1) {
-    std::memcpy(target, source, size * elementBytes);
-    return target + size * elementBytes;
+    std::memcpy(target, source, size * bytes);
+    return target + size * bytes;
   }
   for (int64_t i = 0; i < size; ++i)
     target = copyDimensions(tensor, axis + 1,
-                            source + i * tensor.strides[axis] * elementBytes,
+                            source + i * tensor.strides[axis] * bytes,
                             target);
   return target;
 }
@@ -95,13 +95,13 @@ std::string shapeText(const int64_t *shape, int64_t rank) {
 
 Result<int64_t> denseBytes(TesseraElementType type,
                            const std::vector<int64_t> &shape) {
-  int64_t bits = type.bits;
+  int64_t bytes = elementBytes(type);
   for (int64_t size : shape)
-    if (__builtin_mul_overflow(bits, size, &bits))
+    if (__builtin_mul_overflow(bytes, size, &bytes))
       return failure(TESSERA_INVALID_INPUT, "a tensor of shape ",
                      shapeText(shape.data(), shape.size()), " and type ",
                      typeName(type), " is too large");
-  return bits / 8 + (bits % 8 ? 1 : 0);
+  return bytes;
 }
 
 std::vector<int64_t> denseStrides(const std::vector<int64_t> &shape) {
@@ -127,8 +127,9 @@ bool isDense(const TesseraTensor &tensor) {
 }
 
 bool isAligned(const TesseraTensor &tensor) {
-  uintptr_t elementBytes = std::max(1, tensor.type.bits / 8);
-  return reinterpret_cast<uintptr_t>(firstElement(tensor)) % elementBytes == 0;
+  return reinterpret_cast<uintptr_t>(firstElement(tensor)) %
+             elementBytes(tensor.type) ==
+         0;
 }
 
 char *firstElement(const TesseraTensor &tensor) {
@@ -147,8 +148,8 @@ AddressRange addressRange(const TesseraTensor &tensor) {
     dense *= tensor.shape[axis];
   }
   const char *first = firstElement(tensor);
-  const int64_t bits = tensor.type.bits;
-  return {first + lowest * bits / 8, first + ((highest + 1) * bits + 7) / 8};
+  const int64_t bytes = elementBytes(tensor.type);
+  return {first + lowest * bytes, first + (highest + 1) * bytes};
 }
 
 void copyToDense(const TesseraTensor &tensor, char *target) {

@@ -24,11 +24,15 @@ inline bool operator!=(TesseraElementType a, TesseraElementType b) {
   return !(a == b);
 }
 
+/// Bytes of an element in memory; types narrower than a byte take one.
+inline int64_t elementBytes(TesseraElementType type) {
+  return (type.bits + 7) / 8;
+}
+
 /// "(1, 5, 768)".
 std::string shapeText(const int64_t *shape, int64_t rank);
 
-/// Bytes of a dense tensor; narrow elements are packed and the last byte is
-/// filled up. Fails when the product does not fit 64 bits.
+/// Bytes of a dense tensor. Fails when the product does not fit 64 bits.
 Result<int64_t> denseBytes(TesseraElementType type,
                            const std::vector<int64_t> &shape);
 
@@ -55,7 +59,7 @@ struct AddressRange {
 AddressRange addressRange(const TesseraTensor &tensor);
 
 /// Copies the elements to `target` in dense row-major order. Strides may be
-/// negative or zero; elements must be whole bytes.
+/// negative or zero.
 void copyToDense(const TesseraTensor &tensor, char *target);
 
 } // namespace tessera::runtime

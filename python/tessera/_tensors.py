@@ -34,7 +34,7 @@ def from_array(array, wanted, name):
             array = np.ascontiguousarray(array)
         strides = _int64_array([stride // itemsize for stride in array.strides])
     key = codes_by_dtype().get(array.dtype)
-    if array.dtype.kind == "u" and dtype_of(*wanted).kind in "uV" and itemsize * 8 == wanted[1]:
+    if array.dtype.kind == "u" and dtype_of(*wanted).kind in "uV" and itemsize * 8 == max(wanted[1], 8):
         key = wanted
     if key is None:
         raise TesseraError(f"input '{name}' has NumPy type {array.dtype}, which no model takes")
@@ -97,8 +97,7 @@ class _Owner:
 
 
 def to_array(managed):
-    """A NumPy array on a tensor of the runtime, which it then owns. Types
-    narrower than a byte come as a flat array of packed bytes."""
+    """A NumPy array on a tensor of the runtime, which it then owns."""
     owner = _Owner(cast(managed, c_void_p))
     tensor = managed.contents.tensor
     shape = tensor.shape[: tensor.rank]
@@ -106,14 +105,13 @@ def to_array(managed):
     count = 1
     for size in shape:
         count *= size
-    byte_count = (count * bits + 7) // 8
+    byte_count = count * ((bits + 7) // 8)
     dtype = dtype_of(tensor.type.code, bits)
     if byte_count == 0:
         return np.empty(shape, dtype)
     memory = (ctypes.c_uint8 * byte_count).from_address(tensor.data + tensor.byte_offset)
     memory.owner = owner
-    array = np.frombuffer(memory, dtype)
-    return array.reshape(shape) if bits >= 8 else array
+    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 def as_output(array, name):

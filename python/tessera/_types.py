@@ -10,14 +10,14 @@ NAMES = {
     (0, 16): ("int16", "int16"),
     (0, 32): ("int32", "int32"),
     (0, 64): ("int64", "int64"),
-    (0, 4): (None, "int4"),
-    (0, 2): (None, "int2"),
+    (0, 4): ("int4", "int4"),
+    (0, 2): ("int2", "int2"),
     (1, 8): ("uint8", "uint8"),
     (1, 16): ("uint16", "uint16"),
     (1, 32): ("uint32", "uint32"),
     (1, 64): ("uint64", "uint64"),
-    (1, 4): (None, "uint4"),
-    (1, 2): (None, "uint2"),
+    (1, 4): ("uint4", "uint4"),
+    (1, 2): ("uint2", "uint2"),
     (2, 16): ("float16", "float16"),
     (2, 32): ("float32", "float"),
     (2, 64): ("float64", "double"),
@@ -33,15 +33,15 @@ NAMES = {
     (12, 8): ("float8_e5m2", "float8e5m2"),
     (13, 8): ("float8_e5m2fnuz", "float8e5m2fnuz"),
     (14, 8): ("float8_e8m0fnu", "float8e8m0"),
-    (17, 4): (None, "float4e2m1"),
+    (17, 4): ("float4_e2m1fn", "float4e2m1"),
 }
 
 
 @functools.lru_cache(maxsize=None)
 def dtype_of(code, bits):
     """The NumPy dtype, from ml_dtypes for types that NumPy lacks; where that is
-    not installed, and for types narrower than a byte (packed), the unsigned
-    integer that holds the bits."""
+    not installed, the unsigned integer that holds the bits. Elements of types
+    narrower than a byte take one each."""
     name = NAMES.get((code, bits), (None, None))[0]
     if name:
         try:

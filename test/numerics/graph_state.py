@@ -13,6 +13,8 @@ import re
 import ml_dtypes
 import numpy as np
 
+import graph_points
+
 DTYPES = {
     "f16": np.float16, "f32": np.float32, "f64": np.float64,
     "bf16": ml_dtypes.bfloat16, "i1": np.bool_, "i8": np.int8, "i16": np.int16,
@@ -133,6 +135,8 @@ class Module:
                 continue
             with np.errstate(all="ignore"):
                 value = evaluate(self, operation, operands)
+            if operation.result is None:
+                continue
             shape, dtype = parse_type(operation.result_type)
             value = np.asarray(value)
             assert value.dtype == dtype, (operation.name, value.dtype, dtype)
@@ -223,6 +227,7 @@ BINARY = {
     "divui": on_unsigned(np.floor_divide), "remui": on_unsigned(np.mod),
     "remsi": lambda a, b: (a - truncated_division(a, b) * b).astype(a.dtype),
     "maximumf": np.maximum, "minimumf": np.minimum, "maxsi": np.maximum,
+    "maxnumf": np.fmax, "minnumf": np.fmin,
     "minsi": np.minimum, "maxui": on_unsigned(np.maximum),
     "minui": on_unsigned(np.minimum), "andi": np.bitwise_and,
     "ori": np.bitwise_or, "xori": np.bitwise_xor, "shli": np.left_shift,
@@ -276,6 +281,8 @@ def evaluate_scalar(operation, name, operands):
         return UNARY[name](operands[0])
     if name in CASTS:
         return operands[0].astype(dtype)
+    if name == "bitcast":
+        return operands[0].view(dtype)
     if name in ("uitofp", "extui"):
         return as_unsigned(operands[0]).astype(dtype)
     if name == "fptoui":
@@ -348,6 +355,44 @@ def graph_iota(module, operation, *sizes):
 
 def graph_gather(module, operation, data, indices):
     return np.take(data, indices, parse_integers(operation.attributes["axis"]))
+
+
+def graph_gather_points(module, operation, data, indices, *sizes):
+    shape, _ = result_shape(operation, sizes)
+    return graph_points.gather(
+        data, indices, parse_integers(operation.attributes["dimensions"]), shape)
+
+
+def graph_scatter_points(module, operation, data, indices, updates):
+    attributes = operation.attributes
+    is_unsigned = "is_unsigned" in attributes
+    arrays = [as_unsigned(a) if is_unsigned else a for a in (data, updates)]
+    return graph_points.scatter(
+        arrays[0], indices, arrays[1], parse_integers(attributes["dimensions"]),
+        graph_points.combination(attributes)).view(data.dtype)
+
+
+def graph_top_indices(module, operation, source, *sizes):
+    attributes = operation.attributes
+    shape, _ = result_shape(operation, sizes)
+    axis = parse_integers(attributes["dimension"])
+    if "is_unsigned" in attributes:
+        source = as_unsigned(source)
+    kind = attributes["kind"]
+    return graph_points.top_indices(
+        source, axis, shape[axis], "max" in kind or kind.startswith("0"))
+
+
+def graph_cumulative(module, operation, source):
+    attributes = operation.attributes
+    return graph_points.cumulative(
+        source, parse_integers(attributes["dimension"]),
+        graph_points.combination(attributes) == 1,
+        "exclusive" in attributes, "reverse" in attributes)
+
+
+def graph_assert(module, operation, condition):
+    assert condition, operation.attributes["message"]
 
 
 def graph_reverse(module, operation, source):

@@ -17,8 +17,6 @@ from tessera._tensors import as_output, from_array
         ((0, 64), "int64", "tensor(int64)"),
         ((1, 8), "uint8", "tensor(uint8)"),
         ((6, 8), "bool", "tensor(bool)"),
-        ((0, 4), "uint8", "tensor(int4)"),
-        ((17, 4), "uint8", "tensor(float4e2m1)"),
         ((99, 16), "uint16", "tensor(code99_bits16)"),
     ],
 )
@@ -31,6 +29,10 @@ def test_types_of_ml_dtypes():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     assert _types.dtype_of(4, 16) == np.dtype(ml_dtypes.bfloat16)
     assert _types.dtype_of(10, 8) == np.dtype(ml_dtypes.float8_e4m3fn)
+    assert _types.dtype_of(0, 4) == np.dtype(ml_dtypes.int4)
+    assert _types.dtype_of(17, 4) == np.dtype(ml_dtypes.float4_e2m1fn)
+    tensor, _ = from_array(np.zeros(3, ml_dtypes.uint4), (1, 4), "x")
+    assert (tensor.type.code, tensor.type.bits) == (1, 4)
     tensor, _ = from_array(np.zeros(3, ml_dtypes.bfloat16), (4, 16), "x")
     assert (tensor.type.code, tensor.type.bits) == (4, 16)
 

@@ -24,11 +24,15 @@ struct GraphToLinalg : graph::impl::GraphToLinalgBase<GraphToLinalg> {
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     target.addIllegalOp<graph::BroadcastToOp, graph::ReshapeOp, graph::IotaOp,
                         graph::GatherOp, graph::ReverseOp, graph::ConvOp,
-                        graph::PoolOp, graph::ArgReduceOp>();
+                        graph::PoolOp, graph::ArgReduceOp,
+                        graph::GatherPointsOp, graph::ScatterPointsOp,
+                        graph::TopIndicesOp, graph::CumulativeOp>();
     RewritePatternSet patterns(&getContext());
     graph::populateShapesToLinalg(patterns);
     graph::populateWindowsToLinalg(patterns);
     graph::populateReductionsToLinalg(patterns);
+    graph::populatePointsToLinalg(patterns);
+    graph::populateOrderToLoops(patterns);
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
       signalPassFailure();

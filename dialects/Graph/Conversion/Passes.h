@@ -22,6 +22,12 @@ void populateShapesToLinalg(mlir::RewritePatternSet &patterns);
 /// graph.conv and graph.pool.
 void populateWindowsToLinalg(mlir::RewritePatternSet &patterns);
 
+/// graph.gather_points and graph.scatter_points.
+void populatePointsToLinalg(mlir::RewritePatternSet &patterns);
+
+/// graph.top_indices and graph.cumulative.
+void populateOrderToLoops(mlir::RewritePatternSet &patterns);
+
 /// graph.arg_reduce.
 void populateReductionsToLinalg(mlir::RewritePatternSet &patterns);
 

@@ -159,6 +159,8 @@ LogicalResult graph::convertToStructuredOps(Operation *root) {
   populateShapesToLinalg(conversions);
   populateWindowsToLinalg(conversions);
   populateReductionsToLinalg(conversions);
+  populatePointsToLinalg(conversions);
+  populateOrderToLoops(conversions);
   linalg::populateElementwiseToLinalgConversionPatterns(conversions);
   linalg::populateDecomposePadPatterns(conversions);
   tensor::populateDecomposeTensorConcatPatterns(conversions);

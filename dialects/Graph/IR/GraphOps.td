@@ -89,6 +89,15 @@ def Graph_Extremum : I32EnumAttr<"Extremum", "Which extreme element", [
 }
 def Graph_ExtremumAttr : EnumAttr<Graph_Dialect, Graph_Extremum, "extremum">;
 
+def Graph_Combination : I32EnumAttr<"Combination", "How an element joins one that is there", [
+    I32EnumAttrCase<"Replace", 0, "replace">, I32EnumAttrCase<"Add", 1, "add">,
+    I32EnumAttrCase<"Multiply", 2, "multiply">, I32EnumAttrCase<"Min", 3, "min">,
+    I32EnumAttrCase<"Max", 4, "max">]> {
+  let cppNamespace = "::tessera::graph";
+  let genSpecializedAttr = 0;
+}
+def Graph_CombinationAttr : EnumAttr<Graph_Dialect, Graph_Combination, "combination">;
+
 //===----------------------------------------------------------------------===//
 // Sizes
 //===----------------------------------------------------------------------===//
@@ -229,6 +238,62 @@ def Graph_GatherOp : Graph_SizedOp<"gather"> {
   let hasVerifier = 1;
 }
 
+def Graph_GatherPointsOp : Graph_SizedOp<"gather_points"> {
+  let summary = "Take elements by index vectors (ONNX GatherND, GatherElements)";
+  let description = [{
+    result[p...] = data[x...]. `dimensions` has an entry for each dimension d of
+    data: where it is not negative, x[d] = p[dimensions[d]]; where it is -1, x[d]
+    is the next component of the vector indices[p[0], ..., p[n - 1], :], where n
+    is the rank of indices less one. A negative component counts from the end; one
+    that is still outside is clamped.
+
+    ```mlir
+    // GatherElements along dimension 1
+    %y = graph.gather_points %x[%i] dimensions [0, -1]
+      : tensor<4x8xf32>, tensor<4x3x1xi64> -> tensor<4x3xf32>
+    ```
+
+    C1: `dimensions` has one entry for each dimension of data, -1 or below the
+    result's rank. C2: indices' last size is static and the number of -1. C3: the
+    rank of indices less one is at most the result's rank. C4: element types of
+    data and result agree, indices are i32 or i64. C5: `sizes` has one value for
+    each dynamic result dimension.
+  }];
+  let arguments = (ins AnyRankedTensor:$data, RankedTensorOf<[I32, I64]>:$indices,
+                       DenseI64ArrayAttr:$dimensions, Variadic<Index>:$sizes);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $data `[` $indices `]` `dimensions` $dimensions (`sizes` `(` $sizes^ `)`)? attr-dict
+    `:` type($data) `,` type($indices) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Graph_ScatterPointsOp : Graph_SizedOp<"scatter_points"> {
+  let summary = "Put elements at index vectors (ONNX ScatterND, ScatterElements)";
+  let description = [{
+    The result is data, where for each p, in row-major order, updates[p...] joins
+    the element at x...; x follows from p as in `graph.gather_points`. A vector
+    that is outside after negative components are counted from the end changes
+    nothing.
+
+    C1: `dimensions` has one entry for each dimension of data, -1 or below the
+    rank of updates. C2: indices' last size is static and the number of -1. C3: the
+    rank of indices less one is at most that of updates. C4: element types of data
+    and updates agree, indices are i32 or i64. C5: the result has data's type.
+  }];
+  let arguments = (ins AnyRankedTensor:$data, RankedTensorOf<[I32, I64]>:$indices,
+                       AnyRankedTensor:$updates, DenseI64ArrayAttr:$dimensions,
+                       Graph_CombinationAttr:$combination, UnitAttr:$is_unsigned);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $combination $updates `at` $indices `into` $data `dimensions` $dimensions
+    (`unsigned` $is_unsigned^)? attr-dict
+    `:` type($updates) `,` type($indices) `,` type($data) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def Graph_ReverseOp : Graph_SizedOp<"reverse", [SameOperandsAndResultType]> {
   let summary = "Reverse the order of elements along dimensions";
   let description = [{ C1: `dimensions` are below the rank and increasing. }];
@@ -310,6 +375,50 @@ def Graph_ArgReduceOp : Graph_SizedOp<"arg_reduce"> {
                        I64Attr:$dimension, UnitAttr:$select_last, UnitAttr:$is_unsigned);
   let results = (outs RankedTensorOf<[I64]>:$result);
   let assemblyFormat = "$kind $source `dimension` $dimension (`last` $select_last^)? (`unsigned` $is_unsigned^)? attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Graph_TopIndicesOp : Graph_SizedOp<"top_indices"> {
+  let summary = "Indices of the first elements in sorted order along one dimension";
+  let description = [{
+    Along `dimension` the result holds the indices of the largest (max) or smallest
+    (min) elements, the best first, as many as its size there. Of equal elements
+    that with the lower index comes first. A NaN is larger (max) or smaller (min)
+    than everything. More than there are is a run-time error that the importer
+    reports; the rest of the result then is not defined.
+
+    C1: `dimension` is below the rank. C2: source and result have one rank and
+    agree in static sizes but that of `dimension`. C3: `sizes` has one value for
+    each dynamic result dimension.
+  }];
+  let arguments = (ins AnyRankedTensor:$source, Graph_ExtremumAttr:$kind,
+                       I64Attr:$dimension, UnitAttr:$is_unsigned, Variadic<Index>:$sizes);
+  let results = (outs RankedTensorOf<[I64]>:$result);
+  let assemblyFormat = [{
+    $kind $source `dimension` $dimension (`unsigned` $is_unsigned^)?
+    (`sizes` `(` $sizes^ `)`)? attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Graph_CumulativeOp : Graph_SizedOp<"cumulative", [AllTypesMatch<["source", "result"]>]> {
+  let summary = "Sums or products of all elements up to each one";
+  let description = [{
+    result[.., i, ..] joins source[.., j, ..] for all j <= i, for j < i with
+    `exclusive`; with `reverse` for j >= i and j > i. Elements join in the order of
+    their distance from the border, the first one to 0 or 1. f16 and bf16
+    accumulate as they are; whoever wants more widens before.
+
+    C1: `dimension` is below the rank. C2: `combination` is add or multiply.
+  }];
+  let arguments = (ins RankedTensorOf<[AnySignlessInteger, AnyFloat]>:$source,
+                       Graph_CombinationAttr:$combination, I64Attr:$dimension,
+                       UnitAttr:$exclusive, UnitAttr:$reverse);
+  let results = (outs RankedTensorOf<[AnySignlessInteger, AnyFloat]>:$result);
+  let assemblyFormat = [{
+    $combination $source `dimension` $dimension (`exclusive` $exclusive^)?
+    (`reverse` $reverse^)? attr-dict `:` type($source)
+  }];
   let hasVerifier = 1;
 }
 

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -247,7 +248,7 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
       .Case([&](DestinationStyleOpInterface dps) {
         return dimOf(dps.getDpsInits()[resultNumber], dimension);
       })
-      .Case<BroadcastToOp, ReshapeOp, IotaOp>(
+      .Case<BroadcastToOp, ReshapeOp, IotaOp, GatherPointsOp, TopIndicesOp>(
           [&](auto sized) { return among(shape, sized.getSizes()); })
       .Case([&](GatherOp gather) {
         int64_t axis = gather.getAxis();
@@ -259,7 +260,14 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
           return dimOf(gather.getIndices(), dimension - axis);
         return dimOf(gather.getData(), dimension - added + 1);
       })
-      .Case([&](ReverseOp reverse) { return dimOf(reverse.getSource(), dimension); })
+      .Case<ReverseOp, CumulativeOp>(
+          [&](auto same) { return dimOf(same.getSource(), dimension); })
+      .Case([&](ScatterPointsOp scatter) {
+        return dimOf(scatter.getData(), dimension);
+      })
+      .Case([&](scf::ForOp loop) {
+        return dimOf(loop.getInitArgs()[resultNumber], dimension);
+      })
       .Case([&](ArgReduceOp reduce) {
         int64_t removed = reduce.getDimension();
         return dimOf(reduce.getSource(), dimension + (dimension >= removed));

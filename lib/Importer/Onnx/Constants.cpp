@@ -1,6 +1,9 @@
 // Constant tensors: small ones are attributes, large ones weights in a file.
 #include "lib/Importer/Onnx/ModelImporter.h"
+#include "lib/Importer/Onnx/NarrowTypes.h"
 #include "lib/Importer/Onnx/WireScanner.h"
+
+#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 
@@ -10,13 +13,6 @@ DenseElementsAttr elementsFromBytes(RankedTensorType type, StringRef bytes) {
   if (type.getNumElements() == 0)
     return DenseElementsAttr::get(type, ArrayRef<Attribute>());
   unsigned bits = type.getElementTypeBitWidth();
-  if (bits < 8 && bits != 1) {
-    SmallVector<APInt> values;
-    for (int64_t i = 0; i < type.getNumElements(); ++i)
-      values.emplace_back(bits, uint8_t(bytes[i * bits / 8]) >> (i * bits % 8),
-                          /*isSigned=*/false, /*implicitTrunc=*/true);
-    return DenseElementsAttr::get(type, values);
-  }
   size_t width = bits == 1 ? 1 : bits / 8;
   bool isSplat = bytes.drop_front(width) == bytes.drop_back(width);
   if (bits == 1) {
@@ -27,6 +23,23 @@ DenseElementsAttr elementsFromBytes(RankedTensorType type, StringRef bytes) {
   }
   return DenseElementsAttr::getFromRawBuffer(
       type, ArrayRef(bytes.data(), isSplat ? width : bytes.size()));
+}
+
+/// Replaces packed elements of less than a byte, which are read if they are in a
+/// file, by one byte each.
+static llvm::Error unpack(TensorBytes &bytes, int64_t count,
+                          unsigned bits) {
+  if (!bytes.file.empty()) {
+    auto packed = llvm::MemoryBuffer::getFileSlice(bytes.file, bytes.bytes,
+                                                   bytes.offset);
+    if (!packed)
+      return llvm::errorCodeToError(packed.getError());
+    bytes.contents = (*packed)->getBuffer().str();
+    bytes.file.clear();
+  }
+  bytes.contents = unpackElements(bytes.contents, count, bits);
+  bytes.bytes = bytes.contents.size();
+  return llvm::Error::success();
 }
 
 FailureOr<Value> ModelImporter::constantOf(const onnx::TensorProto &tensor,
@@ -44,6 +57,11 @@ FailureOr<Value> ModelImporter::constantOf(const onnx::TensorProto &tensor,
   auto type = RankedTensorType::get(
       SmallVector<int64_t>(tensor.dims().begin(), tensor.dims().end()),
       elementType);
+  if (elementBits(tensor.data_type()) < 8)
+    if (llvm::Error error = unpack(*bytes, type.getNumElements(),
+                                   elementBits(tensor.data_type())))
+      return node.error("constant '" + name +
+                        "': " + llvm::toString(std::move(error)));
   if (bytes->file.empty() && bytes->bytes <= kLargePayloadBytes)
     return Value(arith::ConstantOp::create(
         builder, node.loc, elementsFromBytes(type, bytes->contents)));

@@ -11,12 +11,9 @@ static SmallVector<NamedAttribute>
 portAttributes(OpBuilder &builder, StringRef name, int32_t elementType) {
   SmallVector<NamedAttribute> attributes{
       builder.getNamedAttr(graph::kNameAttr, builder.getStringAttr(name))};
-  Type type = elementTypeToMlir(builder.getContext(), elementType);
-  if (isUnsignedType(elementType) && type && !type.isInteger(1))
-    attributes.push_back(builder.getNamedAttr(
-        graph::kElementTypeAttr,
-        TypeAttr::get(builder.getIntegerType(type.getIntOrFloatBitWidth(),
-                                             /*isSigned=*/false))));
+  if (Type type = portElementType(builder.getContext(), elementType))
+    attributes.push_back(
+        builder.getNamedAttr(graph::kElementTypeAttr, TypeAttr::get(type)));
   return attributes;
 }
 

@@ -22,9 +22,16 @@ Type elementTypeToMlir(MLIRContext *context, int32_t elementType) {
     return BFloat16Type::get(context);
   case TensorProto::BOOL:
     return IntegerType::get(context, 1);
+  case TensorProto::INT2:
+  case TensorProto::UINT2:
   case TensorProto::INT4:
   case TensorProto::UINT4:
-    return IntegerType::get(context, 4);
+  case TensorProto::FLOAT4E2M1:
+  case TensorProto::FLOAT8E4M3FN:
+  case TensorProto::FLOAT8E4M3FNUZ:
+  case TensorProto::FLOAT8E5M2:
+  case TensorProto::FLOAT8E5M2FNUZ:
+  case TensorProto::FLOAT8E8M0:
   case TensorProto::INT8:
   case TensorProto::UINT8:
     return IntegerType::get(context, 8);
@@ -37,6 +44,36 @@ Type elementTypeToMlir(MLIRContext *context, int32_t elementType) {
   case TensorProto::INT64:
   case TensorProto::UINT64:
     return IntegerType::get(context, 64);
+  default:
+    return {};
+  }
+}
+
+Type portElementType(MLIRContext *context, int32_t elementType) {
+  auto integer = [&](unsigned bits, bool isSigned) {
+    return IntegerType::get(context, bits,
+                            isSigned ? IntegerType::Signless
+                                     : IntegerType::Unsigned);
+  };
+  switch (elementType) {
+  case TensorProto::INT2:
+    return integer(2, true);
+  case TensorProto::INT4:
+    return integer(4, true);
+  case TensorProto::UINT2:
+    return integer(2, false);
+  case TensorProto::UINT4:
+    return integer(4, false);
+  case TensorProto::UINT8:
+    return integer(8, false);
+  case TensorProto::UINT16:
+    return integer(16, false);
+  case TensorProto::UINT32:
+    return integer(32, false);
+  case TensorProto::UINT64:
+    return integer(64, false);
+  case TensorProto::FLOAT4E2M1:
+    return Float4E2M1FNType::get(context);
   case TensorProto::FLOAT8E4M3FN:
     return Float8E4M3FNType::get(context);
   case TensorProto::FLOAT8E4M3FNUZ:
@@ -45,6 +82,8 @@ Type elementTypeToMlir(MLIRContext *context, int32_t elementType) {
     return Float8E5M2Type::get(context);
   case TensorProto::FLOAT8E5M2FNUZ:
     return Float8E5M2FNUZType::get(context);
+  case TensorProto::FLOAT8E8M0:
+    return Float8E8M0FNUType::get(context);
   default:
     return {};
   }
@@ -53,6 +92,7 @@ Type elementTypeToMlir(MLIRContext *context, int32_t elementType) {
 bool isUnsignedType(int32_t elementType) {
   switch (elementType) {
   case TensorProto::BOOL:
+  case TensorProto::UINT2:
   case TensorProto::UINT4:
   case TensorProto::UINT8:
   case TensorProto::UINT16:
@@ -163,6 +203,16 @@ void NodeContext::setOutput(unsigned index, Value value, int32_t elementType) {
     outputs[index].elementType = elementType;
 }
 
+void NodeContext::requireAtRunTime(Value condition, const Twine &failure) {
+  std::string name = "'" + proto.name() + "'";
+  if (proto.name().empty() && proto.output_size())
+    name = "of output '" + proto.output(0) + "'";
+  graph::AssertOp::create(
+      builder, loc, condition,
+      builder.getStringAttr("node " + name + " (" + proto.op_type() + "): " +
+                            failure));
+}
+
 LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,
                                         const Twine &what) {
   if (sizes.areEqual(a, b))
@@ -173,13 +223,7 @@ LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,
                  Twine(y.getValue()) + " differ");
   Value equal = create<arith::CmpIOp>(arith::CmpIPredicate::eq,
                                       materializeIndex(a), materializeIndex(b));
-  std::string name = "'" + proto.name() + "'";
-  if (proto.name().empty() && proto.output_size())
-    name = "of output '" + proto.output(0) + "'";
-  graph::AssertOp::create(
-      builder, loc, equal,
-      builder.getStringAttr("node " + name + " (" + proto.op_type() + "): " +
-                            what + " differ"));
+  requireAtRunTime(equal, what + " differ");
   sizes.assumeEqual(a, b);
   return success();
 }

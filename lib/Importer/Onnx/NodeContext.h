@@ -44,8 +44,12 @@ struct OnnxValue {
 };
 
 /// The MLIR type of an ONNX element type; null for strings, complex numbers and
-/// unknown types.
+/// unknown types. Types narrower than f16 and i8 are bytes: see NarrowTypes.h.
 mlir::Type elementTypeToMlir(mlir::MLIRContext *context, int32_t elementType);
+
+/// The type that an input or output has to its users where elementTypeToMlir
+/// loses it: unsigned integers and types that are bytes here; else null.
+mlir::Type portElementType(mlir::MLIRContext *context, int32_t elementType);
 
 /// Whether the elements are unsigned integers.
 bool isUnsignedType(int32_t elementType);
@@ -118,6 +122,9 @@ public:
   }
   Shape shapeOf(mlir::Value tensor) { return sizes.dimsOf(tensor); }
   mlir::AffineExpr constantSize(int64_t size);
+  /// The run fails with `failure`, which names the node, unless `condition`, an
+  /// i1 scalar, holds.
+  void requireAtRunTime(mlir::Value condition, const llvm::Twine &failure);
   /// Makes sure that `a` and `b`, which `what` describes, are equal: fails with a
   /// report if they are known to differ; where they are not proven equal a
   /// `graph.assert` checks them at run time, and from here on they are taken for

@@ -180,8 +180,11 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
                                         ArrayRef<OnnxValue> inputs,
                                         const UnsupportedNode &identity) {
   const NodeProto &proto = node.node();
-  if (!schema.isFunction())
-    return node.error("the operator is not supported");
+  if (!schema.isFunction()) {
+    StringRef reason = refusalOf(identity.opType);
+    return node.error(reason.empty() ? "the operator is not supported"
+                                     : reason);
+  }
   if (inputs.empty() && proto.input_size() > 0)
     return success();
   SmallVector<onnx::TypeProto> types;

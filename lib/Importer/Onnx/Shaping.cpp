@@ -95,6 +95,23 @@ FailureOr<Shape> broadcastShapes(NodeContext &node, ArrayRef<Shape> shapes) {
   return result;
 }
 
+/// Checks at run time that a dimension of size `from` broadcasts to `to`.
+static void assertBroadcasts(NodeContext &node, AffineExpr from,
+                             AffineExpr to) {
+  if (constantOf(from) == 1 || node.sizes.areEqual(from, to))
+    return;
+  Value source = node.materializeIndex(from);
+  Value fits = node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, source,
+                                          node.materializeIndex(to));
+  if (!constantOf(from)) {
+    Value isOne = node.create<arith::CmpIOp>(
+        arith::CmpIPredicate::eq, source,
+        node.scalarInteger(1, node.builder.getIndexType()));
+    fits = node.create<arith::OrIOp>(fits, isOne);
+  }
+  node.requireAtRunTime(fits, "sizes of its inputs do not broadcast");
+}
+
 FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
                              const Shape &shape) {
   auto type = cast<RankedTensorType>(tensor.getType());
@@ -118,6 +135,8 @@ FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
                         " does not broadcast to " + Twine(*constant));
   }
   RankedTensorType resultType = node.typeOf(shape, type.getElementType());
+  for (auto [i, size] : llvm::enumerate(from))
+    assertBroadcasts(node, size, shape[added + i]);
   if (!same)
     return node.create<graph::BroadcastToOp>(resultType, tensor,
                                              node.dynamicSizes(shape));

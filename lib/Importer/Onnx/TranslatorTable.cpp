@@ -1,6 +1,8 @@
 // Joins the translator families.
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace llvm;
 
 namespace tessera::onnx_importer {
@@ -22,6 +24,10 @@ const TranslatorTable &TranslatorTable::get() {
     addQuantizationTranslators(made);
     addResizeTranslators(made);
     addAttentionTranslators(made);
+    addIndexingTranslators(made);
+    addTransposedConvolutionTranslators(made);
+    addSamplingTranslators(made);
+    addRecurrentTranslators(made);
     return made;
   }();
   return table;
@@ -36,6 +42,27 @@ Translator TranslatorTable::find(StringRef domain, StringRef opType,
     if (entry.since <= version && version <= entry.until)
       return entry.translator;
   return nullptr;
+}
+
+StringRef refusalOf(StringRef opType) {
+  return StringSwitch<StringRef>(opType)
+      .Cases({"Compress", "NonMaxSuppression", "NonZero", "Unique"},
+             "the size of its result depends on the model's data")
+      .Cases({"If", "Loop", "Scan"}, "control flow is not supported")
+      .Cases({"Optional", "OptionalGetElement", "OptionalHasElement"},
+             "optional values are not supported")
+      .Cases({"ConcatFromSequence", "SequenceAt", "SequenceConstruct",
+              "SequenceEmpty", "SequenceErase", "SequenceInsert",
+              "SequenceLength", "SplitToSequence"},
+             "sequences are not supported")
+      .Cases({"RegexFullMatch", "StringConcat", "StringNormalizer",
+              "StringSplit", "TfIdfVectorizer"},
+             "strings are not supported")
+      .Cases({"Multinomial", "RandomNormal", "RandomNormalLike",
+              "RandomUniform", "RandomUniformLike"},
+             "random numbers are not supported; give them as an input")
+      .Case("ImageDecoder", "image formats are not supported")
+      .Default("");
 }
 
 void TranslatorTable::add(StringRef opType, Translator translator,

@@ -43,6 +43,10 @@ private:
   llvm::StringMap<llvm::SmallVector<Entry, 1>> entries; // by op type
 };
 
+/// Why an operator of the default domain without a translator is refused, where
+/// there is more to say than that; else empty.
+llvm::StringRef refusalOf(llvm::StringRef opType);
+
 // One function per file of Translators/.
 void addElementwiseTranslators(TranslatorTable &table);
 void addActivationTranslators(TranslatorTable &table);
@@ -58,6 +62,10 @@ void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);
 void addResizeTranslators(TranslatorTable &table);
 void addAttentionTranslators(TranslatorTable &table);
+void addIndexingTranslators(TranslatorTable &table);
+void addTransposedConvolutionTranslators(TranslatorTable &table);
+void addSamplingTranslators(TranslatorTable &table);
+void addRecurrentTranslators(TranslatorTable &table);
 
 } // namespace tessera::onnx_importer
 

@@ -55,7 +55,8 @@ static Value createInverse(OpBuilder &builder, Operation *view, Value tensor,
 
 /// Makes what computes `value` write into `output`: follows destinations and
 /// reshapes up to a tensor.empty and replaces that use of it by `output`,
-/// reshaped the other way. Returns false where no such chain leads to one.
+/// reshaped the other way; a loop that begins with another tensor begins with a
+/// copy of it in `output`. Returns false where no such chain leads to one.
 static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
   SmallVector<Operation *> reshapes;
   OpOperand *use = nullptr;
@@ -64,6 +65,8 @@ static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
       break;
     if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
       use = dps.getTiedOpOperand(cast<OpResult>(value));
+    } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      use = &loop.getInitsMutable()[cast<OpResult>(value).getResultNumber()];
     } else if (graph::isTensorView(op) && !isa<tensor::ExtractSliceOp>(op)) {
       reshapes.push_back(op);
       use = &op->getOpOperand(0);

@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/Passes.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/MathToFuncs/MathToFuncs.h"
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
@@ -22,9 +23,12 @@ void buildLowerToLLVM(OpPassManager &manager,
   functions.addPass(createExpandMath());
   // After LowerVectors, whose contractions leave arithmetic on vectors.
   functions.addPass(createExpandNarrowFloats({options.f16c}));
+  // Integer powers become loops in functions of their own.
+  manager.addPass(createConvertMathToFuncs());
+  auto &lowered = manager.nest<func::FuncOp>();
   // Before lowering affine: leaves address computations in it.
-  functions.addPass(createExpandReshapes());
-  functions.addPass(memref::createExpandStridedMetadataPass());
+  lowered.addPass(createExpandReshapes());
+  lowered.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

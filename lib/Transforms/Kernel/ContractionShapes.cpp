@@ -35,12 +35,16 @@ static std::optional<ContractionShape> shapeOfProduct(linalg::LinalgOp op,
     return std::nullopt;
   ContractionShape shape;
   AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  // A sum over everything has no columns.
+  if (result.getNumResults() == 0)
+    return std::nullopt;
   unsigned last = result.getNumResults() - 1;
   bool swapped = llvm::is_contained(dims->m, result.getDimPosition(last));
   const auto &rowDims = swapped ? dims->n : dims->m;
   OpOperand *lhs = op.getDpsInputOperand(swapped ? 1 : 0);
   OpOperand *rhs = op.getDpsInputOperand(swapped ? 0 : 1);
-  unsigned row = rowDims.front();
+  // A vector times a matrix has no rows.
+  unsigned row = rowDims.empty() ? op.getNumLoops() : rowDims.front();
   for (unsigned i = 0; i < last; ++i)
     if (llvm::is_contained(rowDims, result.getDimPosition(i)))
       row = result.getDimPosition(i);

@@ -1,6 +1,7 @@
 // Conversions between element types, and operators that pass a value on.
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/ModelReader.h"
+#include "lib/Importer/Onnx/NarrowTypes.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
 using namespace mlir;
@@ -8,25 +9,42 @@ using namespace mlir;
 namespace tessera::onnx_importer {
 namespace {
 
-bool isNarrowFloat(Type type) {
-  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 16;
+/// `value` of ONNX type `from` as elements of type `to`.
+Value convert(NodeContext &node, Value value, int32_t from, int32_t to) {
+  Type type = elementTypeToMlir(node.builder.getContext(), to);
+  bool fromUnsigned = isUnsignedType(from), toUnsigned = isUnsignedType(to);
+  if (from == to)
+    return value;
+  value = wrapNarrowInteger(node, value, from);
+  if (isNarrowFloat(from))
+    value = decodeNarrowFloat(node, value, from);
+  if (isNarrowFloat(to)) {
+    Value wide = castElements(node, value, fromUnsigned,
+                              node.builder.getF32Type(), false);
+    return encodeNarrowFloat(node, wide, to, node.integer("saturate", 1) != 0,
+                             node.string("round_mode", "up"));
+  }
+  if (!narrowIntegerBits(to))
+    return castElements(node, value, fromUnsigned, type, toUnsigned);
+  // Integers keep their low bits; a float is rounded to one towards zero.
+  Type i32 = node.builder.getI32Type();
+  if (isa<FloatType>(getElementTypeOrSelf(value)))
+    value = castElements(node, value, false, i32, false);
+  value = castElements(node, value, fromUnsigned, type, toUnsigned);
+  return wrapNarrowInteger(node, value, to);
 }
 
 LogicalResult castTo(NodeContext &node, int32_t elementType) {
-  Type to = elementTypeToMlir(node.builder.getContext(), elementType);
-  if (!to)
+  if (!elementTypeToMlir(node.builder.getContext(), elementType))
     return node.error("conversion to " + elementTypeName(elementType) +
                       " is not supported");
-  Value x = node.input(0);
-  Type from = getElementTypeOrSelf(x);
-  // These saturate, which arith.truncf does not.
-  if (isNarrowFloat(to) && from != to)
-    return node.error("conversion to " + elementTypeName(elementType) +
-                      " is not supported; float16 or wider works");
-  FailureOr<Value> result = applyElementwise(node, {x}, [&](ArrayRef<Value> v) {
-    return castElements(node, v[0], node.isUnsigned(), to,
-                        isUnsignedType(elementType));
-  });
+  StringRef mode = node.string("round_mode", "up");
+  if (mode != "up" && mode != "down" && mode != "nearest")
+    return node.error("round_mode '" + mode + "' does not exist");
+  FailureOr<Value> result =
+      applyElementwise(node, {node.input(0)}, [&](ArrayRef<Value> v) {
+        return convert(node, v[0], node.inputElementType(0), elementType);
+      });
   if (failed(result))
     return failure();
   node.setOutput(0, *result, elementType);
@@ -39,6 +57,36 @@ LogicalResult cast(NodeContext &node) {
 
 LogicalResult castLike(NodeContext &node) {
   return castTo(node, node.inputElementType(1));
+}
+
+/// The same bits as elements of another type of the same width.
+LogicalResult bitCast(NodeContext &node) {
+  int32_t from = node.inputElementType(0), to = node.integer("to", 0);
+  Type type = elementTypeToMlir(node.builder.getContext(), to);
+  if (!type)
+    return node.error("conversion to " + elementTypeName(to) +
+                      " is not supported");
+  if (elementBits(from) != elementBits(to))
+    return node.error("expects a type of " + Twine(elementBits(from)) +
+                      " bits but got " + elementTypeName(to));
+  FailureOr<Value> result =
+      applyElementwise(node, {node.input(0)}, [&](ArrayRef<Value> v) -> Value {
+        Type element = getElementTypeOrSelf(v[0]);
+        if (narrowIntegerBits(to))
+          return wrapNarrowInteger(node, v[0], to);
+        // Booleans are one byte, 0 or 1.
+        if (element.isInteger(1) || type.isInteger(1))
+          return castElements(node, v[0], true, type, true);
+        if (element == type)
+          return v[0];
+        auto tensor = dyn_cast<RankedTensorType>(v[0].getType());
+        return node.create<arith::BitcastOp>(
+            tensor ? Type(tensor.clone(type)) : type, v[0]);
+      });
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result, to);
+  return success();
 }
 
 LogicalResult identity(NodeContext &node) {
@@ -71,6 +119,7 @@ LogicalResult dropout(NodeContext &node) {
 void addCastTranslators(TranslatorTable &table) {
   table.add("Cast", cast);
   table.add("CastLike", castLike);
+  table.add("BitCast", bitCast);
   table.add("Identity", identity);
   table.add("Dropout", dropout);
 }

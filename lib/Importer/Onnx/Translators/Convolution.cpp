@@ -1,5 +1,6 @@
 // Convolution and pooling. Graph operations are channels-last, so transposes go
 // around them.
+#include "lib/Importer/Onnx/Convolving.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/Reducing.h"
 #include "lib/Importer/Onnx/Shaping.h"
@@ -8,9 +9,7 @@
 using namespace mlir;
 
 namespace tessera::onnx_importer {
-namespace {
 
-/// [batch, channels, spatial...] to [batch, spatial..., channels].
 SmallVector<int64_t> toChannelsLast(int64_t rank) {
   SmallVector<int64_t> permutation{0};
   for (int64_t i = 2; i < rank; ++i)
@@ -25,6 +24,8 @@ SmallVector<int64_t> toChannelsFirst(int64_t rank) {
     permutation.push_back(i);
   return permutation;
 }
+
+namespace {
 
 /// Attributes of a window over the spatial dimensions.
 struct Window {
@@ -117,17 +118,22 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
   return sizes;
 }
 
-/// Adds bias [channels] to a channels-last tensor.
+} // namespace
+
 FailureOr<Value> addBias(NodeContext &node, Value tensor, Value bias) {
+  if (cast<RankedTensorType>(bias.getType()).getRank() != 1)
+    return node.error("expects the bias to have rank 1");
   FailureOr<Value> wide = broadcastTo(node, bias, node.shapeOf(tensor));
   if (failed(wide))
     return failure();
-  return node.create<arith::AddFOp>(tensor, *wide);
+  return isa<FloatType>(getElementTypeOrSelf(tensor))
+             ? node.create<arith::AddFOp>(tensor, *wide)
+             : node.create<arith::AddIOp>(tensor, *wide);
 }
 
-LogicalResult conv(NodeContext &node) {
+FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
   int64_t rank = node.inputRank(0);
-  RankedTensorType filterType = node.inputType(1);
+  auto filterType = cast<RankedTensorType>(weights.getType());
   if (rank < 3 || filterType.getRank() != rank)
     return node.error("expects input and filter of one rank of at least 3");
   int64_t groups = node.integer("group", 1);
@@ -152,28 +158,34 @@ LogicalResult conv(NodeContext &node) {
     return failure();
 
   Type type = filterType.getElementType();
-  Value input = transpose(node, node.input(0), toChannelsLast(rank));
+  Value input = transpose(node, image, toChannelsLast(rank));
   // [outputs, channels, spatial...] to [spatial..., channels, outputs]
   SmallVector<int64_t> filterOrder =
       llvm::to_vector(llvm::seq<int64_t>(2, rank));
   filterOrder.append({1, 0});
-  Value filter = transpose(node, node.input(1), filterOrder);
+  Value filter = transpose(node, weights, filterOrder);
   Shape shape{node.shapeOf(input)[0]};
   shape.append(*spatial);
   shape.push_back(node.constantSize(outputs));
   Type wide = type.isF16() || type.isBF16() ? node.builder.getF32Type() : type;
-  FailureOr<Value> result = Value(graph::ConvOp::create(
+  return Value(graph::ConvOp::create(
       node.builder, node.loc, node.typeOf(shape, wide), input, filter,
       window->strides, window->dilations, window->low, window->high, groups));
-  if (Value bias = node.input(2)) {
-    if (node.inputRank(2) != 1)
-      return node.error("expects the bias to have rank 1");
-    result = addBias(node, *result, castFloat(node, bias, wide));
-  }
+}
+
+namespace {
+
+LogicalResult conv(NodeContext &node) {
+  FailureOr<Value> result = convolve(node, node.input(0), node.input(1));
+  if (succeeded(result) && node.input(2))
+    result = addBias(
+        node, *result,
+        castFloat(node, node.input(2), getElementTypeOrSelf(*result)));
   if (failed(result))
     return failure();
+  Type type = node.inputType(1).getElementType();
   node.setOutput(0, transpose(node, castFloat(node, *result, type),
-                              toChannelsFirst(rank)));
+                              toChannelsFirst(node.inputRank(0))));
   return success();
 }
 
@@ -203,6 +215,64 @@ LogicalResult pool(NodeContext &node, graph::PoolKind kind) {
       window->kernel, window->strides, window->dilations, window->low,
       window->high, ceilMode);
   node.setOutput(0, transpose(node, result, toChannelsFirst(rank)));
+  return success();
+}
+
+/// (sum of |x|^p)^(1/p) over each window. The padding is part of the tensor, so
+/// that a mean over full windows, times their size, is the sum.
+LogicalResult lpPool(NodeContext &node) {
+  int64_t rank = node.inputRank(0);
+  double p = static_cast<double>(node.integer("p", 2));
+  Type type = node.inputType(0).getElementType();
+  if (rank < 3 || p < 1)
+    return node.error("expects an input of rank 3 or more and p of at least 1");
+  FailureOr<Window> window = windowOf(node, node.integers("kernel_shape"));
+  if (failed(window))
+    return failure();
+  Shape from = node.shapeOf(node.input(0));
+  FailureOr<Shape> spatial = windowedSizes(
+      node, from, *window, node.integer("ceil_mode", 0) != 0);
+  if (failed(spatial))
+    return failure();
+  Value x = transpose(node, widenToF32(node, node.input(0)),
+                      toChannelsLast(rank));
+  x = node.create<math::AbsFOp>(x);
+  x = node.create<math::PowFOp>(x, node.filled(p, x));
+  Type wide = getElementTypeOrSelf(x);
+  Shape low(rank, node.constantSize(0)), high = low, padded{from[0]};
+  double count = 1;
+  for (auto [i, size] : llvm::enumerate(*spatial)) {
+    // The last window's end; what lies behind it is not read.
+    AffineExpr end = (size - 1) * window->strides[i] +
+                     (window->dilations[i] * (window->kernel[i] - 1) + 1);
+    low[i + 1] = node.constantSize(window->low[i]);
+    AffineExpr missing = end - from[i + 2] - window->low[i];
+    if (auto known = dyn_cast<AffineConstantExpr>(missing))
+      missing = node.constantSize(std::max<int64_t>(known.getValue(), 0));
+    else
+      missing = node.sizes.sizeOf(node.create<arith::MaxSIOp>(
+          node.materializeIndex(missing),
+          node.scalarInteger(0, node.builder.getIndexType())));
+    high[i + 1] = missing;
+    padded.push_back(from[i + 2] + window->low[i] + missing);
+    count *= static_cast<double>(window->kernel[i]);
+  }
+  padded.push_back(from[1]);
+  x = tensor::PadOp::create(node.builder, node.loc, node.typeOf(padded, wide),
+                            x, node.materialize(low), node.materialize(high),
+                            node.scalar(0.0, wide), /*nofold=*/false);
+  Shape shape{from[0]};
+  shape.append(*spatial);
+  shape.push_back(from[1]);
+  SmallVector<int64_t> none(window->kernel.size(), 0);
+  Value mean = graph::PoolOp::create(
+      node.builder, node.loc, node.typeOf(shape, wide), x,
+      graph::PoolKind::AverageWithPadding, window->kernel, window->strides,
+      window->dilations, none, none, /*ceil_mode=*/false);
+  Value sum = node.create<arith::MulFOp>(mean, node.filled(count, mean));
+  Value norm = node.create<math::PowFOp>(sum, node.filled(1.0 / p, sum));
+  node.setOutput(0, transpose(node, castFloat(node, norm, type),
+                              toChannelsFirst(rank)));
   return success();
 }
 
@@ -248,6 +318,7 @@ void addConvolutionTranslators(TranslatorTable &table) {
   table.add("Conv", conv);
   table.add("MaxPool", maxPool);
   table.add("AveragePool", averagePool);
+  table.add("LpPool", lpPool);
   table.add("GlobalMaxPool", globalMaxPool);
   table.add("GlobalAveragePool", globalAveragePool);
 }

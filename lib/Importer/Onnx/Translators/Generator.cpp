@@ -136,14 +136,15 @@ LogicalResult range(NodeContext &node) {
   return success();
 }
 
-/// Index along `row` compared with index along `column`, plus `shift`.
+/// Index along `row` compared with index along `column`, plus `shift`, an i64
+/// tensor of `shape`.
 Value compareIndices(NodeContext &node, const Shape &shape,
                      arith::CmpIPredicate predicate, int64_t row,
                      int64_t column, Value shift) {
   Type i64 = node.builder.getI64Type();
   Value rows = iota(node, shape, i64, row);
   Value columns = iota(node, shape, i64, column);
-  rows = node.create<arith::AddIOp>(rows, node.filled(shift, shape));
+  rows = node.create<arith::AddIOp>(rows, shift);
   return node.create<arith::CmpIOp>(predicate, columns, rows);
 }
 
@@ -155,8 +156,9 @@ LogicalResult eyeLike(NodeContext &node) {
   if (!type)
     return node.error("dtype is not supported");
   Shape shape = node.shapeOf(node.input(0));
-  Value shift =
-      node.scalarInteger(node.integer("k", 0), node.builder.getI64Type());
+  Value shift = node.filled(
+      node.scalarInteger(node.integer("k", 0), node.builder.getI64Type()),
+      shape);
   Value onDiagonal =
       compareIndices(node, shape, arith::CmpIPredicate::eq, 0, 1, shift);
   node.setOutput(0,
@@ -170,19 +172,26 @@ LogicalResult trilu(NodeContext &node) {
   int64_t rank = node.inputRank(0);
   if (rank < 2)
     return node.error("expects an input of rank 2 or more");
-  Value shift = node.scalarInteger(0, node.builder.getI64Type());
-  if (node.input(1)) {
-    auto scalars = elementsOf(node, node.input(1));
-    if (!scalars || scalars->size() != 1)
-      return node.error("k must be computed from shapes and constants");
-    shift = scalars->front();
-  }
-  bool upper = node.integer("upper", 1) != 0;
   Shape shape = node.shapeOf(node.input(0));
+  FailureOr<Value> shift = node.filled(
+      node.scalarInteger(0, node.builder.getI64Type()), shape);
+  if (Value k = node.input(1)) {
+    auto scalars = elementsOf(node, k);
+    if (scalars && scalars->size() == 1) {
+      shift = node.filled(scalars->front(), shape);
+    } else {
+      shift = reshapeTo(node, k, {});
+      if (succeeded(shift))
+        shift = broadcastTo(node, *shift, shape);
+    }
+  }
+  if (failed(shift))
+    return failure();
+  bool upper = node.integer("upper", 1) != 0;
   Value isKept = compareIndices(node, shape,
                                 upper ? arith::CmpIPredicate::sge
                                       : arith::CmpIPredicate::sle,
-                                rank - 2, rank - 1, shift);
+                                rank - 2, rank - 1, *shift);
   node.setOutput(0,
                  node.create<arith::SelectOp>(isKept, node.input(0),
                                               node.filled(0.0, node.input(0))));
@@ -192,7 +201,15 @@ LogicalResult trilu(NodeContext &node) {
 /// on where the index along the new axis is the input's, counted from the end
 /// if negative; off elsewhere.
 LogicalResult oneHot(NodeContext &node) {
-  FailureOr<Shape> depth = elementSizes(node, node.input(1), "depth");
+  // A depth may be of any type of numbers.
+  FailureOr<Value> number =
+      applyElementwise(node, {node.input(1)}, [&](ArrayRef<Value> v) {
+        return castElements(node, v[0], node.isUnsigned(1),
+                            node.builder.getI64Type(), false);
+      });
+  if (failed(number))
+    return failure();
+  FailureOr<Shape> depth = elementSizes(node, *number, "depth");
   if (failed(depth))
     return failure();
   if (depth->size() != 1 || node.inputRank(2) != 1 ||

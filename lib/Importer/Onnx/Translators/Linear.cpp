@@ -57,18 +57,63 @@ LogicalResult gemm(NodeContext &node) {
   return success();
 }
 
-/// An equation of one or two operands without "..." and without an index twice
-/// in an operand.
+/// An equation of one or two operands without an index twice in an operand.
 struct Equation {
   SmallVector<std::string> operands;
   std::string result;
 };
 
+/// Replaces "..." by letters that the equation does not have: as many as the
+/// operand has dimensions without an index, the same ones from the last on. In a
+/// result they are those of the operand with the most.
+void nameEllipsis(NodeContext &node, std::string &text) {
+  std::string unused;
+  for (char letter = 'z'; letter >= 'A'; --letter)
+    if (llvm::isAlpha(letter) && !StringRef(text).contains(letter))
+      unused += letter;
+  size_t most = 0;
+  std::string replaced;
+  auto names = [&](size_t count) {
+    count = std::min(count, unused.size());
+    std::string named = unused.substr(0, count);
+    std::reverse(named.begin(), named.end());
+    return named;
+  };
+  auto [left, right] = StringRef(text).split("->");
+  bool hasResult = StringRef(text).contains("->");
+  SmallVector<StringRef> parts;
+  left.split(parts, ',');
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    auto [before, after] = part.split("...");
+    bool hasEllipsis = part.contains("...");
+    int64_t rank = i < node.inputCount() ? node.inputRank(i) : 0;
+    int64_t count =
+        hasEllipsis ? rank - int64_t(before.size() + after.size()) : 0;
+    count = std::max<int64_t>(count, 0);
+    most = std::max<size_t>(most, count);
+    replaced += (i ? "," : "") + before.str() + names(count) + after.str();
+  }
+  if (!hasResult && most > 0) {
+    // Without a result its dimensions lead it.
+    right = "";
+    std::string all = replaced, result = names(most);
+    for (char index = 'A'; index <= 'z'; ++index)
+      if (llvm::isAlpha(index) && llvm::count(all, index) == 1 &&
+          !StringRef(result).contains(index))
+        result += index;
+    text = replaced + "->" + result;
+    return;
+  }
+  auto [before, after] = right.split("...");
+  std::string result =
+      before.str() + (right.contains("...") ? names(most) : "") + after.str();
+  text = replaced + (hasResult ? "->" + result : "");
+}
+
 FailureOr<Equation> parseEquation(NodeContext &node) {
   std::string text = node.string("equation", "").str();
   llvm::erase(text, ' ');
-  if (StringRef(text).contains("..."))
-    return node.error("'...' in the equation is not supported; write indices");
+  nameEllipsis(node, text);
   Equation equation;
   auto [left, right] = StringRef(text).split("->");
   SmallVector<StringRef> parts;
@@ -217,12 +262,64 @@ LogicalResult einsum(NodeContext &node) {
   return success();
 }
 
+/// The largest matrices that Det expands into products.
+constexpr int64_t kMaxDeterminant = 4;
+
+/// The determinant of the rows from `row` on and the `columns` of matrices whose
+/// `elements` are tensors, by expansion along a row.
+Value determinant(NodeContext &node, ArrayRef<SmallVector<Value>> elements,
+                  size_t row, ArrayRef<size_t> columns) {
+  Value sum;
+  for (auto [i, column] : llvm::enumerate(columns)) {
+    Value term = elements[row][column];
+    if (columns.size() > 1) {
+      SmallVector<size_t> others(columns);
+      others.erase(others.begin() + i);
+      term = node.create<arith::MulFOp>(
+          term, determinant(node, elements, row + 1, others));
+    }
+    if (!sum)
+      sum = term;
+    else if (i % 2)
+      sum = node.create<arith::SubFOp>(sum, term);
+    else
+      sum = node.create<arith::AddFOp>(sum, term);
+  }
+  return sum;
+}
+
+LogicalResult det(NodeContext &node) {
+  int64_t rank = node.inputRank(0);
+  int64_t size = rank < 2 ? 0 : node.inputType(0).getShape().back();
+  if (size < 1 || size > kMaxDeterminant ||
+      node.inputType(0).getDimSize(rank - 2) != size)
+    return node.error("only square matrices of known sizes of up to " +
+                      Twine(kMaxDeterminant) + " are supported");
+  Type type = node.inputType(0).getElementType();
+  Value x = widenToF32(node, node.input(0));
+  SmallVector<SmallVector<Value>> elements(size);
+  SmallVector<size_t> columns;
+  AffineExpr one = node.constantSize(1);
+  for (int64_t i = 0; i < size; ++i) {
+    Value row = sliceAlong(node, x, rank - 2, node.constantSize(i), one);
+    for (int64_t j = 0; j < size; ++j)
+      elements[i].push_back(dropDims(
+          node, sliceAlong(node, row, rank - 1, node.constantSize(j), one),
+          {rank - 2, rank - 1}));
+    columns.push_back(i);
+  }
+  node.setOutput(
+      0, castFloat(node, determinant(node, elements, 0, columns), type));
+  return success();
+}
+
 } // namespace
 
 void addLinearTranslators(TranslatorTable &table) {
   table.add("MatMul", matmulNode);
   table.add("Gemm", gemm);
   table.add("Einsum", einsum);
+  table.add("Det", det);
 }
 
 } // namespace tessera::onnx_importer

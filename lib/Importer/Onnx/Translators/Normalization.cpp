@@ -307,6 +307,44 @@ LogicalResult hardmax(NodeContext &node) {
   });
 }
 
+/// x / (bias + alpha / size * sum of the squares of `size` channels around
+/// it)^beta.
+LogicalResult localResponse(NodeContext &node) {
+  int64_t size = node.integer("size", 0), rank = node.inputRank(0);
+  if (rank < 2 || size < 1)
+    return node.error("expects an input of rank 2 or more and a positive size");
+  Value x = widenToF32(node, node.input(0));
+  Type type = getElementTypeOrSelf(x);
+  Value square = node.create<arith::MulFOp>(x, x);
+  Shape shape = node.shapeOf(x), padded = shape;
+  AffineExpr channels = shape[1];
+  Shape low(rank, node.constantSize(0)), high = low;
+  low[1] = node.constantSize((size - 1) / 2);
+  high[1] = node.constantSize(size / 2);
+  padded[1] = channels + (size - 1);
+  Value wide = tensor::PadOp::create(
+      node.builder, node.loc, node.typeOf(padded, type), square,
+      node.materialize(low), node.materialize(high), node.scalar(0.0, type),
+      /*nofold=*/false);
+  Value sum;
+  for (int64_t i = 0; i < size; ++i) {
+    Value part = size == 1 ? square
+                           : sliceAlong(node, wide, 1, node.constantSize(i),
+                                        channels);
+    sum = sum ? node.create<arith::AddFOp>(sum, part) : part;
+  }
+  double alpha = node.number("alpha", 1e-4), beta = node.number("beta", 0.75);
+  Value base = node.create<arith::AddFOp>(
+      node.create<arith::MulFOp>(
+          sum, node.filled(alpha / static_cast<double>(size), sum)),
+      node.filled(node.number("bias", 1.0), sum));
+  Value result = node.create<arith::DivFOp>(
+      x, node.create<math::PowFOp>(base, node.filled(beta, base)));
+  node.setOutput(
+      0, castFloat(node, result, node.inputType(0).getElementType()));
+  return success();
+}
+
 } // namespace
 
 void addNormalizationTranslators(TranslatorTable &table) {
@@ -319,6 +357,7 @@ void addNormalizationTranslators(TranslatorTable &table) {
   table.add("Softmax", softmax);
   table.add("LogSoftmax", logSoftmax);
   table.add("Hardmax", hardmax);
+  table.add("LRN", localResponse);
 }
 
 } // namespace tessera::onnx_importer

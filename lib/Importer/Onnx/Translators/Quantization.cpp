@@ -1,6 +1,9 @@
 // Quantisation with explicit scales, spelled in arith operations.
 #include "lib/Importer/Onnx/Contraction.h"
+#include "lib/Importer/Onnx/Convolving.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/ModelReader.h"
+#include "lib/Importer/Onnx/NarrowTypes.h"
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
@@ -10,52 +13,92 @@ using onnx::TensorProto;
 namespace tessera::onnx_importer {
 namespace {
 
-/// A scale or zero point so that it broadcasts to input 0: per tensor (a scalar
-/// or one element) or per axis (a vector). Blocks are refused.
-FailureOr<Value> alignedParameter(NodeContext &node, unsigned index) {
-  Value parameter = node.input(index);
+/// A parameter of blocks of `size` elements along `axis` in the shape of input
+/// 0: each element is repeated, and what is too much cut off.
+FailureOr<Value> repeatBlocks(NodeContext &node, Value parameter, int64_t axis,
+                              int64_t size) {
+  Shape wanted = node.shapeOf(node.input(0));
+  if (cast<RankedTensorType>(parameter.getType()).getRank() !=
+      static_cast<int64_t>(wanted.size()))
+    return node.error("expects scales of blocks of the input's rank");
+  Shape apart = node.shapeOf(parameter), joined = apart;
+  joined[axis] = apart[axis] * size;
+  apart.insert(apart.begin() + axis + 1, node.constantSize(size));
+  FailureOr<Value> repeated = broadcastTo(
+      node, insertUnitDims(node, parameter, axis + 1), apart);
+  if (succeeded(repeated))
+    repeated = reshapeTo(node, *repeated, joined);
+  if (failed(repeated))
+    return failure();
+  return sliceAlong(node, *repeated, axis, node.constantSize(0), wanted[axis]);
+}
+
+/// A scale or zero point, input `index` decoded as `parameter`, so that it
+/// broadcasts to input 0: per tensor (a scalar or one element), per axis (a
+/// vector), or per block along an axis.
+FailureOr<Value> alignedParameter(NodeContext &node, unsigned index,
+                                  Value parameter) {
   int64_t rank = node.inputRank(0), parameterRank = node.inputRank(index);
   RankedTensorType type = node.inputType(index);
-  if (type.hasStaticShape() && type.getNumElements() == 1)
-    return reshapeTo(node, parameter, {});
   if (parameterRank == 0)
     return parameter;
-  if (parameterRank != 1 || node.integer("block_size", 0))
-    return node.error("scales of blocks are not supported; quantize per tensor "
-                      "or per axis");
+  int64_t block = node.integer("block_size", 0);
+  if (!block && type.hasStaticShape() && type.getNumElements() == 1)
+    return reshapeTo(node, parameter, {});
+  if (block < 0 || (!block && parameterRank != 1))
+    return node.error("expects a scale per tensor, per axis, or a block_size");
   FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 1), rank);
   if (failed(axis))
     return failure();
+  if (block)
+    return repeatBlocks(node, parameter, *axis, block);
   for (int64_t i = *axis + 1; i < rank; ++i)
     parameter = insertUnitDims(node, parameter, 1);
   return parameter;
 }
 
-/// Whether the type's values are integers that i32 holds.
-bool isNarrowInteger(Type type) {
-  return type.isInteger() && type.getIntOrFloatBitWidth() <= 32;
+/// Whether the elements are integers that i32 holds.
+bool isNarrowInteger(int32_t elementType) {
+  unsigned bits = elementBits(elementType);
+  return !isNarrowFloat(elementType) && elementType != TensorProto::FLOAT16 &&
+         elementType != TensorProto::BFLOAT16 &&
+         elementType != TensorProto::FLOAT &&
+         elementType != TensorProto::BOOL && bits > 0 && bits <= 32;
+}
+
+/// Input `index`, integers, in i32.
+Value integersOf(NodeContext &node, unsigned index) {
+  Value x = wrapNarrowInteger(node, node.input(index),
+                              node.inputElementType(index));
+  return castElements(node, x, node.isUnsigned(index),
+                      node.builder.getI32Type(), false);
 }
 
 /// (x - zero point) * scale, in f32, then in the scale's type.
 LogicalResult dequantizeLinear(NodeContext &node) {
-  if (!isNarrowInteger(node.inputType(0).getElementType()) ||
+  int32_t from = node.inputElementType(0);
+  if (!(isNarrowInteger(from) || isNarrowFloat(from)) ||
       !isa<FloatType>(node.inputType(1).getElementType()))
-    return node.error("only integers can be dequantized, by scales that are "
-                      "floats");
-  Type i32 = node.builder.getI32Type(), f32 = node.builder.getF32Type();
-  FailureOr<Value> scale = alignedParameter(node, 1), zeroPoint = Value();
+    return node.error("only integers and 8-bit floats can be dequantized, by "
+                      "scales that are floats");
+  Type f32 = node.builder.getF32Type();
+  auto numbers = [&](unsigned index) {
+    return isNarrowFloat(from)
+               ? decodeNarrowFloat(node, node.input(index), from)
+               : integersOf(node, index);
+  };
+  FailureOr<Value> scale = alignedParameter(node, 1, node.input(1)),
+                   zeroPoint = Value();
   if (node.input(2))
-    zeroPoint = alignedParameter(node, 2);
+    zeroPoint = alignedParameter(node, 2, numbers(2));
   if (failed(scale) || failed(zeroPoint))
     return failure();
-  Value x = castElements(node, node.input(0), node.isUnsigned(), i32, false);
-  FailureOr<Value> result = x;
+  FailureOr<Value> result = numbers(0);
   if (*zeroPoint)
     result = applyElementwise(
-        node,
-        {x, castElements(node, *zeroPoint, node.isUnsigned(2), i32, false)},
-        [&](ArrayRef<Value> v) {
-          return node.create<arith::SubIOp>(v[0], v[1]);
+        node, {*result, *zeroPoint}, [&](ArrayRef<Value> v) {
+          return isNarrowFloat(from) ? node.create<arith::SubFOp>(v[0], v[1])
+                                     : node.create<arith::SubIOp>(v[0], v[1]);
         });
   if (succeeded(result))
     result = applyElementwise(node,
@@ -71,50 +114,72 @@ LogicalResult dequantizeLinear(NodeContext &node) {
     elementType = given;
   auto to = dyn_cast_or_null<FloatType>(
       elementTypeToMlir(node.builder.getContext(), elementType));
-  if (!to || to.getWidth() < 16)
+  if (!to)
     return node.error("output_dtype must be a float type of 16 bits or more");
   node.setOutput(0, castFloat(node, *result, to), elementType);
   return success();
 }
 
+/// `value`, f32, as integers of `elementType`: rounded half to even, moved by
+/// the zero point (f32, may be null), saturated.
+Value quantize(NodeContext &node, Value value, Value zeroPoint,
+               int32_t elementType) {
+  bool isUnsigned = isUnsignedType(elementType);
+  unsigned bits = elementBits(elementType);
+  double low = isUnsigned ? 0 : -std::ldexp(1.0, bits - 1);
+  double high = std::ldexp(1.0, isUnsigned ? bits : bits - 1) - 1;
+  Value q = node.create<math::RoundEvenOp>(value);
+  if (zeroPoint)
+    q = node.create<arith::AddFOp>(q, zeroPoint);
+  q = node.create<arith::MaximumFOp>(q, node.filled(low, q));
+  q = node.create<arith::MinimumFOp>(q, node.filled(high, q));
+  return castElements(
+      node, q, false,
+      elementTypeToMlir(node.builder.getContext(), elementType), isUnsigned);
+}
+
 /// round(x / scale) + zero point, half to even, saturated to the type of the
-/// zero point (uint8 without one).
+/// zero point (uint8 without one); to floats x / scale + zero point, rounded
+/// once.
 LogicalResult quantizeLinear(NodeContext &node) {
   int32_t elementType = TensorProto::UINT8;
   if (node.input(2))
     elementType = node.inputElementType(2);
   else if (int64_t given = node.integer("output_dtype", 0))
     elementType = given;
-  Type to = elementTypeToMlir(node.builder.getContext(), elementType);
-  if (!to || !to.isInteger() || to.getIntOrFloatBitWidth() > 16)
-    return node.error("only integers of up to 16 bits can be quantized to");
+  bool toFloat = isNarrowFloat(elementType);
+  if (!toFloat && (!isNarrowInteger(elementType) ||
+                   elementBits(elementType) > 16))
+    return node.error("only 8-bit floats and integers of up to 16 bits can be "
+                      "quantized to");
   if (!isa<FloatType>(node.inputType(0).getElementType()) ||
       !isa<FloatType>(node.inputType(1).getElementType()))
     return node.error(
         "only floats can be quantized, by scales that are floats");
-  FailureOr<Value> scale = alignedParameter(node, 1), zeroPoint = Value();
+  Type f32 = node.builder.getF32Type();
+  FailureOr<Value> scale = alignedParameter(node, 1, node.input(1)),
+                   zeroPoint = Value();
   if (node.input(2))
-    zeroPoint = alignedParameter(node, 2);
+    zeroPoint = alignedParameter(
+        node, 2,
+        toFloat ? decodeNarrowFloat(node, node.input(2), elementType)
+                : castElements(node, integersOf(node, 2), false, f32, false));
   if (failed(scale) || failed(zeroPoint))
     return failure();
-  bool isUnsigned = isUnsignedType(elementType);
-  Type f32 = node.builder.getF32Type();
   SmallVector<Value> operands{castFloat(node, node.input(0), f32),
                               castFloat(node, *scale, f32)};
   if (*zeroPoint)
-    operands.push_back(castElements(node, *zeroPoint, isUnsigned, f32, false));
-  unsigned bits = to.getIntOrFloatBitWidth();
-  double low = isUnsigned ? 0 : -std::ldexp(1.0, bits - 1);
-  double high = std::ldexp(1.0, isUnsigned ? bits : bits - 1) - 1;
+    operands.push_back(*zeroPoint);
   FailureOr<Value> result =
       applyElementwise(node, operands, [&](ArrayRef<Value> v) {
-        Value q = node.create<math::RoundEvenOp>(
-            node.create<arith::DivFOp>(v[0], v[1]));
-        if (v.size() == 3)
-          q = node.create<arith::AddFOp>(q, v[2]);
-        q = node.create<arith::MaximumFOp>(q, node.filled(low, q));
-        q = node.create<arith::MinimumFOp>(q, node.filled(high, q));
-        return castElements(node, q, false, to, isUnsigned);
+        Value q = node.create<arith::DivFOp>(v[0], v[1]);
+        Value shift = v.size() == 3 ? v[2] : Value();
+        if (!toFloat)
+          return quantize(node, q, shift, elementType);
+        if (shift)
+          q = node.create<arith::AddFOp>(q, shift);
+        return encodeNarrowFloat(node, q, elementType,
+                                 node.integer("saturate", 1) != 0);
       });
   if (failed(result))
     return failure();
@@ -122,38 +187,41 @@ LogicalResult quantizeLinear(NodeContext &node) {
   return success();
 }
 
-/// Input `index` in i32 less its zero point, input `index + 2`: a scalar, or
-/// one for each row (of A) or column (of B).
-FailureOr<Value> centred(NodeContext &node, unsigned index) {
-  Type i32 = node.builder.getI32Type();
-  Value x =
-      castElements(node, node.input(index), node.isUnsigned(index), i32, false);
-  Value zeroPoint = node.input(index + 2);
-  if (!zeroPoint)
+/// What is given for a whole operand of a product (one element) as a scalar, for
+/// its rows as a column; else as it is, for its columns.
+FailureOr<Value> alignedToMatrix(NodeContext &node, Value parameter,
+                                 bool isForRows) {
+  auto type = cast<RankedTensorType>(parameter.getType());
+  if (type.hasStaticShape() && type.getNumElements() == 1)
+    return reshapeTo(node, parameter, {});
+  if (isForRows && type.getRank() == 1)
+    return insertUnitDims(node, parameter, 1);
+  return parameter;
+}
+
+/// Input `index` in i32 less its zero point, input `zeroIndex` (may be omitted).
+FailureOr<Value> centred(NodeContext &node, unsigned index, unsigned zeroIndex,
+                         bool isForRows) {
+  Value x = integersOf(node, index);
+  if (!node.input(zeroIndex))
     return x;
-  zeroPoint =
-      castElements(node, zeroPoint, node.isUnsigned(index + 2), i32, false);
-  RankedTensorType type = node.inputType(index + 2);
-  if (type.hasStaticShape() && type.getNumElements() == 1) {
-    FailureOr<Value> scalar = reshapeTo(node, zeroPoint, {});
-    if (failed(scalar))
-      return failure();
-    zeroPoint = *scalar;
-  } else if (index == 0 && type.getRank() == 1) {
-    zeroPoint = insertUnitDims(node, zeroPoint, 1);
-  }
+  FailureOr<Value> zeroPoint =
+      alignedToMatrix(node, integersOf(node, zeroIndex), isForRows);
+  if (failed(zeroPoint))
+    return failure();
   FailureOr<Value> result =
-      applyElementwise(node, {x, zeroPoint}, [&](ArrayRef<Value> v) {
+      applyElementwise(node, {x, *zeroPoint}, [&](ArrayRef<Value> v) {
         return node.create<arith::SubIOp>(v[0], v[1]);
       });
   if (succeeded(result) && result->getType() != x.getType())
-    return node.error("expects zero points for the whole matrix, its rows (A) "
+    return node.error("expects zero points for the whole operand, its rows (A) "
                       "or its columns (B)");
   return result;
 }
 
 LogicalResult matmulInteger(NodeContext &node) {
-  FailureOr<Value> a = centred(node, 0), b = centred(node, 1);
+  FailureOr<Value> a = centred(node, 0, 2, /*isForRows=*/true),
+                   b = centred(node, 1, 3, /*isForRows=*/false);
   if (failed(a) || failed(b))
     return failure();
   FailureOr<Value> result = matmul(node, *a, *b);
@@ -163,12 +231,124 @@ LogicalResult matmulInteger(NodeContext &node) {
   return success();
 }
 
+/// `accumulated`, i32, times `scales`[0] * [1] / [2], as integers of the type of
+/// the zero point, input `zeroIndex`.
+FailureOr<Value> requantize(NodeContext &node, Value accumulated,
+                            ArrayRef<Value> scales, unsigned zeroIndex) {
+  Type f32 = node.builder.getF32Type();
+  int32_t elementType = node.inputElementType(zeroIndex);
+  FailureOr<Value> zeroPoint = alignedToMatrix(
+      node, castElements(node, integersOf(node, zeroIndex), false, f32, false),
+      /*isForRows=*/true);
+  if (failed(zeroPoint))
+    return failure();
+  SmallVector<Value> operands{
+      castElements(node, accumulated, false, f32, false)};
+  for (Value scale : scales)
+    operands.push_back(castFloat(node, scale, f32));
+  operands.push_back(*zeroPoint);
+  return applyElementwise(node, operands, [&](ArrayRef<Value> v) {
+    Value factor = node.create<arith::DivFOp>(
+        node.create<arith::MulFOp>(v[1], v[2]), v[3]);
+    return quantize(node, node.create<arith::MulFOp>(v[0], factor), v[4],
+                    elementType);
+  });
+}
+
+/// Inputs: a, its scale and zero point, b's, and the result's scale and zero
+/// point.
+LogicalResult qlinearMatMul(NodeContext &node) {
+  for (unsigned index : {0u, 3u, 7u})
+    if (!isNarrowInteger(node.inputElementType(index)))
+      return node.error("only integers are supported");
+  FailureOr<Value> a = centred(node, 0, 2, /*isForRows=*/true),
+                   b = centred(node, 3, 5, /*isForRows=*/false);
+  SmallVector<Value> scales;
+  for (unsigned index : {1u, 4u, 6u}) {
+    FailureOr<Value> scale =
+        alignedToMatrix(node, node.input(index), /*isForRows=*/index != 4);
+    if (failed(scale))
+      return failure();
+    scales.push_back(*scale);
+  }
+  if (failed(a) || failed(b))
+    return failure();
+  FailureOr<Value> result = matmul(node, *a, *b);
+  if (succeeded(result))
+    result = requantize(node, *result, scales, 7);
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result, node.inputElementType(7));
+  return success();
+}
+
+/// Filters [outputs, channels, spatial...] have a zero point for each output.
+FailureOr<Value> centredFilter(NodeContext &node, unsigned index,
+                               unsigned zeroIndex) {
+  Value filter = integersOf(node, index);
+  if (!node.input(zeroIndex))
+    return filter;
+  Value zeroPoint = integersOf(node, zeroIndex);
+  if (node.inputRank(zeroIndex) == 1)
+    for (int64_t i = 1; i < node.inputRank(index); ++i)
+      zeroPoint = insertUnitDims(node, zeroPoint, i);
+  FailureOr<Value> wide =
+      broadcastTo(node, zeroPoint, node.shapeOf(filter));
+  if (failed(wide))
+    return failure();
+  return node.create<arith::SubIOp>(filter, *wide);
+}
+
+LogicalResult convInteger(NodeContext &node) {
+  FailureOr<Value> image = centred(node, 0, 2, /*isForRows=*/false),
+                   filter = centredFilter(node, 1, 3);
+  if (failed(image) || failed(filter))
+    return failure();
+  FailureOr<Value> result = convolve(node, *image, *filter);
+  if (failed(result))
+    return failure();
+  node.setOutput(0,
+                 transpose(node, *result, toChannelsFirst(node.inputRank(0))));
+  return success();
+}
+
+/// Inputs as of QLinearMatMul, then a bias, i32 in steps of both scales.
+LogicalResult qlinearConv(NodeContext &node) {
+  FailureOr<Value> image = centred(node, 0, 2, /*isForRows=*/false),
+                   filter = centredFilter(node, 3, 5);
+  if (failed(image) || failed(filter))
+    return failure();
+  FailureOr<Value> result = convolve(node, *image, *filter);
+  if (succeeded(result) && node.input(8))
+    result = addBias(node, *result, node.input(8));
+  if (failed(result))
+    return failure();
+  SmallVector<Value> scales;
+  for (unsigned index : {1u, 4u, 6u}) {
+    FailureOr<Value> scale =
+        alignedToMatrix(node, node.input(index), /*isForRows=*/false);
+    if (failed(scale))
+      return failure();
+    scales.push_back(*scale);
+  }
+  result = requantize(node, *result, scales, 7);
+  if (failed(result))
+    return failure();
+  node.setOutput(0,
+                 transpose(node, *result, toChannelsFirst(node.inputRank(0))),
+                 node.inputElementType(7));
+  return success();
+}
+
 } // namespace
 
 void addQuantizationTranslators(TranslatorTable &table) {
   table.add("DequantizeLinear", dequantizeLinear);
   table.add("QuantizeLinear", quantizeLinear);
   table.add("MatMulInteger", matmulInteger);
+  table.add("QLinearMatMul", qlinearMatMul);
+  table.add("ConvInteger", convInteger);
+  table.add("QLinearConv", qlinearConv);
 }
 
 } // namespace tessera::onnx_importer

@@ -1,5 +1,4 @@
-// Reduce*, ArgMax and ArgMin.
-#include "lib/Importer/Onnx/Contraction.h"
+// Reduce*, ArgMax and ArgMin, CumSum and CumProd.
 #include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/Reducing.h"
@@ -155,41 +154,24 @@ template <graph::Extremum kind> LogicalResult argReduce(NodeContext &node) {
   return success();
 }
 
-/// Sums of all elements up to each one, as a product with a triangular matrix
-/// of ones: its work is the square of the axis, its order of summation free.
-LogicalResult cumSum(NodeContext &node) {
-  int64_t rank = node.inputRank(0);
+/// Sums or products of all elements up to each one along a constant axis.
+template <graph::Combination combination>
+LogicalResult cumulate(NodeContext &node) {
   auto given = requireConstantIntegers(node, node.input(1), "the axis");
   if (failed(given))
     return failure();
   if (given->size() != 1)
     return node.error("expects one axis");
-  FailureOr<int64_t> axis = node.normalizeAxis(given->front(), rank);
+  FailureOr<int64_t> axis =
+      node.normalizeAxis(given->front(), node.inputRank(0));
   if (failed(axis))
     return failure();
   Value x = widenToF32(node, node.input(0));
-  Type type = getElementTypeOrSelf(x), i64 = node.builder.getI64Type();
-  Shape space = node.shapeOf(x), square{space[*axis], space[*axis]};
-  auto index = [&](int64_t dimension) -> Value {
-    return graph::IotaOp::create(node.builder, node.loc,
-                                 node.typeOf(square, i64), dimension,
-                                 node.dynamicSizes(square));
-  };
-  using Predicate = arith::CmpIPredicate;
-  bool isReverse = node.integer("reverse", 0) != 0;
-  Predicate isSummed = node.integer("exclusive", 0)
-                           ? (isReverse ? Predicate::sgt : Predicate::slt)
-                           : (isReverse ? Predicate::sge : Predicate::sle);
-  Value ones = castElements(
-      node, node.create<arith::CmpIOp>(isSummed, index(0), index(1)),
-      /*fromUnsigned=*/true, type, /*toUnsigned=*/false);
-  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(0, rank)),
-                       resultDims = dims;
-  resultDims[*axis] = rank;
-  space.push_back(space[*axis]);
-  Value sums = contract(node, x, dims, ones, {*axis, rank}, resultDims, space);
+  Value result = graph::CumulativeOp::create(
+      node.builder, node.loc, x.getType(), x, combination, *axis,
+      node.integer("exclusive", 0) != 0, node.integer("reverse", 0) != 0);
   Type to = node.inputType(0).getElementType();
-  node.setOutput(0, isa<FloatType>(to) ? castFloat(node, sums, to) : sums);
+  node.setOutput(0, isa<FloatType>(to) ? castFloat(node, result, to) : result);
   return success();
 }
 
@@ -206,7 +188,8 @@ void addReductionTranslators(TranslatorTable &table) {
   table.add("ReduceSumSquare", sumSquare);
   table.add("ReduceLogSum", logSum);
   table.add("ReduceLogSumExp", logSumExp);
-  table.add("CumSum", cumSum);
+  table.add("CumSum", cumulate<graph::Combination::Add>);
+  table.add("CumProd", cumulate<graph::Combination::Multiply>);
   table.add("ArgMax", argReduce<graph::Extremum::Max>);
   table.add("ArgMin", argReduce<graph::Extremum::Min>);
 }

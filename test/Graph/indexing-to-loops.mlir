@@ -1,0 +1,66 @@
+// RUN: tessera-opt %s --split-input-file --pass-pipeline='builtin.module(func.func(graph-to-linalg))' | FileCheck %s
+
+// A negative index counts from the end; none reads outside.
+// CHECK-LABEL: @gather
+// CHECK-SAME:    %[[X:.+]]: tensor<4x8xf32>, %[[I:.+]]: tensor<4x3x1xi64>
+// CHECK:         linalg.generic
+// CHECK:           %[[ROW:.+]] = linalg.index 0
+// CHECK:           tensor.extract %[[I]][%[[ROW]], %{{.+}}, %{{.+}}]
+// CHECK:           arith.minsi
+// CHECK:           %[[COLUMN:.+]] = arith.maxsi
+// CHECK:           tensor.extract %[[X]][%[[ROW]], %[[COLUMN]]]
+func.func @gather(%x: tensor<4x8xf32>, %i: tensor<4x3x1xi64>) -> tensor<4x3xf32> {
+  %y = graph.gather_points %x[%i] dimensions [0, -1] : tensor<4x8xf32>, tensor<4x3x1xi64> -> tensor<4x3xf32>
+  return %y : tensor<4x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @gather_from_maybe_nothing
+// CHECK:         scf.if
+// CHECK:           arith.constant 0.0
+func.func @gather_from_maybe_nothing(%x: tensor<?xf32>, %i: tensor<3x1xi64>) -> tensor<3xf32> {
+  %y = graph.gather_points %x[%i] dimensions [-1] : tensor<?xf32>, tensor<3x1xi64> -> tensor<3xf32>
+  return %y : tensor<3xf32>
+}
+
+// -----
+
+// What is outside changes nothing.
+// CHECK-LABEL: @scatter
+// CHECK-SAME:    %[[X:.+]]: tensor<4xf32>
+// CHECK:         scf.for %{{.+}} iter_args(%[[CARRIED:.+]] = %[[X]])
+// CHECK:           %[[INSIDE:.+]] = arith.andi
+// CHECK:           scf.if %[[INSIDE]]
+// CHECK:             %[[OLD:.+]] = tensor.extract %[[CARRIED]]
+// CHECK:             %[[NEW:.+]] = arith.addf %[[OLD]]
+// CHECK:             tensor.insert %[[NEW]] into %[[CARRIED]]
+func.func @scatter(%x: tensor<4xf32>, %i: tensor<3x1xi64>, %u: tensor<3xf32>) -> tensor<4xf32> {
+  %y = graph.scatter_points add %u at %i into %x dimensions [-1]
+    : tensor<3xf32>, tensor<3x1xi64>, tensor<4xf32> -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @top_indices
+// CHECK:         scf.for
+// CHECK:           scf.while
+// CHECK-NOT:     graph.
+func.func @top_indices(%x: tensor<4x8xf32>) -> tensor<4x3xi64> {
+  %y = graph.top_indices max %x dimension 1 : tensor<4x8xf32> -> tensor<4x3xi64>
+  return %y : tensor<4x3xi64>
+}
+
+// -----
+
+// CHECK-LABEL: @cumulative
+// CHECK:         scf.for
+// CHECK:           scf.for %{{.+}} iter_args(%[[SUM:.+]] = %{{.+}}, %{{.+}} = %{{.+}}) -> (f32, tensor<4x8xf32>)
+// CHECK:             %[[NEXT:.+]] = arith.addf %[[SUM]]
+// CHECK:             tensor.insert %[[SUM]]
+// CHECK:             scf.yield %[[NEXT]]
+func.func @cumulative(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %y = graph.cumulative add %x dimension 1 exclusive : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
