@@ -277,6 +277,9 @@ void GroupBuilder::merge(unsigned from, unsigned into) {
   }
   groups[from].operations.clear();
   reads[into] |= reads[from];
+  // Before others copy these: `from` is no group any more.
+  reads[into].reset(from);
+  reads[into].reset(into);
   for (llvm::BitVector &set : reads)
     if (set.test(from) || set.test(into)) {
       set.reset(from);
