@@ -39,8 +39,8 @@ TEST(TensorLayout, CountsBytes) {
   EXPECT_EQ(*denseBytes(int32Type, {5, 0, 3}), 0);
   EXPECT_EQ(*denseBytes(int4Type, {3}), 3);
   EXPECT_EQ(
-      denseBytes(int32Type, {int64_t(1) << 40, 1 << 20}).takeStatus().message(),
-      "a tensor of shape (1099511627776, 1048576) and type int32 is too "
+      denseBytes(int32Type, {int64_t(1) << 40, 1 << 21}).takeStatus().message(),
+      "a tensor of shape (1099511627776, 2097152) and type int32 is too "
       "large");
 }
 
