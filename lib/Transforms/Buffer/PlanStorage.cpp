@@ -63,6 +63,7 @@ public:
 
 private:
   LogicalResult describePorts();
+  FailureOr<AffineMap> declaredDims(BlockArgument argument);
   LogicalResult placeValues();
   LogicalResult placeWeight(graph::WeightOp weight);
   LogicalResult rewrite();
@@ -134,11 +135,27 @@ kernel::PortAttr EntryPlanner::portOf(StringRef name, Type tensor,
   return kernel::PortAttr::get(builder.getContext(), name, element, dims, -1);
 }
 
+/// The sizes of an input as it names them. Two names that are taken for equal
+/// stay two symbols here: each is read from its own input, for the check.
+FailureOr<AffineMap> EntryPlanner::declaredDims(BlockArgument argument) {
+  auto declared = entry.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                    graph::kDimsAttr);
+  if (!declared)
+    return overSymbols(argument.getLoc(), sizes.dimsOf(argument));
+  SmallVector<AffineExpr> dims;
+  for (Attribute dim : declared) {
+    if (auto number = dyn_cast<IntegerAttr>(dim))
+      dims.push_back(builder.getAffineConstantExpr(number.getInt()));
+    else
+      dims.push_back(builder.getAffineSymbolExpr(symbolNumbers[dim]));
+  }
+  return AffineMap::get(0, symbolNumbers.size(), dims, builder.getContext());
+}
+
 LogicalResult EntryPlanner::describePorts() {
   for (BlockArgument argument : entry.getArguments()) {
     int64_t number = argument.getArgNumber();
-    FailureOr<AffineMap> dims =
-        overSymbols(argument.getLoc(), sizes.dimsOf(argument));
+    FailureOr<AffineMap> dims = declaredDims(argument);
     if (failed(dims))
       return failure();
     inputs.push_back(portOf("input_" + std::to_string(number),

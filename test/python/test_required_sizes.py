@@ -1,0 +1,35 @@
+"""Sizes with different names that an operator requires to be equal."""
+
+import numpy as np
+import onnx
+import pytest
+import tessera
+from models import model_of, value
+from onnx import helper
+
+
+@pytest.fixture
+def product(tmp_path):
+    """z[m, n] = x[m, k] y[l, n]"""
+    path = tmp_path / "product.onnx"
+    onnx.save(
+        model_of(
+            [helper.make_node("MatMul", ["x", "y"], ["z"], name="product")],
+            [value("x", np.float32, ["m", "k"]), value("y", np.float32, ["l", "n"])],
+            [value("z", np.float32, ["m", "n"])],
+        ),
+        path,
+    )
+    return tessera.load(tessera.compile(path))
+
+
+def test_equal_sizes_run(product):
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    y = np.arange(12, dtype=np.float32).reshape(3, 4)
+    [z] = product.run(None, {"x": x, "y": y})
+    assert np.array_equal(z, x @ y)
+
+
+def test_different_sizes_are_an_error_that_names_the_node(product):
+    with pytest.raises(tessera.TesseraError, match=r"node 'product' \(MatMul\): inner sizes differ"):
+        product.run(None, {"x": np.ones((2, 3), np.float32), "y": np.ones((5, 4), np.float32)})
