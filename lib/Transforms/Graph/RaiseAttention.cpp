@@ -317,8 +317,12 @@ LogicalResult AttentionMatch::match() {
   }
   if (!found || failed(matchQueryAndKey()))
     return failure();
-  for (Labelled *operand : {&query, &key, &value})
+  for (Labelled *operand : {&query, &key, &value}) {
     followOperand(*operand);
+    Type type = getElementTypeOrSelf(operand->value);
+    if (!type.isF32() && !type.isF16() && !type.isBF16())
+      return stop(product, "expects f32, f16 or bf16 elements");
+  }
   return failure(failed(groupAxes()) || failed(checkUses()));
 }
 
