@@ -1,6 +1,7 @@
 // Attention of few rows: keys and values are read once, in place.
 #include "lib/Target/CPU/AttentionTask.h"
 #include "lib/Target/CPU/IndexExpression.h"
+#include "lib/Target/CPU/PanelAccess.h"
 #include "lib/Target/CPU/RowTiles.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -18,12 +19,7 @@ static Value sumOfEach(OpBuilder &builder, Location loc,
                        SmallVector<Value> vectors) {
   int64_t lanes = vectors.size();
   for (int64_t distance = lanes / 2; distance >= 1; distance /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      bool second = lane & distance;
-      low.push_back(second ? lanes + lane - distance : lane);
-      high.push_back(second ? lanes + lane : lane + distance);
-    }
+    auto [low, high] = exchangeOfDistance(lanes, distance);
     for (int64_t i = 0; i < distance; ++i) {
       Value a = vectors[i], b = vectors[i + distance];
       vectors[i] = arith::AddFOp::create(

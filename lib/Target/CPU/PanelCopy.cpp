@@ -98,18 +98,24 @@ LogicalResult PanelAccess::copyElements(OpBuilder &builder, Location loc,
   return result;
 }
 
+std::pair<SmallVector<int64_t>, SmallVector<int64_t>>
+cpu::exchangeOfDistance(int64_t lanes, int64_t distance) {
+  SmallVector<int64_t> low, high;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    bool second = lane & distance;
+    low.push_back(second ? lanes + lane - distance : lane);
+    high.push_back(second ? lanes + lane : lane + distance);
+  }
+  return {low, high};
+}
+
 // In the round of distance d, rows i and i + d swap their off-diagonal d x d
 // blocks.
 void cpu::transposeBlock(OpBuilder &builder, Location loc,
                          MutableArrayRef<Value> rows) {
   int64_t lanes = rows.size();
   for (int64_t distance = lanes / 2; distance >= 1; distance /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      bool second = lane & distance;
-      low.push_back(second ? lanes + lane - distance : lane);
-      high.push_back(second ? lanes + lane : lane + distance);
-    }
+    auto [low, high] = exchangeOfDistance(lanes, distance);
     for (int64_t i = 0; i < lanes; ++i) {
       if (i & distance)
         continue;

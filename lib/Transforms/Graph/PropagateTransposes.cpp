@@ -1,5 +1,6 @@
 // Moves transposes of computed values out of the way of fusion, until they meet
 // their inverse, a weight or the end.
+#include "lib/Transforms/Graph/LimitedRewrites.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Graph/TransposePatterns.h"
 
@@ -11,7 +12,6 @@
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_PROPAGATETRANSPOSES
@@ -22,9 +22,6 @@ using namespace mlir;
 using namespace tessera;
 
 namespace {
-
-/// Far above what a chain of operations needs.
-constexpr int64_t kRewritesPerOperation = 100;
 
 /// transpose(transpose(x))  ==>  transpose(x) by the product; x if that is none.
 struct ComposeTransposes : OpRewritePattern<linalg::TransposeOp> {
@@ -255,15 +252,7 @@ struct PropagateTransposes
     populateSinkTransposesBelowMovement(patterns);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
-    // Every rewrite leaves valid IR, so a model on which the patterns turned in a
-    // circle would still compile.
-    int64_t operations = 0;
-    getOperation()->walk([&](Operation *) { ++operations; });
-    GreedyRewriteConfig config;
-    config.setMaxNumRewrites(kRewritesPerOperation * operations);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
-      getOperation().emitWarning("transposes were still moving after ")
-          << kRewritesPerOperation * operations << " rewrites";
+    applyLimitedRewrites(getOperation(), std::move(patterns), "transposes");
   }
 };
 

@@ -1,5 +1,6 @@
 // Moves reshapes of computed values below elementwise operations, so that
 // kernels end with them.
+#include "lib/Transforms/Graph/LimitedRewrites.h"
 #include "lib/Transforms/Graph/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -10,7 +11,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_SINKRESHAPES
@@ -21,9 +21,6 @@ using namespace mlir;
 using namespace tessera;
 
 namespace {
-
-/// Far above what a chain of operations needs.
-constexpr int64_t kRewritesPerOperation = 100;
 
 /// A reshape and its grouping: dimension i of the side with fewer dimensions is
 /// made of the dimensions groups[i] of the other.
@@ -274,15 +271,7 @@ struct SinkReshapes : tessera::impl::SinkReshapesBase<SinkReshapes> {
                  ReshapeOfBroadcast<tensor::ExpandShapeOp>>(context);
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
-    // Every rewrite leaves valid IR, so a model on which the patterns turned in a
-    // circle would still compile.
-    int64_t operations = 0;
-    getOperation()->walk([&](Operation *) { ++operations; });
-    GreedyRewriteConfig config;
-    config.setMaxNumRewrites(kRewritesPerOperation * operations);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
-      getOperation().emitWarning("reshapes were still moving after ")
-          << kRewritesPerOperation * operations << " rewrites";
+    applyLimitedRewrites(getOperation(), std::move(patterns), "reshapes");
   }
 };
 
