@@ -4,6 +4,10 @@
 
 #include "mlir/IR/OpDefinition.h"
 
+// Passes that are built elsewhere link these (docs/extending.md), whatever the
+// visibility that this file is compiled with.
+#pragma GCC visibility push(default)
 #include "dialects/Interfaces/DimensionSource.h.inc"
+#pragma GCC visibility pop
 
 #endif // TESSERA_DIALECTS_INTERFACES_DIMENSIONSOURCE_H

@@ -14,6 +14,9 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+// Passes that are built elsewhere link these (docs/extending.md), whatever the
+// visibility that this file is compiled with.
+#pragma GCC visibility push(default)
 #include "dialects/Attention/IR/AttentionDialect.h.inc"
 #include "dialects/Attention/IR/AttentionEnums.h.inc"
 
@@ -22,5 +25,7 @@
 
 #define GET_OP_CLASSES
 #include "dialects/Attention/IR/AttentionOps.h.inc"
+
+#pragma GCC visibility pop
 
 #endif // TESSERA_DIALECTS_ATTENTION_IR_ATTENTION_H

@@ -15,6 +15,10 @@ def Attention_Dialect : Dialect {
   let name = "attention";
   let cppNamespace = "::tessera::attention";
   let summary = "Attention as one operation on tensors";
+  let description = [{
+    Attention stays one operation from import to the kernel that computes it, so
+    that no pass sees, and no kernel stores, the scores of all queries and keys.
+  }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
                            "mlir::math::MathDialect", "mlir::tensor::TensorDialect"];
@@ -150,6 +154,22 @@ def Attention_SdpaOp : Attention_Op<"sdpa", [
 def Attention_YieldOp : Attention_Op<"yield", [
     Pure, Terminator, ParentOneOf<["SdpaOp"]>]> {
   let summary = "The value of a score or mask region";
+  let description = [{
+    ```mlir
+    // ALiBi: a slope for each head times the distance of key and query.
+    %o = attention.sdpa %q, %k, %v scale 0.125 score {
+    ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+      %slope = tensor.extract %slopes[%h] : tensor<8xf32>
+      %d = arith.subi %j, %i : index
+      %n = arith.index_cast %d : index to i64
+      %f = arith.sitofp %n : i64 to f32
+      %t = arith.mulf %slope, %f : f32
+      %r = arith.addf %s, %t : f32
+      attention.yield %r : f32
+    } : tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>
+      -> tensor<2x8x?x64xf32>
+    ```
+  }];
   let arguments = (ins AnyTypeOf<[F32, I1]>:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }

@@ -12,6 +12,9 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+// Passes that are built elsewhere link these (docs/extending.md), whatever the
+// visibility that this file is compiled with.
+#pragma GCC visibility push(default)
 #include "dialects/Graph/IR/GraphDialect.h.inc"
 #include "dialects/Graph/IR/GraphEnums.h.inc"
 
@@ -49,5 +52,7 @@ int64_t windowOutputSize(int64_t size, int64_t kernel, int64_t stride,
                          bool ceilMode = false);
 
 } // namespace tessera::graph
+
+#pragma GCC visibility pop
 
 #endif // TESSERA_DIALECTS_GRAPH_IR_GRAPH_H

@@ -3,100 +3,14 @@
 #ifndef TESSERA_GRAPH_OPS
 #define TESSERA_GRAPH_OPS
 
-include "mlir/IR/AttrTypeBase.td"
+include "dialects/Graph/IR/GraphDialect.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
-include "mlir/IR/EnumAttr.td"
-include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Graph_Dialect : Dialect {
-  let name = "graph";
-  let cppNamespace = "::tessera::graph";
-  let summary = "Model-level operations on tensors, sizes and weights";
-  let useDefaultAttributePrinterParser = 1;
-  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
-                           "mlir::tensor::TensorDialect"];
-}
-
 class Graph_Op<string mnemonic, list<Trait> traits = []>
     : Op<Graph_Dialect, mnemonic, traits>;
-
-class Graph_Attr<string name, string attrMnemonic, list<Trait> traits = []>
-    : AttrDef<Graph_Dialect, name, traits> {
-  let mnemonic = attrMnemonic;
-}
-
-//===----------------------------------------------------------------------===//
-// Attributes
-//===----------------------------------------------------------------------===//
-
-def Graph_FileAttr : Graph_Attr<"File", "file"> {
-  let summary = "Bytes of a file: path, offset and length in bytes";
-  let parameters = (ins StringRefParameter<"path">:$path, "uint64_t":$offset,
-                        "uint64_t":$bytes);
-  let assemblyFormat = "`<` $path `,` $offset `,` $bytes `>`";
-}
-
-def Graph_TransposeAttr : Graph_Attr<"Transpose", "transpose"> {
-  let summary = "Recipe step: dimension i of the result is permutation[i] of the source";
-  let parameters = (ins ArrayRefParameter<"int64_t">:$permutation);
-  let assemblyFormat = "`<` `[` $permutation `]` `>`";
-}
-
-def Graph_ReshapeAttr : Graph_Attr<"Reshape", "reshape"> {
-  let summary = "Recipe step: the same elements in row-major order with another shape";
-  let parameters = (ins ArrayRefParameter<"int64_t">:$shape);
-  let assemblyFormat = "`<` `[` $shape `]` `>`";
-}
-
-def Graph_PackAttr : Graph_Attr<"Pack", "pack"> {
-  let summary = "Recipe step: column panels of the last two dimensions";
-  let description = [{
-    [..., rows, columns] becomes [..., ceil(columns / width), rows, width]; the
-    columns that are missing in the last panel are zero. Equals `linalg.pack`
-    with `inner_dims_pos = [last]`, `inner_tiles = [width]` and the panel
-    dimension moved before the rows.
-  }];
-  let parameters = (ins "int64_t":$width);
-  let assemblyFormat = "`<` $width `>`";
-}
-
-def Graph_ScaleAttr : Graph_Attr<"Scale", "scale"> {
-  let summary = "Recipe step: f32 elements times the value of their index along a dimension";
-  let description = [{
-    Element [..., i, ...] with index i of dimension `axis` is multiplied by
-    `values[i]`, rounded to f32.
-  }];
-  let parameters = (ins "int64_t":$axis, "::mlir::DenseElementsAttr":$values);
-  let assemblyFormat = "`<` $axis `,` $values `>`";
-}
-
-def Graph_PoolKind : I32EnumAttr<"PoolKind", "What a pooling window computes", [
-    I32EnumAttrCase<"Max", 0, "max">,
-    I32EnumAttrCase<"Average", 1, "average">,
-    I32EnumAttrCase<"AverageWithPadding", 2, "average_with_padding">]> {
-  let cppNamespace = "::tessera::graph";
-  let genSpecializedAttr = 0;
-}
-def Graph_PoolKindAttr : EnumAttr<Graph_Dialect, Graph_PoolKind, "pool_kind">;
-
-def Graph_Extremum : I32EnumAttr<"Extremum", "Which extreme element", [
-    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Min", 1, "min">]> {
-  let cppNamespace = "::tessera::graph";
-  let genSpecializedAttr = 0;
-}
-def Graph_ExtremumAttr : EnumAttr<Graph_Dialect, Graph_Extremum, "extremum">;
-
-def Graph_Combination : I32EnumAttr<"Combination", "How an element joins one that is there", [
-    I32EnumAttrCase<"Replace", 0, "replace">, I32EnumAttrCase<"Add", 1, "add">,
-    I32EnumAttrCase<"Multiply", 2, "multiply">, I32EnumAttrCase<"Min", 3, "min">,
-    I32EnumAttrCase<"Max", 4, "max">]> {
-  let cppNamespace = "::tessera::graph";
-  let genSpecializedAttr = 0;
-}
-def Graph_CombinationAttr : EnumAttr<Graph_Dialect, Graph_Combination, "combination">;
 
 //===----------------------------------------------------------------------===//
 // Sizes
@@ -105,6 +19,10 @@ def Graph_CombinationAttr : EnumAttr<Graph_Dialect, Graph_Combination, "combinat
 def Graph_SymbolOp : Graph_Op<"symbol", [Symbol]> {
   let summary = "Declare a named size and the range it may take";
   let description = [{
+    A size that is known at run time only and that the caller's inputs bind. The
+    `typical` size is what schedules are chosen for; `min` and `max` are checked
+    when the model runs, and let `SizeAnalysis` prove bounds.
+
     C1: 0 <= min <= typical <= max.
 
     ```mlir
@@ -119,7 +37,17 @@ def Graph_SymbolOp : Graph_Op<"symbol", [Symbol]> {
 
 def Graph_SizeOp : Graph_Op<"size", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "The value of a named size";
-  let description = [{ C1: `symbol` names a `graph.symbol` of the module. }];
+  let description = [{
+    The only source of sizes in an entry; all others are `arith` or `affine.apply`
+    on it, so that equal sizes have equal expressions.
+
+    C1: `symbol` names a `graph.symbol` of the module.
+
+    ```mlir
+    %n = graph.size @seq
+    %e = tensor.empty(%n) : tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins FlatSymbolRefAttr:$symbol);
   let results = (outs Index:$result);
   let assemblyFormat = "$symbol attr-dict";
@@ -159,6 +87,10 @@ def Graph_WeightOp : Graph_Op<"weight", [Pure, DeclareOpInterfaceMethods<SymbolU
   let description = [{
     C1: `weights` names a `graph.weights` of the module, whose type is the
     result's type.
+
+    ```mlir
+    %w = graph.weight @w : tensor<192x768x16xf32>
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$weights);
   let results = (outs AnyStaticShapeTensor:$result);
@@ -184,6 +116,11 @@ def Graph_BroadcastToOp : Graph_SizedOp<"broadcast_to"> {
     C1: `sizes` has one value for each dynamic result dimension. C2: the
     result's rank is at least the source's. C3: a static source dimension other
     than 1 equals the static result dimension.
+
+    ```mlir
+    %b = graph.broadcast_to %bias sizes(%n) : tensor<8xf32> -> tensor<?x8xf32>
+    %y = arith.addf %x, %b : tensor<?x8xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$source, Variadic<Index>:$sizes);
   let results = (outs AnyRankedTensor:$result);
@@ -201,6 +138,10 @@ def Graph_ReshapeOp : Graph_SizedOp<"reshape"> {
 
     C1: `sizes` has one value for each dynamic result dimension. C2: static
     element counts agree.
+
+    ```mlir
+    %r = graph.reshape %x sizes(%m) : tensor<?x6xf32> -> tensor<?x4xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$source, Variadic<Index>:$sizes);
   let results = (outs AnyRankedTensor:$result);
@@ -211,8 +152,14 @@ def Graph_ReshapeOp : Graph_SizedOp<"reshape"> {
 def Graph_IotaOp : Graph_SizedOp<"iota"> {
   let summary = "Each element is its index along one dimension";
   let description = [{
+    result[i0, i1, ...] = i`dimension`, converted to the element type.
+
     C1: `sizes` has one value for each dynamic result dimension. C2: `dimension`
     is below the rank.
+
+    ```mlir
+    %columns = graph.iota 1 : tensor<2x3xi64>  // [[0, 1, 2], [0, 1, 2]]
+    ```
   }];
   let arguments = (ins I64Attr:$dimension, Variadic<Index>:$sizes);
   let results = (outs RankedTensorOf<[AnySignlessInteger, AnyFloat]>:$result);
@@ -230,6 +177,12 @@ def Graph_GatherOp : Graph_SizedOp<"gather"> {
 
     C1: `axis` is below data's rank. C2: the result's rank is data's - 1 +
     indices'. C3: element types of data and result agree, indices are i32 or i64.
+
+    ```mlir
+    // Rows of an embedding table.
+    %rows = graph.gather %table[%ids] axis 0
+      : tensor<30522x384xf32>, tensor<?x?xi64> -> tensor<?x?x384xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$data, RankedTensorOf<[I32, I64]>:$indices,
                        I64Attr:$axis);
@@ -281,6 +234,12 @@ def Graph_ScatterPointsOp : Graph_SizedOp<"scatter_points"> {
     rank of updates. C2: indices' last size is static and the number of -1. C3: the
     rank of indices less one is at most that of updates. C4: element types of data
     and updates agree, indices are i32 or i64. C5: the result has data's type.
+
+    ```mlir
+    // ScatterND: rows of %x are replaced.
+    %y = graph.scatter_points replace %rows at %i into %x dimensions [-1, 1]
+      : tensor<3x8xf32>, tensor<3x1xi64>, tensor<4x8xf32> -> tensor<4x8xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$data, RankedTensorOf<[I32, I64]>:$indices,
                        AnyRankedTensor:$updates, DenseI64ArrayAttr:$dimensions,
@@ -296,7 +255,15 @@ def Graph_ScatterPointsOp : Graph_SizedOp<"scatter_points"> {
 
 def Graph_ReverseOp : Graph_SizedOp<"reverse", [SameOperandsAndResultType]> {
   let summary = "Reverse the order of elements along dimensions";
-  let description = [{ C1: `dimensions` are below the rank and increasing. }];
+  let description = [{
+    Index i of a dimension of `dimensions` reads size - 1 - i.
+
+    C1: `dimensions` are below the rank and increasing.
+
+    ```mlir
+    %y = graph.reverse %x [0] : tensor<?x4xf32>
+    ```
+  }];
   let arguments = (ins AnyRankedTensor:$source, DenseI64ArrayAttr:$dimensions);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$source $dimensions attr-dict `:` type($source)";
@@ -322,6 +289,11 @@ def Graph_ConvOp : Graph_SizedOp<"conv"> {
     static and divisible by `groups`, and the filter has channels / groups. C4: a
     static result size is floor((size + pads - dilation * (kernel - 1) - 1) /
     stride) + 1.
+
+    ```mlir
+    %y = graph.conv %x, %w strides [2, 2] dilations [1, 1] pads [1, 1], [1, 1] groups 2
+      : tensor<1x8x8x4xf16>, tensor<3x3x2x6xf16> -> tensor<1x4x4x6xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$filter,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
@@ -343,9 +315,17 @@ def Graph_PoolOp : Graph_SizedOp<"pool"> {
     padded input. With `ceil_mode` the last window may begin inside the input or
     the low padding and reach beyond the high padding.
 
+    A NaN in a window makes `max` NaN; padding never wins.
+
     C1: input and result have the same rank, at least 3. C2: all arrays have one
     entry for each spatial dimension; kernel, strides and dilations are positive.
-    C3: batch, channels and a static result size agree with the formula.
+    C3: batch, channels and a static result size agree with the formula of
+    `graph.conv`, rounded up with `ceil_mode`.
+
+    ```mlir
+    %y = graph.pool max %x kernel [2, 2] strides [2, 2] dilations [1, 1]
+      pads [0, 0], [0, 0] : tensor<1x8x8x4xf32> -> tensor<1x4x4x4xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$input, Graph_PoolKindAttr:$kind,
                        DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
@@ -370,6 +350,10 @@ def Graph_ArgReduceOp : Graph_SizedOp<"arg_reduce"> {
     `select_last`. A NaN is larger (max) or smaller (min) than everything.
 
     C1: `dimension` is below the rank. C2: the result's rank is one less.
+
+    ```mlir
+    %i = graph.arg_reduce max %x dimension 1 : tensor<?x1000xf32> -> tensor<?xi64>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$source, Graph_ExtremumAttr:$kind,
                        I64Attr:$dimension, UnitAttr:$select_last, UnitAttr:$is_unsigned);
@@ -390,6 +374,11 @@ def Graph_TopIndicesOp : Graph_SizedOp<"top_indices"> {
     C1: `dimension` is below the rank. C2: source and result have one rank and
     agree in static sizes but that of `dimension`. C3: `sizes` has one value for
     each dynamic result dimension.
+
+    ```mlir
+    %i = graph.top_indices max %x dimension 1 sizes(%n)
+      : tensor<?x1000xf32> -> tensor<?x5xi64>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$source, Graph_ExtremumAttr:$kind,
                        I64Attr:$dimension, UnitAttr:$is_unsigned, Variadic<Index>:$sizes);
@@ -410,6 +399,10 @@ def Graph_CumulativeOp : Graph_SizedOp<"cumulative", [AllTypesMatch<["source", "
     accumulate as they are; whoever wants more widens before.
 
     C1: `dimension` is below the rank. C2: `combination` is add or multiply.
+
+    ```mlir
+    %y = graph.cumulative add %x dimension 0 exclusive : tensor<?x4xf32>
+    ```
   }];
   let arguments = (ins RankedTensorOf<[AnySignlessInteger, AnyFloat]>:$source,
                        Graph_CombinationAttr:$combination, I64Attr:$dimension,
@@ -424,6 +417,17 @@ def Graph_CumulativeOp : Graph_SizedOp<"cumulative", [AllTypesMatch<["source", "
 
 def Graph_AssertOp : Graph_Op<"assert"> {
   let summary = "Fail the run with a message unless the condition holds";
+  let description = [{
+    Ends the run with `message`, which names the node, and no output is set. Where
+    the condition compares two sizes, `SizeAnalysis` takes them for equal in the
+    whole function: what runs at all runs with them equal. Stands in an entry,
+    outside of kernels and loops.
+
+    ```mlir
+    %same = arith.cmpi eq, %n, %m : index
+    graph.assert %same, "node 'add' (Add, opset 17): sizes of x and y differ"
+    ```
+  }];
   let arguments = (ins I1:$condition, StrAttr:$message);
   let assemblyFormat = "$condition `,` $message attr-dict";
 }

@@ -33,6 +33,8 @@ namespace mlir {
 class OpBuilder;
 } // namespace mlir
 
+#pragma GCC visibility push(default) // as in Graph.h
+
 namespace tessera::graph {
 
 /// Bounds of a size, inclusive; an absent one is not known.
@@ -152,5 +154,7 @@ private:
 };
 
 } // namespace tessera::graph
+
+#pragma GCC visibility pop
 
 #endif // TESSERA_DIALECTS_GRAPH_IR_SIZEANALYSIS_H

@@ -15,6 +15,9 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+// Passes that are built elsewhere link these (docs/extending.md), whatever the
+// visibility that this file is compiled with.
+#pragma GCC visibility push(default)
 #include "dialects/Kernel/IR/KernelDialect.h.inc"
 #include "dialects/Kernel/IR/KernelEnums.h.inc"
 
@@ -28,5 +31,7 @@ class YieldOp;
 
 #define GET_OP_CLASSES
 #include "dialects/Kernel/IR/KernelOps.h.inc"
+
+#pragma GCC visibility pop
 
 #endif // TESSERA_DIALECTS_KERNEL_IR_KERNEL_H

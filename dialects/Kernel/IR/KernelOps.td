@@ -17,6 +17,13 @@ def Kernel_Dialect : Dialect {
   let name = "kernel";
   let cppNamespace = "::tessera::kernel";
   let summary = "Fused kernels, their schedules and their storage";
+  let description = [{
+    The border between what is computed and how. In the kernel state a
+    `kernel.func` is one fused group on tensors, run by `kernel.call`; in the
+    buffer state `kernel.launch` runs it on storage that is planned, and the other
+    operations are what generated code asks of the runtime. Schedules are
+    attributes of a `kernel.func` which passes write and emitters read.
+  }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["mlir::LLVM::LLVMDialect"];
 }
@@ -41,7 +48,7 @@ def Kernel_ScheduleAttrInterface : AttrInterface<"ScheduleAttrInterface"> {
   let cppNamespace = "::tessera::kernel";
   let description = [{
     How a kernel is turned into code. Passes write schedules, emitters only read
-    them.
+    them. A `kernel.func` has a list of them; the first that its body fits counts.
   }];
   let methods = [
     InterfaceMethod<"The route for reports: builder, rows or generic.",
@@ -63,6 +70,11 @@ def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction"> {
 
     C1: rows, vectors, lanes, taskRows, taskPanels are positive and depth and
     prefetchRows not negative. C2: rows divides taskRows.
+
+    ```mlir
+    #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96,
+                        taskPanels = 4, depth = 256, prefetchRows = 0>
+    ```
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$vectors, "int64_t":$lanes,
                         "int64_t":$taskRows, "int64_t":$taskPanels,
@@ -87,6 +99,11 @@ def Kernel_AttentionAttr : Kernel_Schedule<"Attention", "attention"> {
     C1: rows, vectors, lanes, queryBlock, keyBlock and shortKeyBlock are positive
     and shortRows not negative. C2: queryBlock is a multiple of rows. C3: keyBlock
     is a multiple of vectors * lanes, shortKeyBlock of lanes.
+
+    ```mlir
+    #kernel.attention<rows = 6, vectors = 2, lanes = 8, queryBlock = 48,
+                      keyBlock = 64, shortRows = 4, shortKeyBlock = 64>
+    ```
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$vectors, "int64_t":$lanes,
                         "int64_t":$queryBlock, "int64_t":$keyBlock,
@@ -102,6 +119,10 @@ def Kernel_RowsAttr : Kernel_Schedule<"Rows", "rows"> {
     flight; a task covers about `taskElements` elements.
 
     C1: all are positive.
+
+    ```mlir
+    #kernel.rows<lanes = 8, unroll = 4, taskElements = 4096>
+    ```
   }];
   let parameters = (ins "int64_t":$lanes, "int64_t":$unroll, "int64_t":$taskElements);
   let assemblyFormat = "`<` struct(params) `>`";
@@ -138,6 +159,10 @@ def Kernel_WarpgroupContractionAttr
 
 def Kernel_GenericAttr : Kernel_Schedule<"Generic", "generic"> {
   let summary = "Loops from linalg: the fallback and the oracle";
+  let description = [{
+    `#kernel.generic`: One-Shot Bufferize and loops, for any body that needs no
+    buffer beside its outputs.
+  }];
   let assemblyFormat = "";
 }
 
@@ -161,6 +186,16 @@ def Kernel_FuncOp : Kernel_Op<"func", [
     and as many results as the tensor's rank; a static dimension is a constant.
     C3: the yield's operands have the outputs' types. C4: every schedule
     implements ScheduleAttrInterface.
+
+    ```mlir
+    #n = affine_map<()[s0] -> (s0)>
+    kernel.func @exp(%x: tensor<?xf32>, %out: tensor<?xf32>, %n: index) -> tensor<?xf32>
+        attributes {outputs = 1 : i64, shapes = [#n, #n],
+                    schedules = [#kernel.rows<lanes = 8, unroll = 4, taskElements = 4096>]} {
+      %y = math.exp %x : tensor<?xf32>
+      kernel.yield %y : tensor<?xf32>
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        I64Attr:$outputs, ArrayAttr:$shapes,
@@ -203,6 +238,13 @@ def Kernel_FuncOp : Kernel_Op<"func", [
 
 def Kernel_YieldOp : Kernel_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"FuncOp">]> {
   let summary = "What the kernel's outputs hold at its end";
+  let description = [{
+    One operand for each output of the `kernel.func`, in order.
+
+    ```mlir
+    kernel.yield %y : tensor<?xf32>
+    ```
+  }];
   let arguments = (ins Variadic<AnyRankedTensor>:$values);
   let assemblyFormat = "attr-dict $values `:` type($values)";
 }
@@ -212,8 +254,17 @@ def Kernel_CallOp : Kernel_Op<"call", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Run a kernel into destinations";
   let description = [{
+    Destination style: `outs` are tensors whose bytes the results may take
+    (`tensor.empty`), so that storage planning has one value for each result.
+
     C1: `callee` names a `kernel.func`. C2: the operands' and results' types are
     its argument and output types, `sizes` its index arguments.
+
+    ```mlir
+    %e = tensor.empty(%n) : tensor<?xf32>
+    %y = kernel.call @exp ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) sizes(%n)
+      -> tensor<?xf32>
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyRankedTensor>:$inputs,
                        Variadic<AnyRankedTensor>:$outputs, Variadic<Index>:$sizes);
@@ -236,6 +287,10 @@ def Kernel_LaunchOp : Kernel_Op<"launch", [
 
     C1: `callee` names a `kernel.func`. C2: `arguments` and `sizes` have the
     shapes and element types of its arguments.
+
+    ```mlir
+    kernel.launch @exp of %ctx (%x, %y) sizes(%n) : memref<?xf32>, memref<?xf32>
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$callee, Kernel_Context:$run_context,
                        Variadic<AnyMemRef>:$arguments, Variadic<Index>:$sizes);
@@ -254,9 +309,18 @@ def Kernel_ParallelForOp : Kernel_Op<"parallel_for", [
   let description = [{
     The body's arguments are the task, below `count`, and the worker, below the
     context's maxWorkers. It may use any value from above. It becomes a function
-    called through the context's parallelFor.
+    called through the context's parallelFor. `count` depends on sizes only, never
+    on the number of threads, so that results have the same bits at any of them;
+    scratch for one worker at a time is a `memref.alloca` in the body.
 
     C1: the body has two arguments of the type of `count`.
+
+    ```mlir
+    kernel.parallel_for (%task, %worker) in (%tasks) of %ctx {
+      %row = arith.muli %task, %rowsPerTask : index
+      kernel.end
+    }
+    ```
   }];
   let arguments = (ins AnySignlessIntegerOrIndex:$count, Kernel_Context:$run_context);
   let regions = (region MinSizedRegion<1>:$body);
@@ -269,11 +333,19 @@ def Kernel_ParallelForOp : Kernel_Op<"parallel_for", [
 
 def Kernel_EndOp : Kernel_Op<"end", [Pure, Terminator, ReturnLike, ParentOneOf<["ParallelForOp"]>]> {
   let summary = "End of a task";
+  let description = [{ The terminator of a `kernel.parallel_for`'s body. }];
   let assemblyFormat = "attr-dict";
 }
 
 def Kernel_SymbolOp : Kernel_Op<"symbol", [Pure]> {
   let summary = "The value of the entry's symbol `number`";
+  let description = [{
+    Symbols are numbered as in the `symbols` of the `kernel.entry`.
+
+    ```mlir
+    %n = kernel.symbol %ctx 0
+    ```
+  }];
   let arguments = (ins Kernel_Context:$run_context, I64Attr:$number);
   let results = (outs Index:$result);
   let assemblyFormat = "$run_context $number attr-dict";
@@ -296,6 +368,12 @@ def Kernel_StorageOp : Kernel_Op<"storage", [Pure]> {
 
     C1: `sizes` has one value for each dynamic size of the result, whose layout is
     the identity.
+
+    ```mlir
+    %x = kernel.storage %ctx input 0 sizes(%n) : memref<?x768xf32>
+    %w = kernel.storage %ctx weights 4096 : memref<768x768xf32>
+    %t = kernel.storage %ctx value 3 sizes(%n) : memref<?x768xf32>
+    ```
   }];
   let arguments = (ins Kernel_Context:$run_context, Kernel_StorageKindAttr:$kind,
                        I64Attr:$position, Variadic<Index>:$sizes);
@@ -306,6 +384,13 @@ def Kernel_StorageOp : Kernel_Op<"storage", [Pure]> {
 
 def Kernel_PortAttr : Kernel_Attr<"Port", "port"> {
   let summary = "An input or output of an entry: name, element type, sizes over the symbols";
+  let description = [{
+    `alias` is that of `TesseraPort` in `include/tessera/abi.h`.
+
+    ```mlir
+    #kernel.port<"x", f32, ()[s0] -> (s0, 768)>
+    ```
+  }];
   let parameters = (ins StringRefParameter<"name">:$name, "::mlir::Type":$elementType,
                         "::mlir::AffineMap":$dims, DefaultValuedParameter<"int64_t", "-1">:$alias);
   let assemblyFormat = "`<` $name `,` $elementType `,` $dims (`,` `alias` $alias^)? `>`";
@@ -313,6 +398,7 @@ def Kernel_PortAttr : Kernel_Attr<"Port", "port"> {
 
 def Kernel_NamedSizeAttr : Kernel_Attr<"NamedSize", "named_size"> {
   let summary = "A symbol of an entry: name and range";
+  let description = [{ `#kernel.named_size<"seq", 0, 128, 512>`: least, typical, most. }];
   let parameters = (ins StringRefParameter<"name">:$name, "int64_t":$min, "int64_t":$typical,
                         "int64_t":$max);
   let assemblyFormat = "`<` $name `,` $min `,` $typical `,` $max `>`";
@@ -320,12 +406,21 @@ def Kernel_NamedSizeAttr : Kernel_Attr<"NamedSize", "named_size"> {
 
 def Kernel_ValueAttr : Kernel_Attr<"Value", "value"> {
   let summary = "An intermediate: bytes over the symbols, first and last use in kernel calls";
+  let description = [{
+    The runtime packs the values of an entry into one arena; two may share bytes
+    when their life times do not overlap.
+
+    ```mlir
+    #kernel.value<()[s0] -> (s0 * 3072), 4, 6>
+    ```
+  }];
   let parameters = (ins "::mlir::AffineMap":$bytes, "int64_t":$firstUse, "int64_t":$lastUse);
   let assemblyFormat = "`<` $bytes `,` $firstUse `,` $lastUse `>`";
 }
 
 def Kernel_WeightPlaceAttr : Kernel_Attr<"WeightPlace", "weight_place"> {
   let summary = "Byte offset of a graph.weights in the artifact's weight bytes";
+  let description = [{ `#kernel.weight_place<@w, 4096>`. }];
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$weights, "uint64_t":$offset);
   let assemblyFormat = "`<` $weights `,` $offset `>`";
 }
@@ -333,9 +428,19 @@ def Kernel_WeightPlaceAttr : Kernel_Attr<"WeightPlace", "weight_place"> {
 def Kernel_EntryOp : Kernel_Op<"entry", [Symbol]> {
   let summary = "An entry of the artifact: what the runtime must know to run a function";
   let description = [{
+    The artifact's table (`include/tessera/abi.h`) is made from it.
+
     C1: the arrays hold #kernel.port, #kernel.port, #kernel.named_size and
     #kernel.value; every map has no dimensions and one symbol for each of
     `symbols`. `function` takes the context pointer.
+
+    ```mlir
+    kernel.entry @main_entry runs @main
+      inputs [#kernel.port<"x", f32, ()[s0] -> (s0)>]
+      outputs [#kernel.port<"y", f32, ()[s0] -> (s0)>]
+      symbols [#kernel.named_size<"n", 0, 8, 64>]
+      values [#kernel.value<()[s0] -> (s0 * 4), 0, 1>] weights [] bytes 0
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$function,
                        ArrayAttr:$inputs, ArrayAttr:$outputs, ArrayAttr:$symbols,

@@ -71,7 +71,7 @@ def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {
 }
 
 def ExpandReshapes : Pass<"cpu-expand-reshapes", "mlir::func::FuncOp"> {
-  let summary = "memref.expand_shape to memref.reinterpret_cast";
+  let summary = "Express memref.expand_shape as memref.reinterpret_cast";
   let description = [{
     Upstream's expansion of strided metadata does not know two dynamic sizes in
     one group; here sizes are those that the operation names and strides follow

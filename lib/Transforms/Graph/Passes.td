@@ -105,6 +105,8 @@ def PropagateTransposes : Pass<"graph-propagate-transposes", "mlir::func::FuncOp
 def FoldWeightViews : Pass<"graph-fold-weight-views", "mlir::ModuleOp"> {
   let summary = "Turn transposes and reshapes of weights into recipe steps";
   let description = [{
+    A view of a weight is the same bytes with another recipe:
+
       %w = graph.weight @w
       %t = linalg.transpose %w [1, 0]   ==>   %t = graph.weight @w_0
                                               (recipe [… #graph.transpose<[1, 0]>])
@@ -149,6 +151,8 @@ def FoldPadsIntoConvolutions
     : Pass<"graph-fold-pads-into-convolutions", "mlir::func::FuncOp"> {
   let summary = "Make zero padding before a convolution its own";
   let description = [{
+    Exporters write the padding of an even kernel as an operation before it:
+
       %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] (0.0)
       %c = graph.conv %p … pads [0, 0], [0, 0]   ==>   %c = graph.conv %x … pads [1, 1], [1, 1]
 

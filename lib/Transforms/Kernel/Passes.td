@@ -59,8 +59,14 @@ def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
   let summary = "Write schedules for kernels that have none";
   let description = [{
     From the kernel's root, its sizes (typical values of symbols) and the machine
-    record. The generic schedule comes last in every list: the fallback for what
-    a builder refuses.
+    record (`lib/CostModel`). The generic schedule comes last in every list: the
+    fallback for what a builder refuses; cpu-select-schedules tries them in order.
+
+      kernel.func @matmul …   ==>   kernel.func @matmul … schedules =
+                                      [#kernel.contraction<rows = 6, …>, #kernel.generic]
+
+    Leaves kernels that have schedules alone, so that a person or a tuner may
+    choose; expects the kernel state.
   }];
   let options = [
     Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
@@ -92,6 +98,11 @@ def SplitGeneric : Pass<"kernel-split-generic", "mlir::ModuleOp"> {
 
 def VerifyKernelState : Pass<"verify-kernel-state", "mlir::ModuleOp"> {
   let summary = "Fail on compute outside kernels and kernels without a schedule";
+  let description = [{
+    The border of the kernel state: in an entry stand only `kernel.call`s, views
+    of their results, weights, sizes and arithmetic on these, and assertions. Each
+    `kernel.func` has a schedule. The error is at the operation.
+  }];
 }
 
 #endif // TESSERA_KERNEL_PASSES
