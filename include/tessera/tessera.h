@@ -47,7 +47,10 @@ typedef enum TesseraCompileStatus {
  *   emit       graph, kernel, buffer, llvm, asm, object or so (default)
  *   weights    section (default), file or none
  *   save-states  folder that receives the IR at the end of each state
- *   report     file that receives a JSON report */
+ *   report     file that receives a JSON report
+ *   load-pass-plugin  shared library with MLIR passes; in a child process only
+ *   run-passes STATE=PIPELINE: passes that run at the end of import, graph,
+ *              kernel or buffer */
 typedef struct TesseraCompileOption {
   const char *name, *value;
 } TesseraCompileOption;

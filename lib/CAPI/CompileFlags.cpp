@@ -43,6 +43,18 @@ std::string setCompileOption(CompileOptions &options, const std::string &name,
                                 value.substr(equals + 1));
     return "";
   }
+  if (name == "load-pass-plugin") {
+    options.passPlugins.push_back(value);
+    return "";
+  }
+  if (name == "run-passes") {
+    size_t equals = value.find('='); // a pipeline's options may have one
+    if (equals == std::string::npos)
+      return badValue(name, value, "STATE=PIPELINE");
+    options.extraPasses.emplace_back(value.substr(0, equals),
+                                     value.substr(equals + 1));
+    return "";
+  }
   if (name == "tap") {
     options.taps.push_back(value);
     return "";

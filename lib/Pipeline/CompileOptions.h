@@ -40,6 +40,11 @@ struct CompileOptions {
   std::string machineFile;
   /// "section", "file" or "none".
   std::string weights = "section";
+  /// Shared libraries with passes (MLIR's pass plugins).
+  std::vector<std::string> passPlugins;
+  /// A state ("import", "graph", "kernel", "buffer") and a pipeline in MLIR's
+  /// syntax that runs at its end, in order.
+  std::vector<std::pair<std::string, std::string>> extraPasses;
   /// Folder that receives the IR at the end of each state, or empty.
   std::string saveStates;
   /// File that receives a report (kernels by route, seconds), or "-" for

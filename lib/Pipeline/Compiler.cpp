@@ -4,6 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Importer/Onnx/OnnxImporter.h"
 #include "lib/Pipeline/Diagnostics.h"
+#include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Report.h"
@@ -14,6 +15,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -77,6 +79,7 @@ public:
 private:
   CompileStatus checkOutput();
   CompileStatus chooseMachine();
+  CompileStatus preparePasses();
   CompileStatus readInput();
   CompileStatus importModel();
   CompileStatus lower();
@@ -120,6 +123,27 @@ CompileStatus Compilation::chooseMachine() {
   return CompileStatus::Success;
 }
 
+/// Loads plugins and parses the passes that were given, before any work.
+CompileStatus Compilation::preparePasses() {
+  if (options.passPlugins.empty() && options.extraPasses.empty())
+    return CompileStatus::Success;
+  llvm::Error wrong = registerExtraPasses(options.passPlugins);
+  for (const auto &[state, pipeline] : options.extraPasses) {
+    if (wrong)
+      break;
+    PassManager passes(&context);
+    if (!llvm::is_contained(extraPassStates(), state))
+      wrong = llvm::createStringError(
+          "passes can be added after " + llvm::join(extraPassStates(), ", ") +
+          ", but got '" + state + "'");
+    else
+      wrong = addExtraPasses(passes, state, {{state, pipeline}});
+  }
+  if (wrong)
+    return fail(CompileStatus::InvalidOptions, llvm::toString(std::move(wrong)));
+  return CompileStatus::Success;
+}
+
 CompileStatus Compilation::importModel() {
   onnx_importer::ImportOptions import;
   for (const auto &[name, text] : options.shapes) {
@@ -159,7 +183,9 @@ CompileStatus Compilation::runPipeline(
   begin(name);
   PassManager passes(&context);
   passes.enableVerifier(true);
-  build(passes, pipeline);
+  if (build)
+    build(passes, pipeline);
+  llvm::cantFail(addExtraPasses(passes, name, options.extraPasses));
   if (failed(passes.run(*module)))
     return CompileStatus::Unsupported;
   if (options.saveStates.empty())
@@ -188,8 +214,12 @@ CompileStatus Compilation::lower() {
       {State::Kernel, EmitKind::Buffer, "buffer", buildBufferPipeline},
   };
   State state = stateOf(*module);
-  if (state == State::Graph)
+  if (state == State::Graph) {
+    CompileStatus status = runPipeline("import", nullptr);
+    if (status != CompileStatus::Success)
+      return status;
     indexLimits = findIndexLimits(*module);
+  }
   for (const Step &step : steps) {
     if (step.from < state || step.emit > options.emit)
       continue;
@@ -313,7 +343,7 @@ CompileStatus Compilation::run() {
   DiagnosticPrinter printer(&context, observer.diagnostic);
   for (CompileStatus (Compilation::*phase)() :
        {&Compilation::checkOutput, &Compilation::chooseMachine,
-        &Compilation::readInput,
+        &Compilation::preparePasses, &Compilation::readInput,
         &Compilation::lower}) {
     CompileStatus status = (this->*phase)();
     if (status != CompileStatus::Success)

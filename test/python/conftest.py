@@ -1,5 +1,6 @@
 """Models written by hand (test/unit/Runtime/FixtureModel.c) with weights."""
 
+import re
 import struct
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import run as run_program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "python"))
@@ -56,6 +58,28 @@ def tool():
 
     run.program = str(program)
     return run
+
+
+@pytest.fixture(scope="session")
+def build():
+    return find_in_builds("CMakeCache.txt").parent
+
+
+@pytest.fixture(scope="session")
+def settings(build):
+    """What CMake keeps of the build: name -> value."""
+    cache = (build / "CMakeCache.txt").read_text()
+    return dict(re.findall(r"^([\w-]+):\w+=(.*)$", cache, re.MULTILINE))
+
+
+@pytest.fixture(scope="session")
+def prefix(build, settings, tmp_path_factory):
+    """Another folder than the one configured: an installation can be moved."""
+    if settings.get("TESSERA_SANITIZE"):
+        pytest.skip("a plain program cannot load a library with sanitizers")
+    prefix = tmp_path_factory.mktemp("installed")
+    run_program("cmake", "--install", build, "--prefix", prefix)
+    return prefix
 
 
 @pytest.fixture

@@ -17,10 +17,3 @@ def test_the_page_has_every_command(tool):
     assert len(listed) >= 4
     shown = [command.strip() for command, _ in BLOCK.findall(PAGE.read_text())]
     assert shown == ["", *listed]
-
-
-def test_links_between_pages_lead_somewhere():
-    folder = PAGE.parent
-    for page in [*folder.glob("*.md"), folder.parent / "README.md"]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links {target}"

@@ -1,12 +1,10 @@
 """An installed Tessera is found and used by a C program of another project."""
 
 import os
-import re
 import shutil
-import subprocess
 
 import pytest
-from tessera._library import find_in_builds
+from processes import run
 
 PROGRAM = r"""
 #include <tessera/runtime.h>
@@ -30,37 +28,6 @@ find_package(Tessera 0.1 REQUIRED)
 add_executable(consumer main.c)
 target_link_libraries(consumer Tessera::runtime)
 """
-
-
-def run(*command, **options):
-    done = subprocess.run(
-        [str(word) for word in command],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def build():
-    return find_in_builds("CMakeCache.txt").parent
-
-
-@pytest.fixture(scope="module")
-def settings(build):
-    """What CMake keeps of the build: name -> value."""
-    cache = (build / "CMakeCache.txt").read_text()
-    return dict(re.findall(r"^([\w-]+):\w+=(.*)$", cache, re.MULTILINE))
-
-
-@pytest.fixture(scope="module")
-def prefix(build, settings, tmp_path_factory):
-    """Another folder than the one configured: an installation can be moved."""
-    if settings.get("TESSERA_SANITIZE"):
-        pytest.skip("a plain program cannot load a library with sanitizers")
-    prefix = tmp_path_factory.mktemp("installed")
-    run("cmake", "--install", build, "--prefix", prefix)
-    return prefix
 
 
 @pytest.fixture

@@ -38,6 +38,18 @@ install(TARGETS tessera tessera-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/tessera
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# What a pass plugin includes: dialects/Graph/IR/Graph.h. The dialects themselves
+# are in the tools that load it.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/dialects ${CMAKE_BINARY_DIR}/dialects
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tessera-mlir
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.td" PATTERN "*.h.inc"
+  PATTERN "CMakeFiles" EXCLUDE PATTERN "Conversion" EXCLUDE)
+add_library(tessera_plugin INTERFACE)
+set_target_properties(tessera_plugin PROPERTIES EXPORT_NAME plugin)
+target_include_directories(tessera_plugin INTERFACE
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/tessera-mlir>)
+target_compile_features(tessera_plugin INTERFACE cxx_std_17)
+install(TARGETS tessera_plugin EXPORT TesseraTargets)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/THIRD_PARTY_NOTICES.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT TesseraTargets NAMESPACE Tessera:: DESTINATION ${package_dir})
@@ -51,4 +63,5 @@ write_basic_package_version_file(
 install(FILES
   ${CMAKE_BINARY_DIR}/install/TesseraConfig.cmake
   ${CMAKE_BINARY_DIR}/install/TesseraConfigVersion.cmake
+  ${CMAKE_SOURCE_DIR}/tools/cmake/TesseraPassPlugin.cmake
   DESTINATION ${package_dir})

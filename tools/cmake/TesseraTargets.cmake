@@ -68,6 +68,13 @@ function(tessera_tool name)
   target_compile_options(${name} PRIVATE -fno-exceptions)
 endfunction()
 
+# tessera_exports_dialects(tool): pass plugins find the dialects in this program,
+# whose static libraries are the only copy. What is exported is what the
+# dialects' headers declare visible.
+function(tessera_exports_dialects tool)
+  target_link_options(${tool} PRIVATE "-Wl,--export-dynamic-symbol=*7tessera*")
+endfunction()
+
 # tessera_unit_test(NameTest SOURCES ... LINK ...): a GoogleTest executable in
 # bin/unit, run by tools/check.
 function(tessera_unit_test name)

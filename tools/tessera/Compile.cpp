@@ -33,6 +33,14 @@ EmitKind emitKind(const std::string &name) {
                                            suggestion(name, known));
 }
 
+/// "kernel=canonicalize,cse"; throws what CLI11 reports.
+std::pair<std::string, std::string> extraPasses(const std::string &text) {
+  size_t at = text.find('='); // a pipeline's options may have one
+  if (at == std::string::npos || at == 0)
+    throw CLI::ValidationError("--run-passes", text + ": expects STATE=PIPELINE");
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
 /// "": text on standard output; "json": the same as JSON; else a file.
 void setReport(CompileOptions &options, const std::string &where) {
   const bool json = llvm::StringRef(where).ends_with("json");
@@ -64,7 +72,8 @@ void tool::addCompile(CLI::App &app, int &exitCode) {
       "  tessera compile model.onnx\n"
       "  tessera compile model.onnx -o out.so --shape batch=1:8:64 --cpu x86-64-v3\n"
       "  tessera compile model.onnx --emit kernel -o -\n"
-      "  tessera compile model.onnx --weights file --report=report.json\n");
+      "  tessera compile model.onnx --weights file --report=report.json\n"
+      "  tessera compile model.onnx --run-passes 'kernel=canonicalize,cse'\n");
   sub->add_option("model", options.input, "ONNX model, or MLIR text (.mlir)")
       ->type_name("MODEL")
       ->required();
@@ -83,6 +92,23 @@ void tool::addCompile(CLI::App &app, int &exitCode) {
                   "given at load (section)")
       ->type_name("PLACE")
       ->check(CLI::IsMember({"section", "file", "none"}).description(""));
+  sub->add_option("--load-pass-plugin", options.passPlugins,
+                  "Shared library with MLIR passes for --run-passes; may be "
+                  "repeated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  sub->add_option_function<std::vector<std::string>>(
+         "--run-passes",
+         [&options](const std::vector<std::string> &texts) {
+           for (const std::string &text : texts)
+             options.extraPasses.push_back(extraPasses(text));
+         },
+         "STATE=PIPELINE: passes, as tessera-opt takes them, that run at the end "
+         "of import, graph, kernel or buffer; may be repeated")
+      ->type_name("STATE=PIPELINE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_option("--save-states", options.saveStates,
                   "Folder for the IR at the end of each state")
       ->type_name("DIR");

@@ -17,6 +17,8 @@ TEST(CompileFlags, SetOptions) {
   EXPECT_EQ(setCompileOption(options, "weights", "file"), "");
   EXPECT_EQ(setCompileOption(options, "save-states", "states"), "");
   EXPECT_EQ(setCompileOption(options, "report", "report.json"), "");
+  EXPECT_EQ(setCompileOption(options, "load-pass-plugin", "p.so"), "");
+  EXPECT_EQ(setCompileOption(options, "run-passes", "graph=a{b=1},c"), "");
   using Shapes = std::vector<std::pair<std::string, std::string>>;
   EXPECT_EQ(options.shapes, (Shapes{{"seq", "1:128:512"}, {"a=b.0", "4"}}));
   EXPECT_EQ(options.optimizationLevel, 0);
@@ -26,6 +28,8 @@ TEST(CompileFlags, SetOptions) {
   EXPECT_EQ(options.weights, "file");
   EXPECT_EQ(options.saveStates, "states");
   EXPECT_EQ(options.report, "report.json");
+  EXPECT_EQ(options.passPlugins, std::vector<std::string>{"p.so"});
+  EXPECT_EQ(options.extraPasses, (Shapes{{"graph", "a{b=1},c"}}));
 }
 
 TEST(CompileFlags, ReportWhatIsWrong) {
@@ -37,6 +41,7 @@ TEST(CompileFlags, ReportWhatIsWrong) {
   EXPECT_EQ(setCompileOption(options, "emit", "exe"),
             "option 'emit' expects graph, kernel, buffer, llvm, asm, object or "
             "so but got 'exe'");
+  EXPECT_NE(setCompileOption(options, "run-passes", "cse"), "");
   for (const char *value : {"128", "=128"})
     EXPECT_EQ(setCompileOption(options, "shape", value),
               "option 'shape' expects NAME=SIZE or NAME=MIN:TYPICAL:MAX but "

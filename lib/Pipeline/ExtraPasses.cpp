@@ -1,0 +1,53 @@
+// Passes that the user adds to a compilation.
+#include "lib/Pipeline/ExtraPasses.h"
+
+#include "lib/Pipeline/Pipelines.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "mlir/Transforms/Passes.h"
+
+#include <mutex>
+
+using namespace mlir;
+
+llvm::ArrayRef<llvm::StringLiteral> tessera::extraPassStates() {
+  static const llvm::StringLiteral states[] = {"import", "graph", "kernel",
+                                               "buffer"};
+  return states;
+}
+
+llvm::Error
+tessera::registerExtraPasses(const std::vector<std::string> &paths) {
+  // The registry belongs to the process; compilations may run in several threads.
+  static std::mutex mutex;
+  static bool registered = false;
+  std::lock_guard<std::mutex> lock(mutex);
+  if (!registered) {
+    registerTransformsPasses();
+    registerPasses();
+    registered = true;
+  }
+  for (const std::string &path : paths) {
+    llvm::Expected<PassPlugin> plugin = PassPlugin::load(path);
+    if (!plugin)
+      return plugin.takeError();
+    plugin->registerPassRegistryCallbacks();
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error tessera::addExtraPasses(
+    OpPassManager &passes, llvm::StringRef state,
+    const std::vector<std::pair<std::string, std::string>> &given) {
+  for (const auto &[name, pipeline] : given) {
+    if (name != state)
+      continue;
+    std::string message;
+    llvm::raw_string_ostream stream(message);
+    if (failed(parsePassPipeline(pipeline, passes, stream)))
+      return llvm::createStringError("passes '" + pipeline + "' for " + name +
+                                     ":\n" + llvm::StringRef(message).trim());
+  }
+  return llvm::Error::success();
+}
