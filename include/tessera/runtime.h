@@ -68,6 +68,21 @@ typedef struct TesseraTensor {
   uint64_t byteOffset; /* from `data` to the first element */
 } TesseraTensor;
 
+#ifndef __cplusplus
+#define TESSERA_FLOAT32 ((TesseraElementType){2, 32})
+#define TESSERA_FLOAT64 ((TesseraElementType){2, 64})
+#define TESSERA_INT32 ((TesseraElementType){0, 32})
+#define TESSERA_INT64 ((TesseraElementType){0, 64})
+#endif
+
+/* Dense row-major host memory of the caller; `shape` has `rank` sizes and must
+ * live as long as the tensor. */
+static inline TesseraTensor tessera_dense(void *data, TesseraElementType type,
+                                          int32_t rank, int64_t *shape) {
+  TesseraTensor tensor = {data, 1, 0, rank, type, 1, shape, 0, 0};
+  return tensor;
+}
+
 /* A tensor that owns its memory; `deleter(self)` gives it back and may be
  * called from any thread, also after the session is gone. Same layout as
  * DLManagedTensorVersioned of DLPack 1.x. */
@@ -79,6 +94,12 @@ typedef struct TesseraManagedTensor {
                      than a byte take one each */
   TesseraTensor tensor;
 } TesseraManagedTensor;
+
+/* Another tensor on the same memory, which is freed when both are released: for
+ * several consumers that each take ownership. `tensor` must come from a session
+ * (TESSERA_INVALID_ARGUMENT). */
+TESSERA_API TesseraStatus tessera_tensor_share(
+    const TesseraManagedTensor *tensor, TesseraManagedTensor **shared);
 
 /* Same layout as DLManagedTensor, the form before DLPack 1.0. */
 typedef struct TesseraLegacyManagedTensor {
@@ -171,6 +192,12 @@ typedef struct TesseraSessionOptions {
 TESSERA_API TesseraStatus tessera_session_create(
     TesseraModel *model, const TesseraSessionOptions *options,
     TesseraSession **session);
+
+/* tessera_model_load and tessera_session_create, both with defaults but for
+ * `options`, in one call. */
+TESSERA_API TesseraStatus
+tessera_session_open(const char *path, const TesseraSessionOptions *options,
+                     TesseraSession **session);
 
 /* Outputs that the session gave stay valid. NULL is allowed. */
 TESSERA_API void tessera_session_release(TesseraSession *session);

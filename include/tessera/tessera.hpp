@@ -13,6 +13,7 @@
 #include "tessera/tessera.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -65,6 +66,13 @@ public:
     content.deviceType = 1;
     content.type = type;
     content.lanes = 1;
+  }
+
+  /// The memory of a `DLTensor *`, cast to `const TesseraTensor *`.
+  explicit View(const TesseraTensor &tensor)
+      : sizes(tensor.shape, tensor.shape + tensor.rank), content(tensor) {
+    if (tensor.strides)
+      steps.assign(tensor.strides, tensor.strides + tensor.rank);
   }
 
   const std::vector<std::int64_t> &shape() const { return sizes; }
@@ -123,6 +131,13 @@ public:
   /// For DLPack 1.x consumers (DLManagedTensorVersioned), who then own it.
   TesseraManagedTensor *release() { return managed.release(); }
 
+  /// Another owner of the same memory, for several consumers.
+  Tensor share() const {
+    TesseraManagedTensor *shared = nullptr;
+    check(tessera_tensor_share(managed.get(), &shared));
+    return Tensor(shared);
+  }
+
 private:
   struct Release {
     void operator()(TesseraManagedTensor *tensor) const {
@@ -142,6 +157,15 @@ struct Port {
   std::vector<std::string> symbols;
 };
 
+/// One task of a parallel loop.
+using Task = std::function<void(std::int64_t task, std::int64_t worker)>;
+
+/// The host's threads: calls run(task, worker) for each task from 0 to tasks-1,
+/// on any threads, and returns when all have ended. `worker` is below the
+/// number of workers, and no two tasks run at once with the same one. It must
+/// not throw.
+using ParallelFor = std::function<void(std::int64_t tasks, const Task &run)>;
+
 /// A loaded model, ready to run. Threads may run one session at once.
 class Session {
 public:
@@ -156,6 +180,26 @@ public:
         model, tessera_model_release);
     TesseraSession *created = nullptr;
     check(tessera_session_create(model, &options, &created));
+    session.reset(created);
+  }
+
+  /// A session that runs on the host's threads.
+  Session(const std::string &path, ParallelFor parallelFor,
+          std::int64_t workers)
+      : pool(std::make_unique<ParallelFor>(std::move(parallelFor))) {
+    TesseraSessionOptions options{};
+    options.size = sizeof options;
+    options.pool = pool.get();
+    options.maxWorkers = workers;
+    options.parallelFor = [](void *pool, TesseraTask task, void *captures,
+                             std::int64_t tasks) {
+      (*static_cast<ParallelFor *>(pool))(
+          tasks, [=](std::int64_t index, std::int64_t worker) {
+            task(captures, index, worker);
+          });
+    };
+    TesseraSession *created = nullptr;
+    check(tessera_session_open(path.c_str(), &options, &created));
     session.reset(created);
   }
 
@@ -184,6 +228,24 @@ public:
     return results;
   }
 
+  /// Runs the model into memory of the caller: `outputs` have the type and
+  /// shape of the outputs or taps that they name, and are dense.
+  void runInto(std::vector<std::pair<std::string, View>> outputs,
+               std::vector<std::pair<std::string, View>> inputs) const {
+    std::vector<TesseraInputBinding> given;
+    for (auto &input : inputs)
+      given.push_back({input.first.c_str(), input.second.get()});
+    std::vector<TesseraManagedTensor> targets(outputs.size());
+    std::vector<TesseraOutputBinding> wanted;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      targets[i].versionMajor = 1;
+      targets[i].tensor = *outputs[i].second.get();
+      wanted.push_back({outputs[i].first.c_str(), &targets[i]});
+    }
+    check(tessera_session_run(get(), given.data(), std::int64_t(given.size()),
+                              wanted.data(), std::int64_t(wanted.size())));
+  }
+
   /// For the functions of runtime.h.
   TesseraSession *get() const { return session.get(); }
 
@@ -210,6 +272,7 @@ private:
       tessera_session_release(session);
     }
   };
+  std::unique_ptr<ParallelFor> pool; // outlives the session
   std::unique_ptr<TesseraSession, Release> session;
 };
 

@@ -26,6 +26,10 @@ public:
   /// A dense host tensor in `block`, with sizes and strides of its own.
   static OwnedTensor create(TesseraElementType type,
                             const std::vector<int64_t> &shape, Block block);
+
+  /// Another tensor on the memory of `tensor`, which lives as long as either.
+  /// Null if create() did not make `tensor`.
+  static OwnedTensor share(const TesseraManagedTensor &tensor);
 };
 
 /// See tessera_tensor_to_legacy.

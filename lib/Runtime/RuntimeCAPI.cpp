@@ -101,6 +101,16 @@ tessera_tensor_to_legacy(TesseraManagedTensor *tensor) {
   return makeLegacy(tensor);
 }
 
+TesseraStatus tessera_tensor_share(const TesseraManagedTensor *tensor,
+                                   TesseraManagedTensor **shared) {
+  if (!tensor || !shared)
+    return nullArgument("tensor or shared");
+  *shared = OwnedTensor::share(*tensor).release();
+  return *shared ? TESSERA_OK
+                 : report(failure(TESSERA_INVALID_ARGUMENT,
+                                  "expects a tensor that a session gave"));
+}
+
 const char *tessera_type_name(TesseraElementType type) {
   return typeName(type);
 }
@@ -174,6 +184,21 @@ TesseraStatus tessera_session_create(TesseraModel *model,
 }
 
 void tessera_session_release(TesseraSession *session) { delete session; }
+
+TesseraStatus tessera_session_open(const char *path,
+                                   const TesseraSessionOptions *options,
+                                   TesseraSession **session) {
+  if (!session)
+    return nullArgument("session");
+  *session = nullptr;
+  TesseraModel *model;
+  TesseraStatus status = tessera_model_load(path, nullptr, &model);
+  if (status != TESSERA_OK)
+    return status;
+  status = tessera_session_create(model, options, session);
+  tessera_model_release(model);
+  return status;
+}
 
 int64_t tessera_session_threads(const TesseraSession *session) {
   return session->session->threads();

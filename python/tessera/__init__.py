@@ -7,7 +7,8 @@
 """
 
 from ._compile import CompileError, compile
+from ._dlpack import Tensor
 from ._library import TesseraError
 from ._session import Port, Session, load
 
-__all__ = ["CompileError", "Port", "Session", "TesseraError", "compile", "load"]
+__all__ = ["CompileError", "Port", "Session", "Tensor", "TesseraError", "compile", "load"]

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,16 +26,41 @@ def find_compiler():
     named = os.environ.get(COMPILER_VARIABLE)
     if named:
         return named
-    beside = Path(__file__).resolve().parent / "tessera"
+    beside = Path(__file__).resolve().parent / "bin/tessera"
     if beside.is_file():
         return str(beside)
     found = find_in_builds("bin/tessera") or shutil.which("tessera")
     if not found:
         raise TesseraError(
-            "the compiler 'tessera' was not found: build the target tessera, or "
-            f"name the program in {COMPILER_VARIABLE}"
+            "the compiler 'tessera' was not found: install the wheel tessera, build "
+            f"the target tessera, or name the program in {COMPILER_VARIABLE}"
         )
     return str(found)
+
+
+# The exit code of the dynamic loader when a program does not start.
+NOT_STARTED = 127
+MISSING_LIBRARIES = (
+    "the compiler cannot start: {}; it needs the shared libraries of LLVM and MLIR 22 "
+    "(Debian: apt-get install libmlir-22 libzip4, and lld-22 to link)"
+)
+
+
+def message_of(code, output):
+    """What went wrong, by exit code and output of the compiler."""
+    marker = "error while loading shared libraries: "
+    if code == NOT_STARTED and marker in output:
+        return MISSING_LIBRARIES.format(output.split(marker, 1)[1].strip())
+    return output.strip() or f"the compiler ended with code {code}"
+
+
+def main():
+    """The program `tessera` of the wheel."""
+    program = find_compiler()
+    done = subprocess.run([program, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode == NOT_STARTED:
+        sys.exit("error: " + message_of(done.returncode, done.stdout.decode("utf-8", "replace")))
+    os.execv(program, ["tessera", *sys.argv[1:]])
 
 
 def flags_of(options):
@@ -84,7 +110,7 @@ def compile(path, output=None, flags=(), timeout=None, **options):
             process.terminate()
             raise
         messages.seek(0)
-        message = messages.read().decode("utf-8", "replace").strip()
+        message = messages.read().decode("utf-8", "replace")
     if code != 0:
-        raise CompileError(message or f"the compiler ended with code {code}", code)
+        raise CompileError(message_of(code, message), code)
     return output

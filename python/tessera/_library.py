@@ -3,6 +3,7 @@
 import ctypes
 import os
 from ctypes import (
+    CFUNCTYPE,
     POINTER,
     Structure,
     c_char_p,
@@ -58,6 +59,16 @@ class ManagedTensor(Structure):
         ("deleter", c_void_p),
         ("flags", c_uint64),
         ("tensor", Tensor),
+    ]
+
+
+class LegacyManagedTensor(Structure):
+    """TesseraLegacyManagedTensor, which is DLManagedTensor."""
+
+    _fields_ = [
+        ("tensor", Tensor),
+        ("manager_context", c_void_p),
+        ("deleter", CFUNCTYPE(None, c_void_p)),
     ]
 
 
@@ -117,6 +128,8 @@ PROTOTYPES = {
     "tessera_runtime_version": (c_char_p, []),
     "tessera_type_name": (c_char_p, [ElementType]),
     "tessera_tensor_release": (None, [c_void_p]),
+    "tessera_tensor_share": (c_int32, [c_void_p, POINTER(c_void_p)]),
+    "tessera_tensor_to_legacy": (c_void_p, [c_void_p]),
     "tessera_model_load": (c_int32, [c_char_p, POINTER(LoadOptions), POINTER(c_void_p)]),
     "tessera_model_release": (None, [c_void_p]),
     "tessera_model_manifest": (c_char_p, [c_void_p]),

@@ -6,6 +6,8 @@ from ctypes import POINTER, byref, c_void_p, pointer
 
 import numpy as np
 
+from ._dlpack import Tensor
+from ._host_pool import HostPool
 from ._library import (
     InputBinding,
     LoadOptions,
@@ -49,7 +51,16 @@ class Port:
 class Session:
     """A loaded model, ready to run. Threads may run one session at once."""
 
-    def __init__(self, path, threads=0, weights=None, entry=None, verify="default"):
+    def __init__(
+        self,
+        path,
+        threads=0,
+        weights=None,
+        entry=None,
+        verify="default",
+        parallel_for=None,
+        workers=None,
+    ):
         self._session = self._model = None  # for __del__
         self._library = library()
         if verify not in VERIFY:
@@ -69,6 +80,10 @@ class Session:
             threads=threads,
             entry=entry.encode() if entry else None,
         )
+        self._pool = HostPool(parallel_for, workers) if parallel_for else None
+        if self._pool:
+            options.parallel_for = self._pool.address()
+            options.max_workers = self._pool.workers
         session = c_void_p()
         check(self._library.tessera_session_create(model, byref(options), byref(session)))
         self._session = session
@@ -136,15 +151,31 @@ class Session:
         a list of NumPy arrays.
 
         `inputs` maps names to NumPy arrays or to anything with `__dlpack__` in
-        host memory. `outputs` maps names to NumPy arrays that take the results,
-        with the exact type and shape, C-contiguous.
+        host memory; dense ones are not copied. `outputs` maps names to NumPy
+        arrays, or writeable objects with `__dlpack__`, that take the results, with
+        the exact type and shape, C-contiguous; they are returned as they are.
         """
-        if names is None:
-            names = [port.name for port in self._ports[OUTPUTS]]
         outputs = outputs or {}
+        names = self._names(names)
         for name in outputs:
             if name not in names:
                 raise TesseraError(f"output '{name}' is given memory but not asked for")
+        return [
+            outputs[name] if name in outputs else to_array(managed)
+            for name, managed in zip(names, self._run(names, inputs, outputs))
+        ]
+
+    def run_tensors(self, names, inputs):
+        """As run(), but the results are tessera.Tensor, for DLPack consumers; also
+        of types that NumPy does not have."""
+        names = self._names(names)
+        return [Tensor(managed) for managed in self._run(names, inputs, {})]
+
+    def _names(self, names):
+        return [port.name for port in self._ports[OUTPUTS]] if names is None else list(names)
+
+    def _run(self, names, inputs, outputs):
+        """Runs the model; returns a pointer to the ManagedTensor of each output."""
         keep = []
         input_bindings = (InputBinding * len(inputs))()
         for binding, (name, value) in zip(input_bindings, inputs.items()):
@@ -159,18 +190,24 @@ class Session:
             if name in outputs:
                 binding.tensor, owner = as_output(outputs[name], name)
                 keep.append(owner)
-        check(
-            self._library.tessera_session_run(
-                self._session, input_bindings, len(inputs), output_bindings, len(names)
-            )
+        status = self._library.tessera_session_run(
+            self._session, input_bindings, len(inputs), output_bindings, len(names)
         )
-        return [
-            outputs[name] if name in outputs else to_array(binding.tensor)
-            for binding, name in zip(output_bindings, names)
-        ]
+        if self._pool:
+            self._pool.raise_error()
+        check(status)
+        return [binding.tensor for binding in output_bindings]
 
 
-def load(path, threads=0, weights=None, entry=None, verify="default"):
+def load(
+    path,
+    threads=0,
+    weights=None,
+    entry=None,
+    verify="default",
+    parallel_for=None,
+    workers=None,
+):
     """Loads a compiled model.
 
     threads: number of threads, the caller's included; 0: one per core that this
@@ -179,5 +216,10 @@ def load(path, threads=0, weights=None, entry=None, verify="default"):
         aligned buffer with the bytes.
     entry: name of the function to run; None: the model's first.
     verify: "default", "full" (hash all weights) or "mark" (hash none).
+    parallel_for, workers: the program's own threads instead of the runtime's.
+        parallel_for(tasks, run) calls run(task, worker) once for each task from 0
+        to tasks-1, on any threads, and returns when all have ended; `worker` is
+        below `workers`, and no two tasks run at once with the same one. What it
+        raises, run() raises.
     """
-    return Session(path, threads, weights, entry, verify)
+    return Session(path, threads, weights, entry, verify, parallel_for, workers)

@@ -1,21 +1,13 @@
 """Tensors across the border, without copies."""
 
 import ctypes
-from ctypes import POINTER, c_int64, c_void_p, cast, pointer, py_object
+from ctypes import c_int64, c_void_p, cast, pointer
 
 import numpy as np
 
+from ._dlpack import HOST, from_dlpack
 from ._library import ElementType, ManagedTensor, Tensor, TesseraError, library
 from ._types import codes_by_dtype, dtype_of
-
-HOST = 1  # kDLCPU
-
-_capsule_is_valid = ctypes.pythonapi.PyCapsule_IsValid
-_capsule_is_valid.restype = ctypes.c_int
-_capsule_is_valid.argtypes = [py_object, ctypes.c_char_p]
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype = c_void_p
-_capsule_pointer.argtypes = [py_object, ctypes.c_char_p]
 
 
 def _int64_array(values):
@@ -51,27 +43,6 @@ def from_array(array, wanted, name):
         0,
     )
     return tensor, (array, shape, strides)
-
-
-def from_dlpack(value, name):
-    """A Tensor on the memory of an object with `__dlpack__`, and what must live
-    as long. The capsule is only borrowed: it frees its tensor when it dies."""
-    try:
-        capsule = value.__dlpack__(max_version=(1, 0))
-    except TypeError:  # a producer from before DLPack 1.0
-        capsule = value.__dlpack__()
-    if _capsule_is_valid(capsule, b"dltensor_versioned"):
-        address = _capsule_pointer(capsule, b"dltensor_versioned")
-        managed = cast(address, POINTER(ManagedTensor)).contents
-        if managed.version_major != 1:
-            raise TesseraError(
-                f"input '{name}' expects DLPack version 1 but got {managed.version_major}"
-            )
-        return managed.tensor, (capsule, value)
-    if _capsule_is_valid(capsule, b"dltensor"):
-        address = _capsule_pointer(capsule, b"dltensor")
-        return cast(address, POINTER(Tensor)).contents, (capsule, value)
-    raise TesseraError(f"input '{name}' gave no DLPack tensor")
 
 
 def from_object(value, wanted, name):
@@ -114,12 +85,19 @@ def to_array(managed):
     return np.frombuffer(memory, dtype).reshape(shape)
 
 
-def as_output(array, name):
-    """A ManagedTensor on the caller's array, and what must live as long."""
-    if not isinstance(array, np.ndarray) or not array.flags.writeable:
-        raise TesseraError(f"output '{name}' expects a writeable NumPy array")
-    if not array.dtype.isnative:
-        raise TesseraError(f"output '{name}' expects native byte order")
-    tensor, keep = from_array(array, (0, 0), name)
+def as_output(value, name):
+    """A ManagedTensor on the caller's memory, and what must live as long."""
+    if isinstance(value, np.ndarray):
+        if not value.flags.writeable:
+            raise TesseraError(f"output '{name}' expects writeable memory, but it is read-only")
+        if not value.dtype.isnative:
+            raise TesseraError(f"output '{name}' expects native byte order")
+        tensor, keep = from_array(value, (0, 0), name)
+        if keep[0] is not value:  # a copy: its strides are no whole elements
+            raise TesseraError(f"output '{name}' expects dense memory")
+    elif hasattr(value, "__dlpack__"):
+        tensor, keep = from_dlpack(value, name, writeable=True)
+    else:
+        raise TesseraError(f"output '{name}' expects a NumPy array or an object with __dlpack__")
     managed = ManagedTensor(1, 0, None, None, 0, tensor)
     return pointer(managed), (managed, keep)

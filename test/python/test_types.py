@@ -75,7 +75,7 @@ def test_raw_bits_do_not_stand_for_types_that_numpy_has():
 def test_outputs_need_writeable_memory():
     array = np.zeros(3, np.float32)
     array.flags.writeable = False
-    with pytest.raises(TesseraError, match="output 'z' expects a writeable NumPy array"):
+    with pytest.raises(TesseraError, match="output 'z' expects writeable memory"):
         as_output(array, "z")
     with pytest.raises(TesseraError, match="output 'z' expects native byte order"):
         as_output(np.zeros(3, ">f4"), "z")

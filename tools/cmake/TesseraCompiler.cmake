@@ -1,5 +1,4 @@
-# LLVM/MLIR, the flags that every C++ target shares, ccache and the
-# precompiled MLIR headers.
+# LLVM/MLIR and the precompiled MLIR headers.
 
 find_package(MLIR REQUIRED CONFIG)
 if(NOT LLVM_VERSION_MAJOR EQUAL 22)
@@ -13,46 +12,13 @@ include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
 
-find_program(TESSERA_CCACHE ccache)
-if(TESSERA_CCACHE)
-  # With these settings objects are found again whatever the clone's path.
-  set(launcher ${CMAKE_COMMAND} -E env
-    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-    CCACHE_PCH_EXTSUM=1 ${TESSERA_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
-endif()
-
 # mlir_tablegen takes its -I from the directory property, not from targets.
 include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
 separate_arguments(TESSERA_LLVM_DEFINITIONS UNIX_COMMAND "${LLVM_DEFINITIONS}")
 
-add_library(TesseraFlags INTERFACE)
 target_compile_definitions(TesseraFlags INTERFACE ${TESSERA_LLVM_DEFINITIONS})
-target_compile_options(TesseraFlags INTERFACE
-  -Wall -Wextra -Wno-unused-parameter -Werror
-  $<$<COMPILE_LANGUAGE:CXX>:-Xclang=-fno-pch-timestamp>)
-target_link_options(TesseraFlags INTERFACE -fuse-ld=lld)
-# Not a generator expression: the list has a comma.
-if(TESSERA_SANITIZE)
-  target_compile_options(TesseraFlags INTERFACE -fsanitize=${TESSERA_SANITIZE}
-    -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(TesseraFlags INTERFACE -fsanitize=${TESSERA_SANITIZE})
-  if(TESSERA_SANITIZE MATCHES "address")
-    # The shared sanitizer runtime, so that Python can load our libraries (with
-    # this file in LD_PRELOAD, see tools/check.py) and start our programs.
-    execute_process(
-      COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libclang_rt.asan-x86_64.so
-      OUTPUT_VARIABLE runtime OUTPUT_STRIP_TRAILING_WHITESPACE)
-    set(TESSERA_SANITIZER_RUNTIME ${runtime} CACHE INTERNAL "")
-    get_filename_component(runtime_dir ${runtime} DIRECTORY)
-    target_link_options(TesseraFlags INTERFACE
-      -shared-libasan -Wl,-rpath,${runtime_dir})
-  endif()
-endif()
 
 # The precompiled MLIR headers lie outside the checkout, named by all that they
 # depend on: every clone shares them, and ccache sees the same command line in

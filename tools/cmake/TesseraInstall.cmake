@@ -31,10 +31,11 @@ endfunction()
 # brings libMLIR.
 tessera_install_library(tessera_runtime runtime
   "Loads and runs models that Tessera compiled")
-tessera_install_library(tessera_compiler compiler "Compiles ONNX models")
-
-set_target_properties(tessera tessera-opt PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-install(TARGETS tessera tessera-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(NOT TESSERA_RUNTIME_ONLY)
+  tessera_install_library(tessera_compiler compiler "Compiles ONNX models")
+  set_target_properties(tessera tessera-opt PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS tessera tessera-opt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/tessera
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -6,6 +6,8 @@
  *     z   = sum + w      w: 4 weights
  *   pick(x: float32 (n, 4), index: int64 ()) -> row: float32 (4)
  *     fails if index is not in [0, n)
+ *   where(x: float32 (n, 4)) -> addresses: int64 (2)
+ *     of the memory of x and of the output itself
  */
 #include "tessera/abi.h"
 
@@ -74,6 +76,13 @@ static int32_t runPick(TesseraContext *context) {
   return 0;
 }
 
+static int32_t runWhere(TesseraContext *context) {
+  int64_t *addresses = context->outputs[0];
+  addresses[0] = (int64_t)context->inputs[0];
+  addresses[1] = (int64_t)addresses;
+  return 0;
+}
+
 #define FLOAT32 {2, 32}
 #define INT64 {0, 64}
 static const TesseraSizeStep symbolStep[] = {{TESSERA_SIZE_SYMBOL, 0}};
@@ -84,6 +93,8 @@ static const TesseraSizeStep sumBytes[] = {
     {TESSERA_SIZE_MUL, 0}};
 static const TesseraSize rowsByColumns[] = {{1, symbolStep}, {1, columnsStep}};
 static const TesseraSize oneRow[] = {{1, columnsStep}};
+static const TesseraSizeStep twoStep[] = {{TESSERA_SIZE_CONSTANT, 2}};
+static const TesseraSize two[] = {{1, twoStep}};
 
 static const TesseraSymbol symbols[] = {
     {sizeof(TesseraSymbol), "n", 0, 8, 100000}};
@@ -101,11 +112,17 @@ static const TesseraPort pickInputs[] = {
 static const TesseraPort pickOutputs[] = {
     {sizeof(TesseraPort), TESSERA_TENSOR, "row", FLOAT32, 1, oneRow, -1}};
 
+static const TesseraPort whereInputs[] = {MATRIX("x")};
+static const TesseraPort whereOutputs[] = {
+    {sizeof(TesseraPort), TESSERA_TENSOR, "addresses", INT64, 1, two, -1}};
+
 static const TesseraEntry entries[] = {
     {sizeof(TesseraEntry), 2, 1, 1, 1, 1, "main", mainInputs, mainOutputs,
      symbols, values, mainTaps, runMain},
     {sizeof(TesseraEntry), 2, 1, 1, 0, 0, "pick", pickInputs, pickOutputs,
-     symbols, 0, 0, runPick}};
+     symbols, 0, 0, runPick},
+    {sizeof(TesseraEntry), 1, 1, 1, 0, 0, "where", whereInputs, whereOutputs,
+     symbols, 0, 0, runWhere}};
 static const TesseraTarget targets[] = {
     {sizeof(TesseraTarget), FIXTURE_ARCHITECTURE, "x86-64", FIXTURE_FEATURES}};
 
@@ -114,7 +131,7 @@ __attribute__((visibility("default"))) const TesseraModule FIXTURE_SYMBOL = {
     FIXTURE_ABI_VERSION,
     "tessera by hand",
     1,
-    2,
+    3,
     targets,
     entries,
     /* XXH64 of the four floats 0.5, 1, -2, 4 */

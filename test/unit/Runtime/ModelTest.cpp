@@ -41,7 +41,7 @@ TEST_F(ModelTest, FixtureHashIsTheWeights) {
 TEST_F(ModelTest, Loads) {
   Result<std::shared_ptr<const Model>> model = Model::load(whole(), {});
   ASSERT_TRUE(model.ok()) << model.takeStatus().message();
-  EXPECT_EQ((*model)->entries().size(), 2u);
+  EXPECT_EQ((*model)->entries().size(), 3u);
   EXPECT_EQ(std::memcmp((*model)->weights(), fixture::weights, 16), 0);
   const Entry &entry = (*model)->entries().front();
   EXPECT_STREQ(entry.name, "main");
@@ -166,6 +166,11 @@ entry     pick
   input   x: float32 (n, 4)
   input   index: int64 ()
   output  row: float32 (4)
+  size    n: from 0 to 100000, typically 8
+  storage 0 values in 0 bytes (0 bytes alive at once) at typical sizes and 1 thread
+entry     where
+  input   x: float32 (n, 4)
+  output  addresses: int64 (2)
   size    n: from 0 to 100000, typically 8
   storage 0 values in 0 bytes (0 bytes alive at once) at typical sizes and 1 thread
 weights   16 bytes at the library's end
