@@ -109,6 +109,10 @@ typedef void (*TesseraTask)(void *captures, int64_t task, int64_t worker);
 typedef void (*TesseraParallelFor)(void *pool, TesseraTask task, void *captures,
                                    int64_t tasks);
 
+/* Told of each kernel call of an entry when it has ended: its number, from 0, in
+ * the order of the entry. */
+typedef void (*TesseraCallObserver)(void *observer, int64_t call);
+
 /* One run of one entry. Filled by the runtime; read by generated code. The
  * order of the fields up to `errorMessage` is fixed. */
 typedef struct TesseraContext {
@@ -129,6 +133,9 @@ typedef struct TesseraContext {
   void *device;               /* device function table; null on the CPU */
   void *stream;
   int64_t rank, world;
+  /* Called on the thread that runs the entry; null: not. */
+  TesseraCallObserver afterCall;
+  void *observer; /* its first argument */
 } TesseraContext;
 
 /* Returns 0, or non-zero with context->errorMessage set. */

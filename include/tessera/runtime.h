@@ -187,6 +187,11 @@ typedef struct TesseraSessionOptions {
   TesseraParallelFor parallelFor;
   void *pool;
   int64_t maxWorkers;
+  /* For profiles: told on the calling thread, with `observer`, when a run begins
+   * (call -1) and when each kernel call has ended. Of runs at the same time the
+   * calls come mixed. */
+  TesseraCallObserver afterCall;
+  void *observer;
 } TesseraSessionOptions;
 
 TESSERA_API TesseraStatus tessera_session_create(

@@ -268,7 +268,8 @@ std::string Compilation::manifest() {
       {"shapes", std::move(shapes)},
       {"taps", llvm::json::Array(options.taps)},
       {"index-limits", std::move(limits)},
-      {"kernels", describeKernels(*module)}};
+      {"kernels", describeKernels(*module)},
+      {"calls", describeCalls(*module)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();
 }
 

@@ -4,6 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Pipeline/Diagnostics.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -19,12 +20,78 @@ static llvm::json::Array nodesOf(kernel::FuncOp kernel) {
   return llvm::json::Array(nodes.getArrayRef());
 }
 
+/// "?x768xf32" of a shaped type, else its text.
+static std::string textOf(Type type) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (auto shaped = dyn_cast<ShapedType>(type)) {
+    for (int64_t size : shaped.getShape())
+      stream << (ShapedType::isDynamic(size) ? "?" : std::to_string(size)) << 'x';
+    type = shaped.getElementType();
+  }
+  stream << type;
+  return text;
+}
+
+static std::string textOf(Attribute attribute) {
+  std::string text;
+  llvm::raw_string_ostream(text) << attribute;
+  return text;
+}
+
+llvm::json::Object tessera::describeCalls(ModuleOp module) {
+  llvm::DenseMap<StringAttr, int64_t> numbers;
+  for (auto kernel : module.getOps<kernel::FuncOp>())
+    numbers.insert({kernel.getSymNameAttr(), int64_t(numbers.size())});
+  llvm::json::Object entries;
+  for (auto entry : module.getOps<kernel::EntryOp>()) {
+    llvm::json::Array calls;
+    auto function = module.lookupSymbol<func::FuncOp>(entry.getFunction());
+    if (!function)
+      continue;
+    function.walk([&](kernel::LaunchOp launch) {
+      llvm::json::Array arguments;
+      for (Value argument : launch.getArguments()) {
+        auto storage = argument.getDefiningOp<kernel::StorageOp>();
+        if (!storage) {
+          arguments.push_back(llvm::json::Array{"other"});
+          continue;
+        }
+        llvm::json::Array place{
+            kernel::stringifyStorageKind(storage.getKind()),
+            int64_t(storage.getPosition())};
+        auto type = cast<MemRefType>(storage.getResult().getType());
+        if (storage.getKind() == kernel::StorageKind::Weights)
+          place.push_back(type.getNumElements() *
+                          int64_t(llvm::divideCeil(
+                              type.getElementTypeBitWidth(), 8)));
+        arguments.push_back(std::move(place));
+      }
+      llvm::SetVector<StringRef> nodes;
+      collectNodeNames(launch.getLoc(), nodes);
+      calls.push_back(llvm::json::Object{
+          {"kernel", numbers.lookup(launch.getCalleeAttr().getAttr())},
+          {"nodes", llvm::json::Array(nodes.getArrayRef())},
+          {"arguments", std::move(arguments)}});
+    });
+    entries[entry.getSymName()] = std::move(calls);
+  }
+  return entries;
+}
+
 llvm::json::Array tessera::describeKernels(ModuleOp module) {
   llvm::json::Array kernels;
   for (auto kernel : module.getOps<kernel::FuncOp>()) {
     llvm::json::Object object{{"name", kernel.getSymName()},
                               {"route", kernel.getSchedule().getRoute()},
-                              {"nodes", nodesOf(kernel)}};
+                              {"nodes", nodesOf(kernel)},
+                              {"schedule", textOf(kernel.getSchedule())},
+                              {"outputs", int64_t(kernel.getOutputs())}};
+    llvm::json::Array arguments;
+    for (Type type : kernel.getArgumentTypes())
+      if (isa<ShapedType>(type))
+        arguments.push_back(textOf(type));
+    object["arguments"] = std::move(arguments);
     if (auto missed = kernel->getAttrOfType<StringAttr>("kernel.missed"))
       object["missed"] = missed.getValue();
     kernels.push_back(std::move(object));

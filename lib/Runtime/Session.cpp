@@ -142,6 +142,8 @@ Session::create(std::shared_ptr<const Model> model,
     }
   }
   std::unique_ptr<Session> session(new Session(std::move(model), *chosen));
+  session->afterCall = options.afterCall;
+  session->observer = options.observer;
   if (options.parallelFor) {
     if (options.maxWorkers < 1)
       return failure(TESSERA_INVALID_ARGUMENT,
@@ -276,6 +278,10 @@ Status Session::runPrepared(const ShapePlan &plan,
   context.inputStrides = buffers.inputStrides.data();
   context.taps = buffers.taps.data();
   context.world = 1;
+  context.afterCall = afterCall;
+  context.observer = observer;
+  if (afterCall)
+    afterCall(observer, -1);
   int32_t failed;
   if (threadPool) {
     ThreadPool::Caller caller(*threadPool);

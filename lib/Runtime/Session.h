@@ -62,6 +62,8 @@ private:
   TesseraParallelFor parallelFor = nullptr;
   void *parallelForPool = nullptr;
   int64_t maxWorkers = 1;
+  TesseraCallObserver afterCall = nullptr;
+  void *observer = nullptr;
   std::shared_ptr<BlockPool> blocks = std::make_shared<BlockPool>();
   /// Plans of the shapes used last, the latest first.
   mutable std::mutex planMutex;

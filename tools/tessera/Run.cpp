@@ -3,6 +3,7 @@
 #include "tools/tessera/CompileArguments.h"
 #include "tools/tessera/ExitCodes.h"
 #include "tools/tessera/Messages.h"
+#include "tools/tessera/Profile.h"
 #include "tools/tessera/RunInputs.h"
 #include "tools/tessera/Subcommands.h"
 #include "tools/tessera/Suggestions.h"
@@ -29,7 +30,7 @@ namespace {
 struct RunCommand {
   CompileArguments compile;
   InputArguments inputs;
-  std::string model, output, reference;
+  std::string model, output, reference, profile;
   double tolerance = -1;
   int threads = 0;
   int64_t repeat = 0;
@@ -196,6 +197,9 @@ std::string manifestOf(const std::string &library) {
 int runLibrary(const RunCommand &command, const std::string &library) {
   TesseraSessionOptions options{};
   options.threads = command.threads;
+  CallProfile profile;
+  if (!command.profile.empty())
+    profile.observe(options);
   Session session(library, options);
   const Ports ports = session.inputs(), outputPorts = session.outputs();
   llvm::Expected<NamedArrays> inputs = makeInputs(
@@ -218,8 +222,16 @@ int runLibrary(const RunCommand &command, const std::string &library) {
   NamedArrays outputs = arraysOf(outputPorts, session.run(viewsOf(*inputs)));
   for (const auto &[name, array] : outputs)
     printArray("output", name, array);
+  if (!command.profile.empty() && !profile.hasCalls())
+    return fail(kInvalidInput, "no profile: the model was made by a compiler "
+                               "that does not number its kernel calls; compile "
+                               "it again");
+  profile.clear(); // the first run also touches memory
   if (command.repeat > 0)
     measure(session, *inputs, command.repeat);
+  if (!command.profile.empty())
+    if (llvm::Error error = profile.write(command.profile, session, *inputs))
+      return fail(kCannotWrite, llvm::toString(std::move(error)));
   if (!command.output.empty())
     if (llvm::Error error = writeOutputs(command.output, outputs))
       return fail(kCannotWrite, llvm::toString(std::move(error)));
@@ -249,6 +261,9 @@ bool isLibrary(const std::string &path) {
 }
 
 int run(RunCommand &command) {
+  constexpr int64_t profiledRuns = 10;
+  if (!command.profile.empty() && !command.repeat)
+    command.repeat = profiledRuns;
   if (!llvm::sys::fs::exists(command.model))
     return fail(kInvalidInput,
                 "cannot read '" + command.model + "': no such file");
@@ -318,6 +333,10 @@ void tool::addRun(CLI::App &app, int &exitCode) {
                   "percentile of their times")
       ->type_name("N")
       ->check(CLI::Range(int64_t(0), int64_t(1) << 40).description(""));
+  sub->add_option("--profile", command->profile,
+                  "Write the seconds of each kernel call, medians of the runs "
+                  "that --repeat adds (10), for inspect --html")
+      ->type_name("FILE.json");
   sub->add_option("--seed", command->inputs.seed, "Of the random inputs (0)")
       ->type_name("N");
   addMachineAndShape(*sub, command->compile);

@@ -13,6 +13,7 @@ namespace tessera::cpu {
 
 /// A field of TesseraContext that generated code reads or writes.
 enum class ContextField : int32_t {
+  size = offsetof(TesseraContext, size),
   symbols = offsetof(TesseraContext, symbols),
   inputs = offsetof(TesseraContext, inputs),
   outputs = offsetof(TesseraContext, outputs),
@@ -23,7 +24,13 @@ enum class ContextField : int32_t {
   pool = offsetof(TesseraContext, pool),
   errorMessage = offsetof(TesseraContext, errorMessage),
   taps = offsetof(TesseraContext, taps),
+  afterCall = offsetof(TesseraContext, afterCall),
+  observer = offsetof(TesseraContext, observer),
 };
+
+/// Discardable attribute of a func.call that a kernel.launch became: its number,
+/// an i64, among those of its function.
+constexpr llvm::StringLiteral kCallNumberAttr = "kernel.number";
 
 /// The address `bytes` behind `base`.
 mlir::Value emitAddress(mlir::OpBuilder &builder, mlir::Location loc,

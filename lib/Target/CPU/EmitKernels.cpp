@@ -2,6 +2,7 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/AttentionBuilder.h"
+#include "lib/Target/CPU/ContextFields.h"
 #include "lib/Target/CPU/ContractionBuilder.h"
 #include "lib/Target/CPU/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
@@ -87,7 +88,8 @@ LogicalResult emitKernel(kernel::FuncOp kernel, func::FuncOp function) {
 }
 
 /// kernel.launch @k of %ctx (%a) sizes(%n)  ==>  func.call @k(%ctx, %a, %n)
-void replaceLaunch(kernel::LaunchOp launch, func::FuncOp function) {
+void replaceLaunch(kernel::LaunchOp launch, int64_t number,
+                   func::FuncOp function) {
   OpBuilder builder(launch);
   SmallVector<Value> operands = {launch.getRunContext()};
   ArrayRef<Type> types = function.getArgumentTypes();
@@ -98,15 +100,19 @@ void replaceLaunch(kernel::LaunchOp launch, func::FuncOp function) {
                            : memref::CastOp::create(builder, launch.getLoc(),
                                                     type, argument));
   llvm::append_range(operands, launch.getSizes());
-  func::CallOp::create(builder, launch.getLoc(), function, operands);
+  auto call =
+      func::CallOp::create(builder, launch.getLoc(), function, operands);
+  call->setAttr(cpu::kCallNumberAttr, builder.getI64IntegerAttr(number));
   launch.erase();
 }
 
 struct EmitKernels : cpu::impl::EmitKernelsBase<EmitKernels> {
   void runOnOperation() override {
     LaunchMap launches;
+    llvm::DenseMap<Operation *, int64_t> numbers, counts;
     getOperation().walk([&](kernel::LaunchOp launch) {
       launches[launch.getCalleeAttr().getAttr()].push_back(launch);
+      numbers[launch] = counts[launch->getParentOp()]++;
     });
     bool failed = false;
     for (auto kernel : llvm::make_early_inc_range(
@@ -118,7 +124,7 @@ struct EmitKernels : cpu::impl::EmitKernelsBase<EmitKernels> {
         continue;
       }
       for (kernel::LaunchOp launch : callers)
-        replaceLaunch(launch, function);
+        replaceLaunch(launch, numbers[launch], function);
       kernel.erase();
     }
     if (failed)

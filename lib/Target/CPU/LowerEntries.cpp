@@ -1,4 +1,5 @@
-// Gives entries the C signature of TesseraRun and asserts an error exit.
+// Gives entries the C signature of TesseraRun, asserts an error exit, and tells
+// the runtime's observer of kernel calls.
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/ContextFields.h"
@@ -76,6 +77,86 @@ void lowerAssert(graph::AssertOp check, func::FuncOp entry,
   check.erase();
 }
 
+/// A function that tells the observer, if there is one, of a call:
+///
+///   if (ctx->size covers afterCall && ctx->afterCall)
+///     ctx->afterCall(ctx->observer, number);
+///
+/// An older runtime has a shorter context.
+func::FuncOp makeTellObserver(ModuleOp module, SymbolTable &symbols) {
+  using cpu::ContextField;
+  Location loc = UnknownLoc::get(module.getContext());
+  OpBuilder builder(module.getContext());
+  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
+  Type i64 = builder.getI64Type();
+  auto function = func::FuncOp::create(
+      loc, "tell_observer", builder.getFunctionType({pointer, i64}, {}));
+  function.setPrivate();
+  symbols.insert(function);
+  Block *entry = function.addEntryBlock();
+  Block *read = builder.createBlock(&function.getBody(), function.end());
+  Block *tell = builder.createBlock(&function.getBody(), function.end());
+  Block *end = builder.createBlock(&function.getBody(), function.end());
+  Value context = entry->getArgument(0), number = entry->getArgument(1);
+
+  builder.setInsertionPointToEnd(entry);
+  Value size = LLVM::LoadOp::create(
+      builder, loc, i64,
+      cpu::emitAddress(builder, loc, context,
+                       static_cast<int64_t>(ContextField::size)));
+  Value needed = arith::ConstantOp::create(
+      builder, loc,
+      builder.getI64IntegerAttr(static_cast<int64_t>(ContextField::observer) +
+                                sizeof(void *)));
+  Value isThere = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::uge, size, needed);
+  cf::CondBranchOp::create(builder, loc, isThere, read, end);
+
+  builder.setInsertionPointToEnd(read);
+  Value observe =
+      cpu::emitLoad(builder, loc, context, ContextField::afterCall);
+  Value null = LLVM::ZeroOp::create(builder, loc, pointer);
+  Value isSet = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne,
+                                     observe, null);
+  cf::CondBranchOp::create(builder, loc, isSet, tell, end);
+
+  builder.setInsertionPointToEnd(tell);
+  Value observer =
+      cpu::emitLoad(builder, loc, context, ContextField::observer);
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(module.getContext()), {pointer, i64});
+  LLVM::CallOp::create(builder, loc, type,
+                       ValueRange{observe, observer, number});
+  cf::BranchOp::create(builder, loc, end);
+
+  builder.setInsertionPointToEnd(end);
+  func::ReturnOp::create(builder, loc);
+  return function;
+}
+
+/// func.call @kernel(…) {kernel.number = 3}
+///   ==>  func.call @kernel(…) ; func.call @tell_observer(%ctx, %three)
+void tellOfCalls(func::FuncOp entry, ModuleOp module, SymbolTable &symbols,
+                 func::FuncOp &tellObserver) {
+  SmallVector<func::CallOp> calls;
+  entry.walk([&](func::CallOp call) {
+    if (call->hasAttr(cpu::kCallNumberAttr))
+      calls.push_back(call);
+  });
+  for (func::CallOp call : calls) {
+    if (!tellObserver)
+      tellObserver = makeTellObserver(module, symbols);
+    OpBuilder builder(call->getContext());
+    builder.setInsertionPointAfter(call);
+    Value number = arith::ConstantOp::create(
+        builder, call.getLoc(),
+        call->getAttrOfType<IntegerAttr>(cpu::kCallNumberAttr));
+    call->removeAttr(cpu::kCallNumberAttr);
+    func::CallOp::create(builder, call.getLoc(), tellObserver,
+                         ValueRange{entry.getArgument(0), number});
+  }
+}
+
 struct LowerEntries : cpu::impl::LowerEntriesBase<LowerEntries> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -90,9 +171,12 @@ struct LowerEntries : cpu::impl::LowerEntriesBase<LowerEntries> {
       }
       entries.insert(function);
     }
-    for (Operation *entry : entries)
+    func::FuncOp tellObserver;
+    for (Operation *entry : entries) {
       if (failed(returnStatus(cast<func::FuncOp>(entry))))
         return signalPassFailure();
+      tellOfCalls(cast<func::FuncOp>(entry), module, symbols, tellObserver);
+    }
 
     SmallVector<graph::AssertOp> checks;
     module.walk([&](graph::AssertOp check) { checks.push_back(check); });

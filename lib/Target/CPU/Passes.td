@@ -108,7 +108,8 @@ def LowerEntries : Pass<"cpu-lower-entries", "mlir::ModuleOp"> {
   let summary = "Give entries the C signature and asserts an error exit";
   let description = [{
     A function that a kernel.entry runs returns an i32: 0, or 1 after a
-    graph.assert that failed has stored its message in the context.
+    graph.assert that failed has stored its message in the context. After each
+    call that was a kernel.launch the context's observer, if it has one, is told.
 
       func.func @main(%ctx: !llvm.ptr) { graph.assert %c, "message"  return }
         ==>  func.func @main(%ctx: !llvm.ptr) -> i32 { … cf.cond_br … return %zero : i32 }

@@ -21,6 +21,28 @@ kernel.entry @main runs @checked inputs [] outputs [] symbols [#kernel.named_siz
 
 // -----
 
+// CHECK-LABEL: func.func @numbered(
+// CHECK:         call @kernel(%arg0) : (!llvm.ptr) -> ()
+// CHECK:         %[[NUMBER:.*]] = arith.constant 7 : i64
+// CHECK:         call @tell_observer(%arg0, %[[NUMBER]])
+// A shorter context has no observer, a context may have none.
+// CHECK:       func.func private @tell_observer(%[[CTX:.*]]: !llvm.ptr, %[[CALL:.*]]: i64)
+// CHECK:         %[[SIZE:.*]] = llvm.load %[[CTX]] : !llvm.ptr -> i64
+// CHECK:         arith.cmpi uge, %[[SIZE]]
+// CHECK:         cf.cond_br
+// CHECK:         %[[OBSERVE:.*]] = llvm.load
+// CHECK:         llvm.icmp "ne" %[[OBSERVE]]
+// CHECK:         %[[OBSERVER:.*]] = llvm.load
+// CHECK:         llvm.call %[[OBSERVE]](%[[OBSERVER]], %[[CALL]]) : !llvm.ptr, (!llvm.ptr, i64) -> ()
+func.func private @kernel(%ctx: !llvm.ptr)
+func.func @numbered(%ctx: !llvm.ptr) {
+  func.call @kernel(%ctx) {kernel.number = 7 : i64} : (!llvm.ptr) -> ()
+  return
+}
+kernel.entry @main runs @numbered inputs [] outputs [] symbols [] values [] weights [] bytes 0
+
+// -----
+
 // Functions that no entry runs keep their results.
 // CHECK-LABEL: func.func private @helper(%arg0: !llvm.ptr) {
 func.func private @helper(%ctx: !llvm.ptr) { return }
