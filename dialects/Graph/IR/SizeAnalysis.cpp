@@ -1,10 +1,10 @@
 // Normalised expressions of sizes; see the header.
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 #include "dialects/Interfaces/DimensionSource.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -392,5 +392,5 @@ OpFoldResult SizeAnalysis::materialize(OpBuilder &builder, Location loc,
       values[used.getPosition()] = getValueOrCreateConstantIndexOp(
           builder, loc, materializeSymbol(builder, loc, used.getPosition()));
   });
-  return affine::expandAffineExpr(builder, loc, expression, {}, values);
+  return materializeSize(builder, loc, expression, values);
 }

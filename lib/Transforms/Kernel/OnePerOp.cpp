@@ -35,6 +35,7 @@ static LogicalResult outlineEachOp(func::FuncOp entry, SymbolTable &symbols) {
     kernel->setSchedulesAttr(generic);
   }
   eraseDeadOperations(entry);
+  noteWrittenResults(entry);
   return success();
 }
 

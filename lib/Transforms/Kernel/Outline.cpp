@@ -1,5 +1,6 @@
 // Moves operations of an entry into a kernel; see the header.
 #include "lib/Transforms/Kernel/Outline.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
 
@@ -11,6 +12,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
+
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -198,7 +201,7 @@ Value Border::materializeIndex(OpBuilder &builder, Location loc,
   SmallVector<Value> values(sizes.symbols().size());
   for (auto [argument, symbol] : llvm::zip(symbolArguments, symbols))
     values[symbol] = argument;
-  return affine::expandAffineExpr(builder, loc, size, {}, values);
+  return graph::materializeSize(builder, loc, size, values);
 }
 
 FuncOp Border::createKernel(StringRef name, SymbolTable &table) {
@@ -351,6 +354,21 @@ void tessera::copyReturnedValues(func::FuncOp entry) {
   for (OpOperand &operand : end->getOpOperands())
     if (isa<RankedTensorType>(operand.get().getType()))
       operand.set(copyUnlessComputed(builder, operand.get(), returned));
+}
+
+void tessera::noteWrittenResults(func::FuncOp entry) {
+  Builder builder(entry.getContext());
+  Operation *end = entry.getBody().front().getTerminator();
+  llvm::MapVector<Operation *, SmallVector<int64_t>> written;
+  for (auto [number, value] : llvm::enumerate(end->getOperands())) {
+    Operation *op = value.getDefiningOp();
+    while (op && !isa<CallOp>(op) && op->getNumOperands())
+      op = op->getOperand(0).getDefiningOp();
+    if (op)
+      written[op].push_back(number);
+  }
+  for (auto &[call, numbers] : written)
+    call->setDiscardableAttr("writes", builder.getDenseI64ArrayAttr(numbers));
 }
 
 void tessera::eraseDeadOperations(func::FuncOp entry) {

@@ -119,6 +119,7 @@ static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
       return failure();
   }
   eraseDeadOperations(entry);
+  noteWrittenResults(entry);
   return success();
 }
 
