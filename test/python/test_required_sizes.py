@@ -33,3 +33,17 @@ def test_equal_sizes_run(product):
 def test_different_sizes_are_an_error_that_names_the_node(product):
     with pytest.raises(tessera.TesseraError, match=r"node 'product' \(MatMul\): inner sizes differ"):
         product.run(None, {"x": np.ones((2, 3), np.float32), "y": np.ones((5, 4), np.float32)})
+
+
+def test_sizes_without_a_name_have_nothing_in_common(tmp_path):
+    """Paddle's exporter calls every size that it does not know '?'."""
+    shape = ["?", "?"]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["x"], ["y"])], "g",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[
+        onnx.helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    session = tessera.load(tessera.compile(tmp_path / "m.onnx"))
+    x = np.arange(-3, 3, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.maximum(x, 0))

@@ -1,6 +1,8 @@
 // Makes the entry function: inputs with named sizes, and the outputs.
 #include "lib/Importer/Onnx/ModelImporter.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 
 namespace tessera::onnx_importer {
@@ -23,9 +25,13 @@ ModelImporter::dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
   // Some exporters write -1 for a size they do not know.
   if (dim.has_dim_value() && dim.dim_value() >= 0)
     return builder.getI64IntegerAttr(dim.dim_value());
-  std::string name = dim.has_dim_param() && !dim.dim_param().empty()
-                         ? dim.dim_param()
-                         : inputName + "." + std::to_string(axis);
+  // Others write '?' or '*' for any size they do not know: no name, since two
+  // such sizes have nothing in common.
+  bool isNamed = llvm::any_of(dim.dim_param(), [](char c) {
+    return llvm::isAlnum(c) || c == '_' || (c & 0x80);
+  });
+  std::string name = isNamed ? dim.dim_param()
+                             : inputName + "." + std::to_string(axis);
   Attribute &known = namedSizes[name];
   if (known)
     return known;

@@ -81,6 +81,56 @@ Value iota(NodeContext &node, const Shape &shape, Type elementType,
                                node.dynamicSizes(shape));
 }
 
+/// The size that a scalar is: an integer, or a float that was made of one.
+AffineExpr wholeNumber(NodeContext &node, Value scalar) {
+  FloatAttr constant;
+  if (matchPattern(scalar, m_Constant(&constant))) {
+    double value = constant.getValueAsDouble();
+    bool isWhole = value == std::floor(value) && std::abs(value) < INT32_MAX;
+    return isWhole ? node.constantSize(static_cast<int64_t>(value))
+                   : AffineExpr();
+  }
+  if (auto cast = scalar.getDefiningOp<arith::SIToFPOp>())
+    scalar = cast.getIn();
+  return isa<FloatType>(scalar.getType()) ? AffineExpr()
+                                          : node.sizes.sizeOf(scalar);
+}
+
+/// How many elements start, start + delta, ... are below limit (above, with a
+/// negative delta); null after an error.
+AffineExpr rangeLength(NodeContext &node, ArrayRef<Value> bounds) {
+  FloatAttr start, limit, step;
+  if (matchPattern(bounds[0], m_Constant(&start)) &&
+      matchPattern(bounds[1], m_Constant(&limit)) &&
+      matchPattern(bounds[2], m_Constant(&step))) {
+    double length =
+        std::ceil((limit.getValueAsDouble() - start.getValueAsDouble()) /
+                  step.getValueAsDouble());
+    if (!(length < double(INT32_MAX))) {
+      (void)node.error("the range is too long");
+      return {};
+    }
+    return node.constantSize(static_cast<int64_t>(std::max(length, 0.0)));
+  }
+  AffineExpr first = wholeNumber(node, bounds[0]);
+  AffineExpr end = wholeNumber(node, bounds[1]);
+  auto delta = dyn_cast_or_null<AffineConstantExpr>(wholeNumber(node, bounds[2]));
+  if (!first || !end || !delta || delta.getValue() == 0) {
+    (void)node.error("expects bounds that are constants or sizes, and a "
+                     "constant delta other than 0");
+    return {};
+  }
+  AffineExpr distance = delta.getValue() < 0 ? first - end : end - first;
+  AffineExpr count = distance.ceilDiv(std::abs(delta.getValue()));
+  if (auto known = dyn_cast<AffineConstantExpr>(count))
+    return node.constantSize(std::max<int64_t>(known.getValue(), 0));
+  if (first == node.constantSize(0) && delta.getValue() > 0)
+    return count;
+  return node.sizes.sizeOf(node.create<arith::MaxSIOp>(
+      node.materializeIndex(count),
+      node.scalarInteger(0, node.builder.getIndexType())));
+}
+
 /// start, start + delta, ... below limit.
 LogicalResult range(NodeContext &node) {
   SmallVector<Value> bounds;
@@ -92,37 +142,9 @@ LogicalResult range(NodeContext &node) {
     bounds.push_back(scalars->front());
   }
   Type type = bounds[0].getType();
-  AffineExpr count;
-  if (isa<FloatType>(type)) {
-    FloatAttr start, limit, delta;
-    if (!matchPattern(bounds[0], m_Constant(&start)) ||
-        !matchPattern(bounds[1], m_Constant(&limit)) ||
-        !matchPattern(bounds[2], m_Constant(&delta)) ||
-        delta.getValueAsDouble() == 0)
-      return node.error("float bounds must be constants and delta not 0");
-    double length =
-        std::ceil((limit.getValueAsDouble() - start.getValueAsDouble()) /
-                  delta.getValueAsDouble());
-    if (!(length < double(INT32_MAX)))
-      return node.error("the range is too long");
-    count = node.constantSize(static_cast<int64_t>(std::max(length, 0.0)));
-  } else {
-    std::optional<int64_t> delta = constantInteger(bounds[2]);
-    if (!delta || *delta == 0)
-      return node.error("delta must be a constant other than 0");
-    AffineExpr distance =
-        node.sizes.sizeOf(bounds[1]) - node.sizes.sizeOf(bounds[0]);
-    if (*delta < 0)
-      distance = distance * -1;
-    count = distance.ceilDiv(std::abs(*delta));
-    auto known = dyn_cast<AffineConstantExpr>(count);
-    if (known)
-      count = node.constantSize(std::max<int64_t>(known.getValue(), 0));
-    else if (constantInteger(bounds[0]) != 0 || *delta < 0)
-      count = node.sizes.sizeOf(node.create<arith::MaxSIOp>(
-          node.materializeIndex(count),
-          node.scalarInteger(0, node.builder.getIndexType())));
-  }
+  AffineExpr count = rangeLength(node, bounds);
+  if (!count)
+    return failure();
   Value index = iota(node, {count}, type, 0);
   Value start = node.filled(bounds[0], {count});
   Value delta = node.filled(bounds[2], {count});

@@ -1,9 +1,12 @@
-// Resize and Upsample: along each axis a gather (nearest) or two (linear), by
-// indices and weights that are computed here.
+// Resize and Upsample: along each axis a repetition of elements, a gather
+// (nearest) or two (linear), by indices and weights that are computed here or,
+// where sizes are not known, at run time.
 #include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 
@@ -12,8 +15,9 @@ namespace {
 
 /// How one axis is resized.
 struct AxisScale {
-  int64_t axis, from, to;
-  double scale; // as given, or to / from
+  int64_t axis;
+  AffineExpr from, to;
+  std::optional<double> scale; // as given; else to / from
 };
 
 enum class Nearest { Floor, Ceil, RoundPreferFloor, RoundPreferCeil };
@@ -25,18 +29,19 @@ struct Method {
 };
 
 /// The position in the source that element `x` of the result is at.
-double sourcePosition(const AxisScale &s, StringRef coordinates, double x) {
+double sourcePosition(double from, double to, double scale,
+                      StringRef coordinates, double x) {
   if (coordinates == "asymmetric")
-    return x / s.scale;
+    return x / scale;
   // The width before it is rounded down to a number of elements.
-  double width = s.scale * s.from;
+  double width = scale * from;
   if (coordinates == "align_corners")
-    return width > 1.0 ? x * (s.from - 1) / (width - 1.0) : 0.0;
-  if (coordinates == "pytorch_half_pixel" && s.to <= 1)
+    return width > 1.0 ? x * (from - 1) / (width - 1.0) : 0.0;
+  if (coordinates == "pytorch_half_pixel" && to <= 1)
     return 0.0;
-  double position = (x + 0.5) / s.scale - 0.5;
+  double position = (x + 0.5) / scale - 0.5;
   if (coordinates == "half_pixel_symmetric")
-    position += s.from / 2.0 * (1.0 - s.to / width);
+    position += from / 2.0 * (1.0 - to / width);
   return position;
 }
 
@@ -55,31 +60,23 @@ double nearestPosition(Nearest nearest, double position) {
 }
 
 Value gatherAlong(NodeContext &node, Value tensor, const AxisScale &s,
-                  ArrayRef<int64_t> indices) {
-  Type i64 = node.builder.getI64Type();
-  Value list = arith::ConstantOp::create(
-      node.builder, node.loc,
-      DenseElementsAttr::get(RankedTensorType::get(s.to, i64), indices));
+                  Value indices) {
   Shape shape = node.shapeOf(tensor);
-  shape[s.axis] = node.constantSize(s.to);
+  shape[s.axis] = s.to;
   Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
   return graph::GatherOp::create(node.builder, node.loc,
-                                 node.typeOf(shape, elementType), tensor, list,
-                                 s.axis);
+                                 node.typeOf(shape, elementType), tensor,
+                                 indices, s.axis);
 }
 
 /// low + (high - low) * weight, with one weight for each element of the axis.
 FailureOr<Value> interpolate(NodeContext &node, Value low, Value high,
-                             const AxisScale &s, ArrayRef<float> weights) {
+                             const AxisScale &s, Value weights) {
   auto type = cast<RankedTensorType>(low.getType());
-  Value list = arith::ConstantOp::create(
-      node.builder, node.loc,
-      DenseElementsAttr::get(
-          RankedTensorType::get(s.to, node.builder.getF32Type()), weights));
   Shape shape(type.getRank() - s.axis, node.constantSize(1));
-  shape[0] = node.constantSize(s.to);
+  shape[0] = s.to;
   FailureOr<Value> wide =
-      reshapeTo(node, castFloat(node, list, type.getElementType()), shape);
+      reshapeTo(node, castFloat(node, weights, type.getElementType()), shape);
   if (succeeded(wide))
     wide = broadcastTo(node, *wide, node.shapeOf(low));
   if (failed(wide))
@@ -89,16 +86,22 @@ FailureOr<Value> interpolate(NodeContext &node, Value low, Value high,
       low, node.create<arith::MulFOp>(difference, *wide));
 }
 
-FailureOr<Value> resizeAxis(NodeContext &node, Value tensor, const AxisScale &s,
-                            const Method &method) {
+/// Where the elements of the result come from: vectors with one element for
+/// each. Nearest has only `low`.
+struct Sources {
+  Value low, high, weights;
+};
+
+Sources knownSources(NodeContext &node, int64_t from, int64_t to, double scale,
+                     const Method &method) {
   SmallVector<int64_t> low, high;
   SmallVector<float> weights;
   auto clamped = [&](double position) {
     return static_cast<int64_t>(
-        std::clamp<double>(position, 0.0, static_cast<double>(s.from - 1)));
+        std::clamp<double>(position, 0.0, static_cast<double>(from - 1)));
   };
-  for (int64_t x = 0; x < s.to; ++x) {
-    double position = sourcePosition(s, method.coordinates, x);
+  for (int64_t x = 0; x < to; ++x) {
+    double position = sourcePosition(from, to, scale, method.coordinates, x);
     if (!method.isLinear) {
       low.push_back(clamped(nearestPosition(method.nearest, position)));
       continue;
@@ -108,11 +111,183 @@ FailureOr<Value> resizeAxis(NodeContext &node, Value tensor, const AxisScale &s,
     high.push_back(clamped(before + 1));
     weights.push_back(static_cast<float>(position - before));
   }
-  Value first = gatherAlong(node, tensor, s, low);
+  auto constant = [&](Type type, auto numbers) {
+    return arith::ConstantOp::create(
+        node.builder, node.loc,
+        DenseElementsAttr::get(RankedTensorType::get(to, type), numbers));
+  };
+  Type i64 = node.builder.getI64Type();
+  Sources sources;
+  sources.low = constant(i64, ArrayRef<int64_t>(low));
+  if (method.isLinear) {
+    sources.high = constant(i64, ArrayRef<int64_t>(high));
+    sources.weights =
+        constant(node.builder.getF32Type(), ArrayRef<float>(weights));
+  }
+  return sources;
+}
+
+/// As knownSources, computed at run time in f32, as ONNX Runtime does.
+class SourcesAtRunTime {
+public:
+  SourcesAtRunTime(NodeContext &node, const AxisScale &s, const Method &method)
+      : node(node), method(method), shape{s.to}, from(number(s.from)),
+        to(number(s.to)),
+        scale(s.scale ? constant(*s.scale)
+                      : node.create<arith::DivFOp>(to, from)) {}
+
+  Sources compute() {
+    Value position = positions();
+    if (!method.isLinear)
+      return {index(nearest(position)), {}, {}};
+    Value before = node.create<math::FloorOp>(position);
+    return {index(before), index(add(before, all(constant(1)))),
+            node.create<arith::SubFOp>(position, before)};
+  }
+
+private:
+  Value constant(double value) {
+    return node.scalar(value, node.builder.getF32Type());
+  }
+  Value number(AffineExpr size) {
+    Value integer = node.create<arith::IndexCastOp>(
+        node.builder.getI64Type(), node.materializeIndex(size));
+    return node.create<arith::SIToFPOp>(node.builder.getF32Type(), integer);
+  }
+  Value all(Value scalar) { return node.filled(scalar, shape); }
+  Value add(Value a, Value b) { return node.create<arith::AddFOp>(a, b); }
+  Value sub(Value a, Value b) { return node.create<arith::SubFOp>(a, b); }
+  Value mul(Value a, Value b) { return node.create<arith::MulFOp>(a, b); }
+  Value div(Value a, Value b) { return node.create<arith::DivFOp>(a, b); }
+
+  /// The elements' numbers.
+  Value numbers() {
+    Value iota = graph::IotaOp::create(
+        node.builder, node.loc, node.typeOf(shape, node.builder.getI64Type()),
+        /*dimension=*/0, node.dynamicSizes(shape));
+    return node.create<arith::SIToFPOp>(
+        node.typeOf(shape, node.builder.getF32Type()), iota);
+  }
+
+  /// sourcePosition of each element.
+  Value positions() {
+    Value x = numbers(), one = constant(1), half = constant(0.5);
+    if (method.coordinates == "asymmetric")
+      return div(x, all(scale));
+    Value width = mul(scale, from);
+    auto orZero = [&](Value size, Value value) {
+      Value isMany = node.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, size,
+                                                one);
+      return node.create<arith::SelectOp>(isMany, value, constant(0));
+    };
+    if (method.coordinates == "align_corners") {
+      // Products first: where the position is whole it is exact.
+      Value room = node.create<arith::MaximumFOp>(sub(width, one),
+                                                  constant(1e-6));
+      return div(mul(x, all(orZero(width, sub(from, one)))), all(room));
+    }
+    Value position = sub(div(add(x, all(half)), all(scale)), all(half));
+    if (method.coordinates == "pytorch_half_pixel")
+      return mul(position, all(orZero(to, one)));
+    if (method.coordinates == "half_pixel_symmetric")
+      return add(position,
+                 all(mul(mul(from, half), sub(one, div(to, width)))));
+    return position;
+  }
+
+  Value nearest(Value position) {
+    Value half = all(constant(0.5));
+    switch (method.nearest) {
+    case Nearest::Floor:
+      return node.create<math::FloorOp>(position);
+    case Nearest::Ceil:
+      return node.create<math::CeilOp>(position);
+    case Nearest::RoundPreferFloor:
+      return node.create<math::CeilOp>(sub(position, half));
+    case Nearest::RoundPreferCeil:
+      return node.create<math::FloorOp>(add(position, half));
+    }
+    llvm_unreachable("covered switch");
+  }
+
+  /// `position`, whole numbers, as indices of the source.
+  Value index(Value position) {
+    Value last = sub(from, constant(1));
+    Value inside = node.create<arith::MinimumFOp>(
+        node.create<arith::MaximumFOp>(position, all(constant(0))), all(last));
+    return node.create<arith::FPToSIOp>(
+        node.typeOf(shape, node.builder.getI64Type()), inside);
+  }
+
+  NodeContext &node;
+  const Method &method;
+  Shape shape;
+  Value from, to, scale;
+};
+
+/// The whole number of times that every element is repeated, if that is what
+/// the method comes to whatever the size.
+std::optional<int64_t> repetitionsOf(const AxisScale &s, const Method &method) {
+  if (!s.scale || method.isLinear || *s.scale < 1 || *s.scale > 64 ||
+      *s.scale != std::floor(*s.scale) || method.coordinates == "align_corners")
+    return std::nullopt;
+  auto times = static_cast<int64_t>(*s.scale);
+  // Positions move by one with every `times` elements.
+  for (int64_t x = 0; x < times; ++x) {
+    double position =
+        sourcePosition(/*from=*/2, 2.0 * times, times, method.coordinates, x);
+    if (std::max(nearestPosition(method.nearest, position), 0.0) != 0)
+      return std::nullopt;
+    position = sourcePosition(2, 2.0 * times, times, method.coordinates,
+                              times + x);
+    if (std::min(nearestPosition(method.nearest, position), 1.0) != 1)
+      return std::nullopt;
+  }
+  // The first and last are limited by the borders, not inner ones.
+  double first =
+      sourcePosition(3, 3.0 * times, times, method.coordinates, times);
+  double last =
+      sourcePosition(3, 3.0 * times, times, method.coordinates, 2 * times - 1);
+  if (nearestPosition(method.nearest, first) != 1 ||
+      nearestPosition(method.nearest, last) != 1)
+    return std::nullopt;
+  return times;
+}
+
+/// Every element of the axis `times` times in a row.
+FailureOr<Value> repeatAlong(NodeContext &node, Value tensor, int64_t axis,
+                             int64_t times) {
+  Shape result = node.shapeOf(tensor);
+  Value wide = insertUnitDims(node, tensor, {axis + 1});
+  Shape shape = node.shapeOf(wide);
+  shape[axis + 1] = node.constantSize(times);
+  FailureOr<Value> repeated = broadcastTo(node, wide, shape);
+  if (failed(repeated))
+    return failure();
+  result[axis] = result[axis] * times;
+  return reshapeTo(node, *repeated, result);
+}
+
+FailureOr<Value> resizeAxis(NodeContext &node, Value tensor, const AxisScale &s,
+                            const Method &method) {
+  if (std::optional<int64_t> times = repetitionsOf(s, method))
+    return repeatAlong(node, tensor, s.axis, *times);
+  auto from = dyn_cast<AffineConstantExpr>(s.from);
+  auto to = dyn_cast<AffineConstantExpr>(s.to);
+  Sources sources;
+  if (from && to) {
+    double scale = s.scale ? *s.scale
+                           : static_cast<double>(to.getValue()) / from.getValue();
+    sources =
+        knownSources(node, from.getValue(), to.getValue(), scale, method);
+  } else {
+    sources = SourcesAtRunTime(node, s, method).compute();
+  }
+  Value first = gatherAlong(node, tensor, s, sources.low);
   if (!method.isLinear)
     return first;
-  return interpolate(node, first, gatherAlong(node, tensor, s, high), s,
-                     weights);
+  return interpolate(node, first, gatherAlong(node, tensor, s, sources.high), s,
+                     sources.weights);
 }
 
 FailureOr<Method> methodOf(NodeContext &node) {
@@ -159,11 +334,37 @@ FailureOr<SmallVector<double>> constantFloats(NodeContext &node, Value tensor) {
   return numbers;
 }
 
+/// `size` times `scale`, rounded down; null where only a known size could be.
+AffineExpr scaledSize(NodeContext &node, AffineExpr size, double scale) {
+  if (auto known = dyn_cast<AffineConstantExpr>(size))
+    return node.constantSize(
+        static_cast<int64_t>(std::floor(known.getValue() * scale)));
+  // A quotient of small numbers in f32.
+  constexpr int64_t kLargestDivisor = 256;
+  for (int64_t divisor = 1; divisor <= kLargestDivisor; ++divisor) {
+    double factor = std::round(scale * divisor);
+    if (factor < 1 || factor > INT32_MAX)
+      continue;
+    if (static_cast<float>(factor / divisor) == static_cast<float>(scale))
+      return (size * static_cast<int64_t>(factor)).floorDiv(divisor);
+  }
+  return {};
+}
+
+/// How many times `from` the size `to` is, if that is a small whole number.
+std::optional<double> wholeScale(NodeContext &node, AffineExpr from,
+                                 AffineExpr to) {
+  for (int64_t times = 1; times <= 8; ++times)
+    if (node.sizes.areEqual(to, from * times))
+      return times;
+  return std::nullopt;
+}
+
 /// Scales or sizes of `axes`; an empty tensor stands for an omitted one.
 FailureOr<SmallVector<AxisScale>> scalesOf(NodeContext &node,
                                            ArrayRef<int64_t> axes) {
   SmallVector<double> scales;
-  SmallVector<int64_t> sizes;
+  Shape sizes;
   bool isOld = node.opType() == "Upsample" || node.version() < 11;
   auto isGiven = [&](unsigned index) {
     return node.input(index) && !(node.inputType(index).hasStaticShape() &&
@@ -179,7 +380,7 @@ FailureOr<SmallVector<AxisScale>> scalesOf(NodeContext &node,
       return failure();
     scales = *given;
   } else if (isGiven(3)) {
-    auto given = requireConstantIntegers(node, node.input(3), "sizes");
+    FailureOr<Shape> given = elementSizes(node, node.input(3), "sizes");
     if (failed(given))
       return failure();
     sizes = *given;
@@ -187,20 +388,29 @@ FailureOr<SmallVector<AxisScale>> scalesOf(NodeContext &node,
   if (scales.size() + sizes.size() != axes.size())
     return node.error("expects one scale or size for each of " +
                       Twine(axes.size()) + " axes");
+  Shape shape = node.shapeOf(node.input(0));
   SmallVector<AxisScale> result;
   for (auto [i, axis] : llvm::enumerate(axes)) {
-    int64_t from = node.inputType(0).getDimSize(axis);
-    if (!scales.empty() && scales[i] == 1.0)
+    AxisScale scale{axis, shape[axis], {}, std::nullopt};
+    if (!sizes.empty()) {
+      scale.to = sizes[i];
+      scale.scale = wholeScale(node, scale.from, scale.to);
+    } else {
+      scale.scale = scales[i];
+      scale.to = scaledSize(node, scale.from, scales[i]);
+    }
+    if (scale.scale == 1.0)
       continue;
-    if (ShapedType::isDynamic(from))
-      return node.error("needs the size of axis " + Twine(axis) + "; pin it");
-    double to = scales.empty() ? sizes[i] : std::floor(from * scales[i]);
-    if (!(to >= 1 && to < INT32_MAX) || from < 1)
-      return node.error("cannot resize axis " + Twine(axis) + " of size " +
-                        Twine(from) + " to " + std::to_string(to));
-    int64_t size = static_cast<int64_t>(to);
-    result.push_back(
-        {axis, from, size, scales.empty() ? to / from : scales[i]});
+    if (!scale.to)
+      return node.error("needs the size of axis " + Twine(axis) +
+                        ", which is scaled by " + std::to_string(scales[i]) +
+                        "; pin it");
+    for (AffineExpr size : {scale.from, scale.to})
+      if (auto known = dyn_cast<AffineConstantExpr>(size);
+          known && (known.getValue() < 1 || known.getValue() >= INT32_MAX))
+        return node.error("cannot resize axis " + Twine(axis) +
+                          " from or to size " + Twine(known.getValue()));
+    result.push_back(scale);
   }
   return result;
 }
