@@ -140,8 +140,9 @@ int tessera::tool::runInChild(const std::function<int()> &work,
                    << strerror(errno) << '\n';
       return kInternalError;
     }
-  // Also if the child caught it and ended by itself.
-  if (lastSignal)
+  // Also if the child caught it and ended by itself, but not if it was done.
+  bool isDone = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (lastSignal && !isDone)
     return 128 + lastSignal;
   return explain(status, texts);
 }
