@@ -78,3 +78,30 @@ def test_narrow_elementwise_work_is_rounded(tmp_path):
     a, b = (random.standard_normal(1000).astype(np.float16) for _ in range(2))
     y = result(tmp_path, [node("Mul", ["a", "b"], ["y"])], {"a": a, "b": b}, np.float16)
     np.testing.assert_array_equal(y, a * b)
+
+
+@LEVELS
+@pytest.mark.parametrize("operator", ["Div", "Mod"])
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8, np.uint64])
+def test_no_divisor_stops_the_process(tmp_path, level, operator, dtype):
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    a = np.array([7, most, least, 100, least] * 7, dtype)
+    b = np.array([0, 0, 0, 7, most if least == 0 else -1] * 7, dtype)
+    y = result(tmp_path, [node(operator, ["a", "b"], ["y"])], {"a": a, "b": b}, dtype, level)
+    if operator == "Div":
+        wrapped = 0 if least == 0 else least
+        expected = [0, 0, 0, 100 // 7, wrapped]
+    else:
+        expected = [0, 0, 0, 100 % 7, 0]
+    np.testing.assert_array_equal(y, np.array(expected * 7, dtype))
+
+
+def test_a_known_divisor_costs_nothing(tmp_path):
+    two = onnx.numpy_helper.from_array(np.array(2, np.int32), "two")
+    onnx.save(
+        model_of([node("Div", ["x", "two"], ["y"])], [value("x", np.int32, ["n"])],
+                 [value("y", np.int32, ["n"])], [two]),
+        tmp_path / "m.onnx",
+    )
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.mlir", emit="graph")
+    assert "arith.select" not in (tmp_path / "m.mlir").read_text()

@@ -21,25 +21,81 @@ LogicalResult arithmetic(NodeContext &node) {
   });
 }
 
+/// Whether an integer tensor is known to have no element that is `value`.
+bool hasNo(Value tensor, int64_t value) {
+  while (auto broadcast = tensor.getDefiningOp<graph::BroadcastToOp>())
+    tensor = broadcast.getSource();
+  DenseIntElementsAttr elements;
+  return matchPattern(tensor, m_Constant(&elements)) &&
+         llvm::none_of(elements, [&](const APInt &element) {
+           return element == APInt(element.getBitWidth(), value, true, true);
+         });
+}
+
+/// Where a divisor would stop the process: 0, and -1, by which the least signed
+/// number has no quotient. Null where it is known not to; sizes are scalars, which
+/// stay as they are for SizeAnalysis.
+struct Traps {
+  Value isZero, isMinusOne;
+
+  Traps(NodeContext &node, Value divisor) {
+    if (!isa<RankedTensorType>(divisor.getType()))
+      return;
+    auto isEqual = [&](double value) {
+      return node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, divisor,
+                                        node.filled(value, divisor));
+    };
+    if (!hasNo(divisor, 0))
+      isZero = isEqual(0.0);
+    if (!node.isUnsigned() && !hasNo(divisor, -1))
+      isMinusOne = isEqual(-1.0);
+  }
+
+  /// The divisor with 1 in these places.
+  Value avoid(NodeContext &node, Value divisor) const {
+    for (Value trap : {isZero, isMinusOne})
+      if (trap)
+        divisor = node.create<arith::SelectOp>(
+            trap, node.filled(1.0, divisor), divisor);
+    return divisor;
+  }
+};
+
+/// Of integers, x / 0 is 0 and the quotient by -1 wraps: data must not stop the
+/// process, and ONNX says nothing of either.
 LogicalResult divide(NodeContext &node) {
-  return translateElementwise(node, [&](ArrayRef<Value> x) {
+  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
     if (isFloat(x[0]))
       return node.create<arith::DivFOp>(x[0], x[1]);
-    return node.isUnsigned() ? node.create<arith::DivUIOp>(x[0], x[1])
-                             : node.create<arith::DivSIOp>(x[0], x[1]);
+    Traps traps(node, x[1]);
+    Value divisor = traps.avoid(node, x[1]);
+    Value quotient = node.isUnsigned()
+                         ? node.create<arith::DivUIOp>(x[0], divisor)
+                         : node.create<arith::DivSIOp>(x[0], divisor);
+    Value zero = node.filled(0.0, quotient);
+    if (traps.isMinusOne)
+      quotient = node.create<arith::SelectOp>(
+          traps.isMinusOne, node.create<arith::SubIOp>(zero, x[0]), quotient);
+    if (traps.isZero)
+      quotient =
+          node.create<arith::SelectOp>(traps.isZero, zero, quotient);
+    return quotient;
   });
 }
 
 /// fmod = 0: the result has the divisor's sign, as in Python; fmod = 1: the
-/// dividend's, as in C.
+/// dividend's, as in C. Of integers, the rest by 0 is 0.
 LogicalResult modulo(NodeContext &node) {
   bool isC = node.integer("fmod", 0) != 0;
   return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
     bool floats = isFloat(x[0]);
+    // What has no rest by 1 has none by 0 and -1.
+    Value divisor =
+        floats ? x[1] : Traps(node, x[1]).avoid(node, x[1]);
     if (!floats && node.isUnsigned())
-      return node.create<arith::RemUIOp>(x[0], x[1]);
+      return node.create<arith::RemUIOp>(x[0], divisor);
     Value rest = floats ? node.create<arith::RemFOp>(x[0], x[1])
-                        : node.create<arith::RemSIOp>(x[0], x[1]);
+                        : node.create<arith::RemSIOp>(x[0], divisor);
     if (isC)
       return rest;
     Value zero = node.filled(0.0, rest);
