@@ -140,6 +140,47 @@ def test_bfloat16_goes_through_files(tool, tmp_path, level):
         tool("compile", "square.onnx", f"-O{level}", "--cpu", cpu, cwd=tmp_path)
 
 
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("nodes", [
+    "y = Transpose<perm = [0, 2, 1]>(x)",
+    "y = GlobalMaxPool(x)",
+    "y = ReduceMin<keepdims = 1>(x)",
+    "y = Concat<axis = 1>(x, x)",
+])
+def test_bfloat16_moves_without_helpers(tool, tmp_path, nodes, level):
+    """Phis, shuffles and single elements of bf16 link, on CPUs without bf16 too."""
+    onnx = pytest.importorskip("onnx")
+    text = f"<ir_version: 10, opset_import: ['' : 22]> g (bfloat16[1, 17, 17] x) => (bfloat16[a, b, c] y) {{ {nodes} }}"
+    onnx.save(onnx.parser.parse_model(text.replace("'", '"')), tmp_path / "move.onnx")
+    for cpu in ("x86-64-v3", "x86-64-v4"):
+        tool("compile", "move.onnx", f"-O{level}", "--cpu", cpu, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("level", [0, 3])
+def test_no_elements_beside_an_unknown_size(tool, tmp_path, level):
+    onnx = pytest.importorskip("onnx")
+    text = '<ir_version: 10, opset_import: ["" : 21]> g (float[0, m] x) => (float[0, m] y) { y = Celu(x) }'
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "empty.onnx")
+    assert "output y: float32 (0, 3)" in tool(
+        "run", "empty.onnx", f"-O{level}", "--shape", "m=3", cwd=tmp_path
+    )
+
+
+@pytest.mark.parametrize("level", [0, 3])
+def test_a_constant_mask(tool, tmp_path, level):
+    onnx = pytest.importorskip("onnx")
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+      g (float[2, 3] x) => (float[2, 3] y, bool[3] z) <bool[3] m = {1, 0, 1}, bool[3] n = {0, 0, 1}> {
+        w = Neg(x) y = Where(m, x, w) z = Xor(m, n) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "mask.onnx")
+    x = np.arange(6, dtype="f4").reshape(2, 3)
+    np.save(tmp_path / "x.npy", x)
+    tool("run", "mask.onnx", f"-O{level}", "--input", "x=x.npy", "--output", "out.npz", cwd=tmp_path)
+    out = np.load(tmp_path / "out.npz")
+    np.testing.assert_array_equal(out["y"], x * [1, -1, 1])
+    np.testing.assert_array_equal(out["z"], [True, False, False])
+
+
 @pytest.fixture(scope="module")
 def square(tool, tmp_path_factory):
     folder = tmp_path_factory.mktemp("square")

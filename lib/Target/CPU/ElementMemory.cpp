@@ -1,5 +1,6 @@
 // The element emitter: loads of arguments and constants.
 #include "lib/Target/CPU/ElementWalk.h"
+#include "lib/Target/CPU/OperandView.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -18,8 +19,7 @@ FailureOr<Value> ElementEmitter::Walk::load(BlockArgument argument,
     if (type.getLayout().isIdentity() && type.getRank() > 1) {
       ReassociationIndices all =
           llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()));
-      memref = memref::CollapseShapeOp::create(
-          builder, loc, memref, ArrayRef<ReassociationIndices>(all));
+      memref = collapseMemref(builder, loc, memref, {all});
     } else {
       FailureOr<ElementAccess> multi = delinearize(argument, access);
       if (failed(multi))

@@ -49,7 +49,42 @@ void replaceMasked(llvm::IntrinsicInst *access) {
   access->eraseFromParent();
 }
 
-/// select <8 x bfloat>  ==>  select <8 x i16>, and so stores, masked accesses.
+/// phi bfloat  ==>  phi i16; the values come in by bitcasts in their own blocks.
+void replacePhi(llvm::PHINode *phi) {
+  llvm::IRBuilder<> builder(phi);
+  llvm::PHINode *bits = builder.CreatePHI(
+      phi->getType()->getWithNewType(builder.getInt16Ty()),
+      phi->getNumIncomingValues());
+  llvm::BasicBlock *block = phi->getParent();
+  builder.SetInsertPoint(block, block->getFirstInsertionPt());
+  phi->replaceAllUsesWith(builder.CreateBitCast(bits, phi->getType()));
+  for (unsigned i = 0; i < phi->getNumIncomingValues(); ++i) {
+    builder.SetInsertPoint(phi->getIncomingBlock(i)->getTerminator());
+    bits->addIncoming(bitsOf(phi->getIncomingValue(i), builder),
+                      phi->getIncomingBlock(i));
+  }
+  phi->eraseFromParent();
+}
+
+/// shufflevector <8 x bfloat>  ==>  shufflevector <8 x i16>, and so the accesses to
+/// single elements.
+void replaceLanes(llvm::Instruction *lanes) {
+  llvm::IRBuilder<> builder(lanes);
+  llvm::Value *moved = bitsOf(lanes->getOperand(0), builder);
+  if (auto *shuffle = llvm::dyn_cast<llvm::ShuffleVectorInst>(lanes))
+    moved = builder.CreateShuffleVector(
+        moved, bitsOf(shuffle->getOperand(1), builder),
+        shuffle->getShuffleMask());
+  else if (llvm::isa<llvm::InsertElementInst>(lanes))
+    moved = builder.CreateInsertElement(
+        moved, bitsOf(lanes->getOperand(1), builder), lanes->getOperand(2));
+  else
+    moved = builder.CreateExtractElement(moved, lanes->getOperand(1));
+  lanes->replaceAllUsesWith(builder.CreateBitCast(moved, lanes->getType()));
+  lanes->eraseFromParent();
+}
+
+/// select <8 x bfloat>  ==>  select <8 x i16>, and so all that only moves elements.
 ///
 /// LLVM's code generator selects bf16 and f16 as f32 and calls a helper of the
 /// compiler's runtime library to narrow the result. After optimisation, which
@@ -58,6 +93,8 @@ void moveNarrowFloatsAsBits(llvm::Module &code) {
   llvm::SmallVector<llvm::SelectInst *> selects;
   llvm::SmallVector<llvm::StoreInst *> stores;
   llvm::SmallVector<llvm::IntrinsicInst *> masked;
+  llvm::SmallVector<llvm::PHINode *> phis;
+  llvm::SmallVector<llvm::Instruction *> lanes;
   auto isNarrow = [](llvm::Value *value) {
     return value->getType()->getScalarType()->is16bitFPTy();
   };
@@ -67,6 +104,13 @@ void moveNarrowFloatsAsBits(llvm::Module &code) {
         if (auto *select = llvm::dyn_cast<llvm::SelectInst>(&instruction))
           if (isNarrow(select))
             selects.push_back(select);
+        if (auto *phi = llvm::dyn_cast<llvm::PHINode>(&instruction))
+          if (isNarrow(phi))
+            phis.push_back(phi);
+        if (llvm::isa<llvm::ShuffleVectorInst, llvm::InsertElementInst,
+                      llvm::ExtractElementInst>(&instruction) &&
+            isNarrow(&instruction))
+          lanes.push_back(&instruction);
         if (auto *store = llvm::dyn_cast<llvm::StoreInst>(&instruction))
           if (isNarrow(store->getValueOperand()))
             stores.push_back(store);
@@ -87,10 +131,41 @@ void moveNarrowFloatsAsBits(llvm::Module &code) {
     select->eraseFromParent();
   }
   llvm::for_each(masked, replaceMasked);
+  llvm::for_each(lanes, replaceLanes);
+  llvm::for_each(phis, replacePhi);
   for (llvm::StoreInst *store : stores) {
     llvm::IRBuilder<> builder(store);
     store->setOperand(0, bitsOf(store->getValueOperand(), builder));
   }
+}
+
+/// load bfloat, bitcast to i16  ==>  load i16, and no bitcast there and back.
+void foldBitcasts(llvm::Module &code) {
+  llvm::SmallVector<llvm::BitCastInst *> casts;
+  for (llvm::Function &function : code)
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block)
+        if (auto *cast = llvm::dyn_cast<llvm::BitCastInst>(&instruction))
+          casts.push_back(cast);
+  for (llvm::BitCastInst *cast : casts) {
+    if (!cast->getSrcTy()->getScalarType()->is16bitFPTy() ||
+        !cast->getDestTy()->getScalarType()->isIntegerTy(16))
+      continue;
+    llvm::Value *source = cast->getOperand(0);
+    if (auto *inner = llvm::dyn_cast<llvm::BitCastInst>(source)) {
+      if (inner->getSrcTy() == cast->getDestTy())
+        cast->replaceAllUsesWith(inner->getOperand(0));
+    } else if (auto *load = llvm::dyn_cast<llvm::LoadInst>(source)) {
+      auto *bits = llvm::cast<llvm::LoadInst>(load->clone());
+      bits->mutateType(cast->getDestTy());
+      bits->insertBefore(load->getIterator());
+      cast->replaceAllUsesWith(bits);
+    }
+  }
+  // Users come after what they use.
+  for (llvm::BitCastInst *cast : llvm::reverse(casts))
+    if (cast->use_empty())
+      cast->eraseFromParent();
 }
 
 constexpr const char *tripleName = "x86_64-unknown-linux-gnu";
@@ -218,6 +293,7 @@ void CodeGenerator::optimize(llvm::Module &code) const {
           : builder.buildPerModuleDefaultPipeline(optimizationLevel(optLevel));
   passes.run(code, modules);
   moveNarrowFloatsAsBits(code);
+  foldBitcasts(code);
 }
 
 llvm::Error CodeGenerator::emit(llvm::Module &code, Form form,

@@ -28,6 +28,20 @@ int64_t cpu::staticStride(Value memref, int64_t dimension) {
   return strides[dimension];
 }
 
+Value cpu::collapseMemref(OpBuilder &builder, Location loc, Value memref,
+                         ArrayRef<ReassociationIndices> groups) {
+  auto source = cast<MemRefType>(memref.getType());
+  MemRefType type =
+      memref::CollapseShapeOp::computeCollapsedType(source, groups);
+  // 0 times an unknown size is 0 to the type inference, but not to the verifier.
+  SmallVector<int64_t> shape(type.getShape());
+  for (auto [size, group] : llvm::zip(shape, groups))
+    if (llvm::any_of(group, [&](int64_t i) { return source.isDynamicDim(i); }))
+      size = ShapedType::kDynamic;
+  type = MemRefType::Builder(type).setShape(shape);
+  return memref::CollapseShapeOp::create(builder, loc, type, memref, groups);
+}
+
 Value OperandViews::collapse(OpBuilder &builder, Location loc, Value memref,
                              ArrayRef<ReassociationIndices> groups) {
   if (groups.empty())
@@ -35,7 +49,7 @@ Value OperandViews::collapse(OpBuilder &builder, Location loc, Value memref,
   if (!memref || !memref::CollapseShapeOp::isGuaranteedCollapsible(
                      cast<MemRefType>(memref.getType()), groups))
     return {};
-  return memref::CollapseShapeOp::create(builder, loc, memref, groups);
+  return collapseMemref(builder, loc, memref, groups);
 }
 
 /// The expansion of `source` like the tensor operation does, or null.

@@ -9,6 +9,11 @@
 
 namespace tessera::cpu {
 
+/// `memref` with its dimensions collapsed by `groups`, in the order of memory.
+mlir::Value collapseMemref(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value memref,
+                           mlir::ArrayRef<mlir::ReassociationIndices> groups);
+
 /// Builds views; emits size arithmetic where it is used.
 class OperandViews {
 public:

@@ -1,6 +1,7 @@
 // Kernels of rows: the entry, and elementwise work and data movement.
 #include "lib/Target/CPU/RowEmitter.h"
 #include "lib/Target/CPU/LaneIndex.h"
+#include "lib/Target/CPU/OperandView.h"
 #include "lib/Target/CPU/RowKernel.h"
 #include "lib/Target/CPU/RowPasses.h"
 
@@ -91,7 +92,7 @@ Value cpu::flatten(OpBuilder &builder, Location loc, Value memref) {
   if (rank == 0)
     return memref::ExpandShapeOp::create(builder, loc, ArrayRef<int64_t>{1},
                                          memref, groups);
-  return memref::CollapseShapeOp::create(builder, loc, memref, groups);
+  return collapseMemref(builder, loc, memref, groups);
 }
 
 //===----------------------------------------------------------------------===//

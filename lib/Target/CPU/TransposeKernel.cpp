@@ -13,6 +13,7 @@
 // Two tiles side by side along d use whole cache lines of the operand, before
 // the next along l do so of the result.
 #include "lib/Target/CPU/LaneIndex.h"
+#include "lib/Target/CPU/OperandView.h"
 #include "lib/Target/CPU/RowKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -144,7 +145,7 @@ void TransposeKernel::mergeDimensions(OpBuilder &builder) {
   for (Value &tensor : tensors)
     tensor = turned->getResult(0);
   for (Value &memref : memrefs)
-    memref = memref::CollapseShapeOp::create(builder, loc(), memref, result);
+    memref = collapseMemref(builder, loc(), memref, result);
 }
 
 /// shuffle of `a` and `b` by `source`(result lane).

@@ -7,6 +7,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_PLANSTORAGE
@@ -56,12 +57,14 @@ public:
   }
 
   LogicalResult run() {
+    separateOutputs();
     if (failed(describePorts()) || failed(placeValues()))
       return failure();
     return rewrite();
   }
 
 private:
+  void separateOutputs();
   LogicalResult describePorts();
   FailureOr<AffineMap> declaredDims(BlockArgument argument);
   LogicalResult placeValues();
@@ -150,6 +153,40 @@ FailureOr<AffineMap> EntryPlanner::declaredDims(BlockArgument argument) {
       dims.push_back(builder.getAffineSymbolExpr(symbolNumbers[dim]));
   }
   return AffineMap::get(0, symbolNumbers.size(), dims, builder.getContext());
+}
+
+/// Calls a kernel again for each further output that is its result: two copies of
+/// one value are made by equal kernels, whose calls have become one.
+///
+///   %c = kernel.call @copy …; return %c, %c
+///     ==>  %c = kernel.call @copy …; %d = kernel.call @copy …; return %c, %d
+void EntryPlanner::separateOutputs() {
+  Operation *terminator = entry.getBody().front().getTerminator();
+  DenseSet<Value> taken;
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    SmallVector<Operation *> views;
+    Value result = operand.get();
+    while (Operation *op = result.getDefiningOp()) {
+      Value source = viewSource(op);
+      if (!source)
+        break;
+      views.push_back(op);
+      result = source;
+    }
+    auto call = result.getDefiningOp<kernel::CallOp>();
+    if (!call || taken.insert(result).second)
+      continue;
+    builder.setInsertionPoint(terminator);
+    Operation *again = builder.clone(*call);
+    Value value = again->getResult(cast<OpResult>(result).getResultNumber());
+    taken.insert(value);
+    for (Operation *view : llvm::reverse(views)) {
+      IRMapping mapping;
+      mapping.map(view->getOperand(0), value);
+      value = builder.clone(*view, mapping)->getResult(0);
+    }
+    operand.set(value);
+  }
 }
 
 LogicalResult EntryPlanner::describePorts() {

@@ -1,4 +1,4 @@
-// Makes constants that are not splats weights.
+// Makes constants that are not splats weights. Booleans are bytes in storage.
 #include "lib/Transforms/Graph/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -27,6 +27,11 @@ struct OutlineConstants
       if (!elements || elements.isSplat() ||
           !isa<RankedTensorType>(elements.getType()))
         return;
+      bool isBoolean = elements.getElementType().isInteger(1);
+      if (isBoolean)
+        elements = cast<DenseIntElementsAttr>(elements).mapValues(
+            IntegerType::get(&getContext(), 8),
+            [](const llvm::APInt &bit) { return bit.zext(8); });
       FlatSymbolRefAttr &name = made[elements];
       if (!name) {
         OpBuilder builder(&getContext());
@@ -39,7 +44,10 @@ struct OutlineConstants
       }
       OpBuilder builder(constant);
       Value weight = graph::WeightOp::create(builder, constant.getLoc(),
-                                             constant.getType(), name);
+                                             elements.getType(), name);
+      if (isBoolean)
+        weight = arith::TruncIOp::create(builder, constant.getLoc(),
+                                         constant.getType(), weight);
       constant.replaceAllUsesWith(weight);
       constant.erase();
     });

@@ -227,7 +227,8 @@ struct ReshapeOfBroadcast : OpRewritePattern<ReshapeOp> {
     auto reshapedType =
         RankedTensorType::get(result, sourceType.getElementType());
     Value source = broadcast.getSource();
-    if (reshapedType != sourceType) {
+    // A number is broadcast to any sizes as it is.
+    if (reshapedType != sourceType && sourceType.getRank() > 0) {
       if (llvm::count_if(result, ShapedType::isDynamic) > 1)
         return rewriter.notifyMatchFailure(op, "several unknown sizes");
       std::optional<SmallVector<ReassociationIndices>> reassociation;

@@ -39,7 +39,8 @@ bool tessera::isClonedIntoKernels(Operation *op) {
       return type.getElementType().isInteger(1) &&
              getElementTypeOrSelf(trunc.getIn()).isInteger(8) &&
              (isa<BlockArgument>(trunc.getIn()) ||
-              trunc.getIn().getDefiningOp<CallOp>());
+              isa_and_nonnull<CallOp, graph::WeightOp>(
+                  trunc.getIn().getDefiningOp()));
   return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
          op->getNumRegions() == 0 && isPure(op) &&
          llvm::all_of(op->getOperandTypes(), isScalar) &&

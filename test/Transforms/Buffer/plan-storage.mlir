@@ -45,3 +45,27 @@ func.func @main(%x: tensor<?x4xf32> {graph.name = "x", graph.dims = [@n, 4]}) ->
   %r = kernel.call @negate ins(%flat : tensor<?xf32>) outs(%f : tensor<?xf32>) sizes(%n) -> tensor<?xf32>
   return %r : tensor<?xf32>
 }
+
+// -----
+
+// Two outputs are one value, whose copies have become one call: the kernel is
+// called for each.
+
+kernel.func @copy(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (4)>, affine_map<() -> (4)>], schedules = [#kernel.generic]} {
+  %e = tensor.empty() : tensor<4xf32>
+  %r = linalg.copy ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  kernel.yield %r : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @one_value_twice
+// CHECK-DAG:     %[[A:.*]] = kernel.storage %{{.*}} output 0 : memref<4xf32>
+// CHECK-DAG:     %[[B:.*]] = kernel.storage %{{.*}} output 1 : memref<4xf32>
+// CHECK-DAG:     kernel.launch @copy of %{{.*}}(%{{.*}}, %[[A]])
+// CHECK-DAG:     kernel.launch @copy of %{{.*}}(%{{.*}}, %[[B]])
+func.func @one_value_twice(%x: tensor<4xf32> {graph.name = "x", graph.dims = [4]}) -> (tensor<4xf32> {graph.name = "a"}, tensor<2x2xf32> {graph.name = "b"}) {
+  %e = tensor.empty() : tensor<4xf32>
+  %c = kernel.call @copy ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %v = tensor.expand_shape %c [[0, 1]] output_shape [2, 2] : tensor<4xf32> into tensor<2x2xf32>
+  return %c, %v : tensor<4xf32>, tensor<2x2xf32>
+}

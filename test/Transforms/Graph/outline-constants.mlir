@@ -1,4 +1,4 @@
-// RUN: tessera-opt %s --graph-outline-constants | FileCheck %s
+// RUN: tessera-opt %s --split-input-file --graph-outline-constants | FileCheck %s
 
 // Equal tables are one weight; splats and scalars stay constants.
 
@@ -16,4 +16,19 @@ func.func @main() -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, f32) {
   %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
   %d = arith.constant 4.0 : f32
   return %a, %b, %c, %d : tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, f32
+}
+
+// -----
+
+// Booleans are bytes in storage.
+
+// CHECK:      graph.weights @constant : tensor<3xi8> from dense<[1, 0, 1]>
+// CHECK-LABEL: func.func @boolean
+// CHECK:         %[[W:.*]] = graph.weight @constant : tensor<3xi8>
+// CHECK:         %[[M:.*]] = arith.trunci %[[W]] : tensor<3xi8> to tensor<3xi1>
+// CHECK:         arith.select %[[M]]
+func.func @boolean(%x: tensor<3xf32>, %y: tensor<3xf32>) -> tensor<3xf32> {
+  %m = arith.constant dense<[true, false, true]> : tensor<3xi1>
+  %r = arith.select %m, %x, %y : tensor<3xi1>, tensor<3xf32>
+  return %r : tensor<3xf32>
 }

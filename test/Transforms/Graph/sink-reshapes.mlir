@@ -115,3 +115,17 @@ func.func @beside_reduction(%x: tensor<16x4xf32>, %w: tensor<4x8xf32>, %init: te
   %t = math.tanh %v : tensor<2x8x8xf32>
   return %r, %t : tensor<2x8xf32>, tensor<2x8x8xf32>
 }
+
+// A broadcast number needs no reshape. (Upstream's folds crash at two expansions of
+// a tensor of rank 0.)
+
+// CHECK-LABEL: func.func @broadcast_number
+// CHECK-SAME:    (%[[X:.*]]: tensor<f32>)
+// CHECK-NEXT:    %[[B:.*]] = graph.broadcast_to %[[X]] : tensor<f32> -> tensor<2x1x2x4xf32>
+// CHECK-NEXT:    return %[[B]]
+func.func @broadcast_number(%x: tensor<f32>) -> tensor<2x1x2x4xf32> {
+  %b = graph.broadcast_to %x : tensor<f32> -> tensor<2x2x1x4xf32>
+  %c = tensor.collapse_shape %b [[0], [1, 2], [3]] : tensor<2x2x1x4xf32> into tensor<2x2x4xf32>
+  %e = tensor.expand_shape %c [[0, 1], [2], [3]] output_shape [2, 1, 2, 4] : tensor<2x2x4xf32> into tensor<2x1x2x4xf32>
+  return %e : tensor<2x1x2x4xf32>
+}

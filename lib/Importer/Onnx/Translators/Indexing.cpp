@@ -41,6 +41,20 @@ Value gatherPoints(NodeContext &node, Value data, Value indices,
 }
 
 /// result[.., i, ..] = data[.., indices[.., i, ..], ..] along `axis`.
+/// Indices follow the data along all dimensions but `axis`: they may be fewer.
+LogicalResult checkIndexSizes(NodeContext &node, int64_t axis) {
+  for (auto [i, sizes] : llvm::enumerate(llvm::zip(
+           node.inputType(0).getShape(), node.inputType(1).getShape()))) {
+    auto [size, count] = sizes;
+    if (static_cast<int64_t>(i) != axis && !ShapedType::isDynamic(size) &&
+        !ShapedType::isDynamic(count) && count > size)
+      return node.error("expects at most " + Twine(size) +
+                        " indices along dimension " + Twine(i) + " but got " +
+                        Twine(count));
+  }
+  return success();
+}
+
 LogicalResult gatherElements(NodeContext &node) {
   int64_t rank = node.inputRank(0);
   FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 0), rank);
@@ -49,7 +63,8 @@ LogicalResult gatherElements(NodeContext &node) {
   if (node.inputRank(1) != rank)
     return node.error("expects indices of rank " + Twine(rank) + " but got " +
                       Twine(node.inputRank(1)));
-  if (failed(checkConstantIndices(node, node.input(1), *axis)))
+  if (failed(checkIndexSizes(node, *axis)) ||
+      failed(checkConstantIndices(node, node.input(1), *axis)))
     return failure();
   Value vectors = insertUnitDims(node, node.input(1), rank);
   node.setOutput(0, gatherPoints(node, node.input(0), vectors,
@@ -114,7 +129,8 @@ LogicalResult scatterElements(NodeContext &node) {
     return failure();
   if (node.inputRank(1) != rank || node.inputRank(2) != rank)
     return node.error("expects indices and updates of rank " + Twine(rank));
-  if (failed(checkConstantIndices(node, node.input(1), *axis)))
+  if (failed(checkIndexSizes(node, *axis)) ||
+      failed(checkConstantIndices(node, node.input(1), *axis)))
     return failure();
   FailureOr<Value> indices =
       broadcastTo(node, node.input(1), node.shapeOf(node.input(2)));
