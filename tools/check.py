@@ -89,13 +89,15 @@ class Checks:
         )
         self.environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self.environment["TESSERA_BUILD_DIR"] = str(build)
-        # Python itself is not built with sanitizers: it must load their runtime
-        # first, and its own leaks are not ours.
+        # LLVM's libraries are not instrumented: they use memory of allocators that
+        # our code, inlined from LLVM's headers, has marked as unused. Python must
+        # load the sanitizers' runtime first, and its own leaks are not ours.
         self.python_environment = dict(self.environment)
         sanitizer = self.setting("TESSERA_SANITIZER_RUNTIME")
         if sanitizer:
             self.python_environment["LD_PRELOAD"] = sanitizer
-            self.python_environment["ASAN_OPTIONS"] = "detect_leaks=0"
+            self.environment["ASAN_OPTIONS"] = "allow_user_poisoning=0"
+            self.python_environment["ASAN_OPTIONS"] = "detect_leaks=0:allow_user_poisoning=0"
 
     def setting(self, name):
         """The value of a variable in the build's CMake cache, or None."""
