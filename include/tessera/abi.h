@@ -198,6 +198,12 @@ typedef struct TesseraModule {
   TesseraWeights weights;
   /* JSON: options, kernels by route, model hash. Nothing reads it to run. */
   const char *manifest;
+  /* The same model compiled for other CPUs: tables with targets, entries and a
+   * manifest of their own. Their weights are those of the exported table, whose
+   * `weights` alone counts. Of this table and these, the runtime takes the one
+   * that needs the most features among those whose targets the machine meets. */
+  uint32_t alternateCount;
+  const struct TesseraModule *const *alternates; /* may be null if there are none */
 } TesseraModule;
 
 #ifdef __cplusplus

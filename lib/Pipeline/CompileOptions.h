@@ -34,7 +34,8 @@ struct CompileOptions {
   /// Intermediate values, by their ONNX names, that become outputs after the
   /// model's own; "all" is every one.
   std::vector<std::string> taps;
-  /// "native", "x86-64-v3", "znver4" …
+  /// "native", "x86-64-v3", "znver4" …; several, separated by commas, for a
+  /// library with code for each.
   std::string cpu = "native";
   /// JSON file with the measured machine, instead of the record of `cpu`.
   std::string machineFile;

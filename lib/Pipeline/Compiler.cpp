@@ -82,15 +82,20 @@ private:
   CompileStatus preparePasses();
   CompileStatus readInput();
   CompileStatus importModel();
-  CompileStatus lower();
+  /// Runs the pipelines whose states lie in [first, last], for the machine of
+  /// `pipeline`, if the input was not beyond them.
+  CompileStatus lower(EmitKind first, EmitKind last);
   CompileStatus runPipeline(StringRef name,
                             void (*build)(OpPassManager &,
                                           const PipelineOptions &));
   CompileStatus writeFile(const std::string &path,
                           function_ref<void(llvm::raw_ostream &)> write);
-  CompileStatus writeReport(const std::string &description,
+  CompileStatus writeReport(ArrayRef<cpu::CodeForCpu> codes,
                             const cpu::PhaseSeconds &seconds);
-  CompileStatus writeCode();
+  /// Lowers the module to loops for the machine of `pipeline`.
+  FailureOr<cpu::CodeForCpu> makeCode(CompileStatus &status);
+  CompileStatus writeCode(ArrayRef<cpu::CodeForCpu> codes);
+  CompileStatus compileForMachines();
   std::string manifest();
 
   CompileStatus fail(CompileStatus status, const Twine &message) {
@@ -106,20 +111,41 @@ private:
   const CompileObserver &observer;
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
+  State inputState = State::Graph;
+  /// At least one; with several, the library has code for each.
+  std::vector<Machine> machines;
   PipelineOptions pipeline;
   std::map<std::string, int64_t> indexLimits;
 };
 
 CompileStatus Compilation::chooseMachine() {
-  llvm::Expected<Machine> machine = options.machineFile.empty()
-                                        ? machineFor(options.cpu)
-                                        : readMachine(options.machineFile);
-  if (!machine)
-    return fail(CompileStatus::InvalidOptions,
-                llvm::toString(machine.takeError()));
-  pipeline.machine = *machine;
   pipeline.machineFile = options.machineFile;
   pipeline.optimizationLevel = options.optimizationLevel;
+  SmallVector<StringRef> names;
+  StringRef(options.cpu).split(names, ',');
+  if (names.size() > 1 && !options.machineFile.empty())
+    return fail(CompileStatus::InvalidOptions,
+                "--machine describes one CPU, but --cpu names " +
+                    Twine(names.size()));
+  if (names.size() > 1 && options.emit != EmitKind::Library)
+    return fail(CompileStatus::InvalidOptions,
+                "only a library has code for several CPUs: give one --cpu or "
+                "leave --emit");
+  for (StringRef name : names) {
+    llvm::Expected<Machine> machine = options.machineFile.empty()
+                                          ? machineFor(name)
+                                          : readMachine(options.machineFile);
+    if (!machine)
+      return fail(CompileStatus::InvalidOptions,
+                  llvm::toString(machine.takeError()));
+    for (const Machine &other : machines)
+      if (other.cpu == machine->cpu)
+        return fail(CompileStatus::InvalidOptions, "--cpu=" + options.cpu +
+                                                       " names " +
+                                                       machine->cpu + " twice");
+    machines.push_back(std::move(*machine));
+  }
+  pipeline.machine = machines.front();
   return CompileStatus::Success;
 }
 
@@ -133,14 +159,15 @@ CompileStatus Compilation::preparePasses() {
       break;
     PassManager passes(&context);
     if (!llvm::is_contained(extraPassStates(), state))
-      wrong = llvm::createStringError(
-          "passes can be added after " + llvm::join(extraPassStates(), ", ") +
-          ", but got '" + state + "'");
+      wrong = llvm::createStringError("passes can be added after " +
+                                      llvm::join(extraPassStates(), ", ") +
+                                      ", but got '" + state + "'");
     else
       wrong = addExtraPasses(passes, state, {{state, pipeline}});
   }
   if (wrong)
-    return fail(CompileStatus::InvalidOptions, llvm::toString(std::move(wrong)));
+    return fail(CompileStatus::InvalidOptions,
+                llvm::toString(std::move(wrong)));
   return CompileStatus::Success;
 }
 
@@ -162,9 +189,8 @@ CompileStatus Compilation::importModel() {
     return CompileStatus::Success;
   if (report.optionErrors)
     return CompileStatus::InvalidOptions;
-  return report.errors.empty() && !report.damaged
-             ? CompileStatus::Unsupported
-             : CompileStatus::InvalidInput;
+  return report.errors.empty() && !report.damaged ? CompileStatus::Unsupported
+                                                  : CompileStatus::InvalidInput;
 }
 
 CompileStatus Compilation::readInput() {
@@ -178,8 +204,9 @@ CompileStatus Compilation::readInput() {
   return module ? CompileStatus::Success : CompileStatus::InvalidInput;
 }
 
-CompileStatus Compilation::runPipeline(
-    StringRef name, void (*build)(OpPassManager &, const PipelineOptions &)) {
+CompileStatus Compilation::runPipeline(StringRef name,
+                                       void (*build)(OpPassManager &,
+                                                     const PipelineOptions &)) {
   begin(name);
   PassManager passes(&context);
   passes.enableVerifier(true);
@@ -191,7 +218,10 @@ CompileStatus Compilation::runPipeline(
   if (options.saveStates.empty())
     return CompileStatus::Success;
   SmallString<128> path(options.saveStates);
-  llvm::sys::path::append(path, name + ".mlir");
+  const bool isOneOfSeveral = machines.size() > 1 && name != "graph";
+  llvm::sys::path::append(
+      path,
+      name + (isOneOfSeveral ? "." + pipeline.machine.cpu : "") + ".mlir");
   std::error_code error = llvm::sys::fs::create_directories(options.saveStates);
   llvm::raw_fd_ostream stream(path, error);
   if (error)
@@ -201,7 +231,7 @@ CompileStatus Compilation::runPipeline(
   return CompileStatus::Success;
 }
 
-CompileStatus Compilation::lower() {
+CompileStatus Compilation::lower(EmitKind first, EmitKind last) {
   struct Step {
     State from;
     EmitKind emit;
@@ -213,15 +243,8 @@ CompileStatus Compilation::lower() {
       {State::Graph, EmitKind::Kernel, "kernel", buildKernelPipeline},
       {State::Kernel, EmitKind::Buffer, "buffer", buildBufferPipeline},
   };
-  State state = stateOf(*module);
-  if (state == State::Graph) {
-    CompileStatus status = runPipeline("import", nullptr);
-    if (status != CompileStatus::Success)
-      return status;
-    indexLimits = findIndexLimits(*module);
-  }
   for (const Step &step : steps) {
-    if (step.from < state || step.emit > options.emit)
+    if (step.from < inputState || step.emit < first || step.emit > last)
       continue;
     CompileStatus status = runPipeline(step.name, step.build);
     if (status != CompileStatus::Success)
@@ -230,8 +253,9 @@ CompileStatus Compilation::lower() {
   return CompileStatus::Success;
 }
 
-CompileStatus Compilation::writeFile(
-    const std::string &path, function_ref<void(llvm::raw_ostream &)> write) {
+CompileStatus
+Compilation::writeFile(const std::string &path,
+                       function_ref<void(llvm::raw_ostream &)> write) {
   std::error_code error;
   std::string temporary = path == "-" ? path : path + ".part";
   if (path != "-")
@@ -273,17 +297,45 @@ std::string Compilation::manifest() {
   return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();
 }
 
-CompileStatus Compilation::writeCode() {
-  std::string description = manifest();
-  CompileStatus status = runPipeline("cpu", buildCpuPipeline);
+FailureOr<cpu::CodeForCpu> Compilation::makeCode(CompileStatus &status) {
+  status = lower(EmitKind::Kernel, EmitKind::Buffer);
   if (status != CompileStatus::Success)
-    return status;
+    return failure();
+  std::string description = manifest();
+  status = runPipeline("cpu", buildCpuPipeline);
+  if (status != CompileStatus::Success)
+    return failure();
   llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu(pipeline.machine.cpu);
-  if (!target)
-    return fail(CompileStatus::InvalidOptions,
-                llvm::toString(target.takeError()));
+  if (!target) {
+    status =
+        fail(CompileStatus::InvalidOptions, llvm::toString(target.takeError()));
+    return failure();
+  }
   target->tune = pipeline.machine.tuneCpu;
+  return cpu::CodeForCpu{*module, *target, std::move(description)};
+}
 
+/// The graph is one for all; what follows depends on the machine.
+CompileStatus Compilation::compileForMachines() {
+  OwningOpRef<ModuleOp> graph = std::move(module);
+  std::vector<OwningOpRef<ModuleOp>> modules;
+  std::vector<cpu::CodeForCpu> codes;
+  for (const Machine &machine : machines) {
+    pipeline.machine = machine;
+    const bool isLast = &machine == &machines.back();
+    module = isLast ? std::move(graph)
+                    : OwningOpRef<ModuleOp>(cast<ModuleOp>((*graph)->clone()));
+    CompileStatus status;
+    FailureOr<cpu::CodeForCpu> code = makeCode(status);
+    if (failed(code))
+      return status;
+    codes.push_back(std::move(*code));
+    modules.push_back(std::move(module));
+  }
+  return writeCode(codes);
+}
+
+CompileStatus Compilation::writeCode(ArrayRef<cpu::CodeForCpu> codes) {
   begin("code");
   cpu::ArtifactOptions artifact;
   artifact.outputPath = options.output;
@@ -292,7 +344,7 @@ CompileStatus Compilation::writeCode() {
                              .Case("none", TESSERA_WEIGHTS_NONE)
                              .Default(TESSERA_WEIGHTS_APPENDED);
   artifact.producer = "tessera " TESSERA_VERSION;
-  artifact.manifest = description;
+  artifact.manifest = codes.front().manifest;
   artifact.optLevel = options.optimizationLevel;
   cpu::PhaseSeconds seconds;
   artifact.seconds = &seconds;
@@ -300,20 +352,22 @@ CompileStatus Compilation::writeCode() {
   artifact.codeFailed = &codeFailed;
   auto emit = options.emit == EmitKind::Llvm       ? cpu::emitLlvmIr
               : options.emit == EmitKind::Assembly ? cpu::emitAssembly
-              : options.emit == EmitKind::Object   ? cpu::emitObject
-                                                   : cpu::emitLibrary;
-  if (failed(emit(*module, *target, artifact)))
+                                                   : cpu::emitObject;
+  if (failed(options.emit == EmitKind::Library
+                 ? cpu::emitLibrary(codes, artifact)
+                 : emit(codes.front().module, codes.front().target, artifact)))
     return codeFailed ? CompileStatus::InternalError
                       : CompileStatus::CannotWrite;
-  return writeReport(description, seconds);
+  return writeReport(codes, seconds);
 }
 
-/// The manifest and the seconds of the last phases, as JSON or as text.
-CompileStatus Compilation::writeReport(const std::string &description,
+/// The manifest and the seconds of the last phases, as JSON or as text; with
+/// several CPUs, the manifest of the first and all of them as "targets".
+CompileStatus Compilation::writeReport(ArrayRef<cpu::CodeForCpu> codes,
                                        const cpu::PhaseSeconds &seconds) {
   if (options.report.empty())
     return CompileStatus::Success;
-  llvm::json::Value report = llvm::json::parse(description).get();
+  llvm::json::Value report = llvm::json::parse(codes.front().manifest).get();
   (*report.getAsObject())["seconds"] =
       llvm::json::Object{{"lowering", seconds.lowering},
                          {"translation", seconds.translation},
@@ -321,6 +375,12 @@ CompileStatus Compilation::writeReport(const std::string &description,
                          {"code", seconds.codeGeneration},
                          {"linking", seconds.linking},
                          {"weights", seconds.weights}};
+  if (codes.size() > 1) {
+    llvm::json::Array targets;
+    for (const cpu::CodeForCpu &code : codes)
+      targets.push_back(llvm::json::parse(code.manifest).get());
+    (*report.getAsObject())["targets"] = std::move(targets);
+  }
   return writeFile(options.report, [&](llvm::raw_ostream &stream) {
     if (options.reportAsText)
       printKernels(*report.getAsObject(), stream);
@@ -332,8 +392,7 @@ CompileStatus Compilation::writeReport(const std::string &description,
 /// Fails if the output is there and no file: a device or pipe is not replaced.
 CompileStatus Compilation::checkOutput() {
   llvm::sys::fs::file_status status;
-  if (options.output == "-" ||
-      llvm::sys::fs::status(options.output, status) ||
+  if (options.output == "-" || llvm::sys::fs::status(options.output, status) ||
       llvm::sys::fs::is_regular_file(status))
     return CompileStatus::Success;
   return fail(CompileStatus::CannotWrite,
@@ -344,17 +403,25 @@ CompileStatus Compilation::run() {
   DiagnosticPrinter printer(&context, observer.diagnostic);
   for (CompileStatus (Compilation::*phase)() :
        {&Compilation::checkOutput, &Compilation::chooseMachine,
-        &Compilation::preparePasses, &Compilation::readInput,
-        &Compilation::lower}) {
+        &Compilation::preparePasses, &Compilation::readInput}) {
     CompileStatus status = (this->*phase)();
     if (status != CompileStatus::Success)
       return status;
   }
-  if (options.emit <= EmitKind::Buffer)
-    return writeFile(options.output, [&](llvm::raw_ostream &stream) {
-      module->print(stream);
-    });
-  return writeCode();
+  inputState = stateOf(*module);
+  if (inputState == State::Graph)
+    indexLimits = findIndexLimits(*module);
+  CompileStatus status = lower(EmitKind::Graph, EmitKind::Graph);
+  if (status != CompileStatus::Success)
+    return status;
+  if (options.emit > EmitKind::Buffer)
+    return compileForMachines();
+  status = lower(EmitKind::Kernel, options.emit);
+  return status != CompileStatus::Success
+             ? status
+             : writeFile(options.output, [&](llvm::raw_ostream &stream) {
+                 module->print(stream);
+               });
 }
 
 } // namespace

@@ -1,4 +1,5 @@
 #include "Model.h"
+#include "CpuFeatures.h"
 #include "StoragePlan.h"
 
 namespace tessera::runtime {
@@ -47,8 +48,8 @@ Status Model::openLibrary(const std::string &path) {
   library = std::move(*opened);
   if (Status bad = library.load(); !bad.ok())
     return bad;
-  module = static_cast<const TesseraModule *>(
-      library.find(TESSERA_MODULE_SYMBOL));
+  module =
+      static_cast<const TesseraModule *>(library.find(TESSERA_MODULE_SYMBOL));
   if (!module)
     return failure(TESSERA_INVALID_MODEL, "'", path,
                    "' is not a compiled model: it has no symbol '",
@@ -56,20 +57,33 @@ Status Model::openLibrary(const std::string &path) {
   return Status();
 }
 
-Status Model::readTable() {
-  Result<std::vector<Entry>> entries = readEntries(*module);
-  if (!entries.ok())
-    return entries.takeStatus();
-  allEntries = std::move(*entries);
+Status Model::readTable(bool toRun) {
+  Result<std::vector<const TesseraModule *>> tables = readTables(*module);
+  if (!tables.ok())
+    return tables.takeStatus();
+  allTables = std::move(*tables);
+  for (const TesseraModule *table : allTables) {
+    Result<std::vector<Entry>> entries = readEntries(*table);
+    if (!entries.ok())
+      return entries.takeStatus();
+    if (table == module)
+      allEntries = std::move(*entries);
+  }
+  Result<const TesseraModule *> best = chooseTable(allTables, cpuFeatures());
+  if (!best.ok())
+    return toRun ? best.takeStatus() : Status();
+  if (*best == module)
+    return Status();
+  module = *best;
+  allEntries = std::move(*readEntries(*module));
   return Status();
 }
 
 Status Model::prepareToRun(const TesseraLoadOptions &options) {
-  if (Status bad = checkTargets(*module); !bad.ok())
+  if (Status bad = enableTargets(*module); !bad.ok())
     return bad;
-  Result<WeightFile> weights =
-      WeightFile::open(module->weights, libraryPath, library.descriptor(),
-                       options);
+  Result<WeightFile> weights = WeightFile::open(
+      allTables.front()->weights, libraryPath, library.descriptor(), options);
   library.close(); // all that is needed of the file is mapped
   if (!weights.ok())
     return weights.takeStatus();
@@ -82,7 +96,7 @@ Model::load(const std::string &path, const TesseraLoadOptions &options) {
   std::shared_ptr<Model> model(new Model);
   if (Status bad = model->openLibrary(path); !bad.ok())
     return bad;
-  Status bad = model->readTable();
+  Status bad = model->readTable(/*toRun=*/true);
   if (bad.ok())
     bad = model->prepareToRun(options);
   if (!bad.ok())
@@ -94,7 +108,7 @@ Result<std::shared_ptr<const Model>> Model::inspect(const std::string &path) {
   std::shared_ptr<Model> model(new Model);
   if (Status bad = model->openLibrary(path); !bad.ok())
     return bad;
-  if (Status bad = model->readTable(); !bad.ok())
+  if (Status bad = model->readTable(/*toRun=*/false); !bad.ok())
     return std::move(bad).within("'" + path + "'");
   return std::shared_ptr<const Model>(std::move(model));
 }
@@ -103,12 +117,28 @@ Result<std::shared_ptr<const Model>>
 Model::wrap(const TesseraModule &table, const TesseraLoadOptions &options) {
   std::shared_ptr<Model> model(new Model);
   model->module = &table;
-  Status bad = model->readTable();
+  Status bad = model->readTable(/*toRun=*/true);
   if (bad.ok())
     bad = model->prepareToRun(options);
   if (!bad.ok())
     return bad;
   return std::shared_ptr<const Model>(std::move(model));
+}
+
+std::string Model::describeTargets() const {
+  std::ostringstream text;
+  for (const TesseraModule *table : allTables)
+    for (uint32_t i = 0; i < table->targetCount; ++i) {
+      const TesseraTarget &target = table->targets[i];
+      text << (table == allTables.front() ? "needs     " : "or        ")
+           << target.architecture << " with " << target.features
+           << " (compiled for " << target.cpu << ')';
+      if (allTables.size() > 1 && table == module &&
+          checkTargets(*table, cpuFeatures()).ok())
+        text << ", taken on this machine";
+      text << '\n';
+    }
+  return text.str();
 }
 
 std::string Model::describe() const {
@@ -133,16 +163,14 @@ std::string Model::describe() const {
   }
   static const char *const places[] = {"given at load", "at the library's end",
                                        "in a file beside the library"};
-  text << "weights   " << bytesText(double(module->weights.bytes));
-  if (module->weights.bytes && module->weights.place < 3)
-    text << ' ' << places[module->weights.place];
+  const TesseraWeights &weights = allTables.front()->weights;
+  text << "weights   " << bytesText(double(weights.bytes));
+  if (weights.bytes && weights.place < 3)
+    text << ' ' << places[weights.place];
   text << '\n';
   if (library.codeBytes())
     text << "code      " << bytesText(double(library.codeBytes())) << '\n';
-  for (uint32_t i = 0; i < module->targetCount; ++i)
-    text << "needs     " << module->targets[i].architecture << " with "
-         << module->targets[i].features << " (compiled for "
-         << module->targets[i].cpu << ")\n";
+  text << describeTargets();
   text << "producer  " << module->producer << '\n';
   return text.str();
 }

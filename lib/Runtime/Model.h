@@ -31,7 +31,10 @@ public:
 
   Model(const Model &) = delete;
 
+  /// The table that is run: of several CPUs', the best for this machine.
   const TesseraModule &table() const { return *module; }
+  /// All of them, the exported one first; see TesseraModule.alternates.
+  const std::vector<const TesseraModule *> &tables() const { return allTables; }
   /// Never empty; the first is the default.
   const std::vector<Entry> &entries() const { return allEntries; }
   const char *weights() const { return weightFile.data(); }
@@ -45,11 +48,15 @@ public:
 private:
   Model() = default;
   Status openLibrary(const std::string &path);
-  Status readTable();
+  /// Finds the tables from the exported one and takes one. `toRun`: one that
+  /// this machine can run, else an error; or only if there is one.
+  Status readTable(bool toRun);
+  std::string describeTargets() const;
   Status prepareToRun(const TesseraLoadOptions &options);
 
   std::string libraryPath;
   LibraryFile library;
+  std::vector<const TesseraModule *> allTables;
   const TesseraModule *module = nullptr;
   std::vector<Entry> allEntries;
   WeightFile weightFile;

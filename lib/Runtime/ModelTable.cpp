@@ -3,6 +3,7 @@
 #include "TensorLayout.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace tessera::runtime {
@@ -27,6 +28,21 @@ Result<T> readStruct(const T *array, uint32_t index, const char *kind) {
     return failure(TESSERA_INVALID_MODEL, kind, " ", index, " has ",
                    result.size, " bytes but the first has ", stride);
   return result;
+}
+
+/// Bytes of a module table before it could have alternates.
+constexpr uint32_t moduleBytes = offsetof(TesseraModule, alternateCount);
+
+Status checkModule(const TesseraModule &module) {
+  // The version stands before everything that could have moved.
+  if (module.abiVersion != TESSERA_ABI_VERSION)
+    return failure(TESSERA_INVALID_MODEL, "expects ABI version ",
+                   TESSERA_ABI_VERSION, " but the model has ",
+                   module.abiVersion, "; compile it again with this version");
+  if (module.size < moduleBytes)
+    return failure(TESSERA_INVALID_MODEL, "expects a module table of at least ",
+                   moduleBytes, " bytes but got ", module.size);
+  return Status();
 }
 
 enum class Role { Input, Output, Tap };
@@ -123,6 +139,19 @@ Status checkSymbolsBound(const Entry &entry) {
                  "' is the size of no input");
 }
 
+/// How many features the targets of a checked table need.
+int64_t countFeatures(const TesseraModule &module) {
+  int64_t count = 0;
+  for (uint32_t i = 0; i < module.targetCount; ++i) {
+    Result<TesseraTarget> target = readStruct(module.targets, i, "target");
+    if (target.ok() && target->features && *target->features) {
+      const std::string_view features = target->features;
+      count += 1 + std::count(features.begin(), features.end(), ',');
+    }
+  }
+  return count;
+}
+
 Result<Entry> readEntry(const TesseraEntry &raw) {
   Entry entry{};
   entry.name = raw.name;
@@ -160,14 +189,8 @@ std::string Entry::typeText(const Port &port) const {
 }
 
 Result<std::vector<Entry>> readEntries(const TesseraModule &module) {
-  // The version stands before everything that could have moved.
-  if (module.abiVersion != TESSERA_ABI_VERSION)
-    return failure(TESSERA_INVALID_MODEL, "expects ABI version ",
-                   TESSERA_ABI_VERSION, " but the model has ",
-                   module.abiVersion, "; compile it again with this version");
-  if (module.size < sizeof(TesseraModule))
-    return failure(TESSERA_INVALID_MODEL, "expects a module table of at least ",
-                   sizeof(TesseraModule), " bytes but got ", module.size);
+  if (Status bad = checkModule(module); !bad.ok())
+    return bad;
   if (module.entryCount == 0)
     return failure(TESSERA_INVALID_MODEL, "the model has no entry");
   std::vector<Entry> entries;
@@ -186,7 +209,25 @@ Result<std::vector<Entry>> readEntries(const TesseraModule &module) {
   return entries;
 }
 
-Status checkTargets(const TesseraModule &module) {
+Result<std::vector<const TesseraModule *>>
+readTables(const TesseraModule &module) {
+  if (Status bad = checkModule(module); !bad.ok())
+    return bad;
+  std::vector<const TesseraModule *> tables = {&module};
+  if (module.size < sizeof(TesseraModule))
+    return tables;
+  for (uint32_t i = 0; i < module.alternateCount; ++i) {
+    if (!module.alternates || !module.alternates[i])
+      return failure(TESSERA_INVALID_MODEL, "has no alternate table ", i);
+    if (Status bad = checkModule(*module.alternates[i]); !bad.ok())
+      return std::move(bad).within("alternate table " + std::to_string(i));
+    tables.push_back(module.alternates[i]);
+  }
+  return tables;
+}
+
+Status checkTargets(const TesseraModule &module,
+                    const std::set<std::string_view> &available) {
   for (uint32_t i = 0; i < module.targetCount; ++i) {
     Result<TesseraTarget> target = readStruct(module.targets, i, "target");
     if (!target.ok())
@@ -198,10 +239,49 @@ Status checkTargets(const TesseraModule &module) {
                      "' but this machine is 'x86-64'");
     if (!target->features)
       continue;
-    Status bad = checkCpuFeatures(target->features, cpuFeatures());
-    if (bad.ok())
-      bad = enableCpuFeatures(target->features);
-    if (!bad.ok())
+    if (Status bad = checkCpuFeatures(target->features, available); !bad.ok())
+      return bad;
+  }
+  return Status();
+}
+
+Result<const TesseraModule *>
+chooseTable(const std::vector<const TesseraModule *> &tables,
+            const std::set<std::string_view> &available) {
+  const TesseraModule *best = nullptr;
+  int64_t bestNeeds = -1;
+  std::string reasons;
+  for (const TesseraModule *table : tables) {
+    Status bad = checkTargets(*table, available);
+    if (!bad.ok() &&
+        (tables.size() == 1 || bad.code() != TESSERA_UNSUPPORTED_MACHINE))
+      return bad;
+    if (!bad.ok()) {
+      const char *cpu = table->targets->cpu;
+      reasons += std::string("; compiled for ") + (cpu ? cpu : "") + ", it " +
+                 bad.message();
+      continue;
+    }
+    const int64_t needs = countFeatures(*table);
+    if (needs > bestNeeds) {
+      best = table;
+      bestNeeds = needs;
+    }
+  }
+  if (best)
+    return best;
+  return failure(TESSERA_UNSUPPORTED_MACHINE, "has no code for this machine",
+                 reasons);
+}
+
+Status enableTargets(const TesseraModule &module) {
+  for (uint32_t i = 0; i < module.targetCount; ++i) {
+    Result<TesseraTarget> target = readStruct(module.targets, i, "target");
+    if (!target.ok())
+      return target.takeStatus();
+    if (!target->features)
+      continue;
+    if (Status bad = enableCpuFeatures(target->features); !bad.ok())
       return bad;
   }
   return Status();

@@ -5,7 +5,9 @@
 #include "SizeExpression.h"
 #include "Status.h"
 
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tessera::runtime {
@@ -48,8 +50,24 @@ struct Entry {
 /// and every life time is in order. Errors name the entry and the port.
 Result<std::vector<Entry>> readEntries(const TesseraModule &module);
 
-/// Checks every target of the module against this machine.
-Status checkTargets(const TesseraModule &module);
+/// The tables of one model: `module` and its alternates for other CPUs. Checks
+/// the ABI version and the size of each.
+Result<std::vector<const TesseraModule *>>
+readTables(const TesseraModule &module);
+
+/// Checks every target of one table against a machine with these CPU features.
+Status checkTargets(const TesseraModule &module,
+                    const std::set<std::string_view> &available);
+
+/// Of the tables whose targets `available` meets, the one that needs the most
+/// features, the first of equal ones. The error says what each table lacks.
+Result<const TesseraModule *>
+chooseTable(const std::vector<const TesseraModule *> &tables,
+            const std::set<std::string_view> &available);
+
+/// Asks the operating system for what the table's targets need of it; see
+/// enableCpuFeatures.
+Status enableTargets(const TesseraModule &module);
 
 } // namespace tessera::runtime
 

@@ -31,8 +31,10 @@ void tool::addMachineAndShape(CLI::App &sub, CompileArguments &arguments) {
       ->check(CLI::Range(0, 3).description(""));
   sub.add_option("--cpu", arguments.options.cpu,
                  "CPU that the code is for (native); tessera --version lists "
-                 "them")
-      ->type_name("NAME");
+                 "them. NAME,NAME: code for each, of which the best that a "
+                 "machine can run is taken when the library is loaded")
+      ->type_name("NAME")
+      ->join(',');
   sub.add_option("--machine", arguments.options.machineFile,
                  "JSON record of a measured machine, instead of --cpu's")
       ->type_name("FILE")

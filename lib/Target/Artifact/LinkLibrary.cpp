@@ -32,9 +32,9 @@ llvm::Expected<std::string> findLinker(llvm::StringRef given) {
 std::vector<std::string> systemLibraries() {
   std::vector<std::string> found;
   for (const char *name : {"libm.so.6", "libc.so.6"})
-    for (const char *folder : {"/lib/x86_64-linux-gnu/", "/usr/lib64/",
-                               "/lib64/", "/usr/lib/x86_64-linux-gnu/",
-                               "/usr/lib/"}) {
+    for (const char *folder :
+         {"/lib/x86_64-linux-gnu/", "/usr/lib64/", "/lib64/",
+          "/usr/lib/x86_64-linux-gnu/", "/usr/lib/"}) {
       std::string path = std::string(folder) + name;
       if (llvm::sys::fs::exists(path)) {
         found.push_back(path);
@@ -53,8 +53,8 @@ std::string readAll(llvm::StringRef path) {
 
 char UnresolvedSymbols::ID = 0;
 
-llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
-                        llvm::StringRef linker) {
+llvm::Error linkLibrary(llvm::ArrayRef<std::string> objectPaths,
+                        llvm::StringRef outputPath, llvm::StringRef linker) {
   llvm::Expected<std::string> program = findLinker(linker);
   if (!program)
     return program.takeError();
@@ -64,15 +64,16 @@ llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
 
   std::vector<std::string> libraries = systemLibraries();
   std::vector<llvm::StringRef> arguments = {
-      *program, "-shared", "-o", outputPath, objectPath,
-      "-znoexecstack", "-zrelro", "-znow", "-zdefs", "-zseparate-code",
-      "--gc-sections", "--hash-style=gnu", "--build-id=none", "--as-needed",
+      *program, "-shared", "-o", outputPath, "-znoexecstack", "-zrelro",
+      "-znow", "-zdefs", "-zseparate-code", "--gc-sections", "--hash-style=gnu",
+      "--build-id=none", "--as-needed",
       // A fixed name: the output's must not reach the bytes.
       "-soname=model.so", "--threads=1"};
+  arguments.insert(arguments.end(), objectPaths.begin(), objectPaths.end());
   arguments.insert(arguments.end(), libraries.begin(), libraries.end());
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""),
-                                                llvm::StringRef(messages->path()),
-                                                llvm::StringRef(messages->path())};
+  std::optional<llvm::StringRef> redirects[] = {
+      llvm::StringRef(""), llvm::StringRef(messages->path()),
+      llvm::StringRef(messages->path())};
   std::string reason;
   int status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
                                          redirects, 0, 0, &reason);
@@ -82,8 +83,8 @@ llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
   if (llvm::StringRef(said).contains("undefined symbol"))
     return llvm::make_error<UnresolvedSymbols>("linking failed (" + *program +
                                                "): " + said);
-  return llvm::createStringError("linking failed (" + *program + "): " +
-                                 (said.empty() ? reason : said));
+  return llvm::createStringError("linking failed (" + *program +
+                                 "): " + (said.empty() ? reason : said));
 }
 
 } // namespace tessera::artifact

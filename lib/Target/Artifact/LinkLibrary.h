@@ -2,8 +2,11 @@
 #ifndef TESSERA_TARGET_ARTIFACT_LINKLIBRARY_H
 #define TESSERA_TARGET_ARTIFACT_LINKLIBRARY_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+
+#include <string>
 
 namespace tessera::artifact {
 
@@ -16,13 +19,14 @@ public:
       : ErrorInfo(message, llvm::inconvertibleErrorCode()) {}
 };
 
-/// Links the object file at `objectPath` into a shared library at `outputPath`,
-/// which needs libm and libc only and exports `tessera_module` only. The same
-/// object gives the same bytes whatever the paths. `linker` is the path of
-/// ld.lld, or empty: then it is looked for in PATH and where LLVM is installed.
-/// Fails if the linker is missing or reports an error, with its words; with
-/// UnresolvedSymbols if it is that.
-llvm::Error linkLibrary(llvm::StringRef objectPath, llvm::StringRef outputPath,
+/// Links the object files at `objectPaths` into a shared library at
+/// `outputPath`, which needs libm and libc only and exports `tessera_module`
+/// only. The same objects give the same bytes whatever the paths. `linker` is
+/// the path of ld.lld, or empty: then it is looked for in PATH and where LLVM
+/// is installed. Fails if the linker is missing or reports an error, with its
+/// words; with UnresolvedSymbols if it is that.
+llvm::Error linkLibrary(llvm::ArrayRef<std::string> objectPaths,
+                        llvm::StringRef outputPath,
                         llvm::StringRef linker = {});
 
 } // namespace tessera::artifact

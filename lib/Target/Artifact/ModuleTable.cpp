@@ -28,24 +28,23 @@ FailureOr<TesseraElementType> elementTypeOf(Type type) {
     return TesseraElementType{
         Float, static_cast<uint8_t>(type.getIntOrFloatBitWidth())};
   // The numbers that DLPack 1.1 gives to narrow floats, in this order from 7.
-  uint8_t code =
-      llvm::TypeSwitch<Type, uint8_t>(type)
-          .Case<Float8E3M4Type>([](Type) { return 7; })
-          .Case<Float8E4M3Type>([](Type) { return 8; })
-          .Case<Float8E4M3B11FNUZType>([](Type) { return 9; })
-          .Case<Float8E4M3FNType>([](Type) { return 10; })
-          .Case<Float8E4M3FNUZType>([](Type) { return 11; })
-          .Case<Float8E5M2Type>([](Type) { return 12; })
-          .Case<Float8E5M2FNUZType>([](Type) { return 13; })
-          .Case<Float8E8M0FNUType>([](Type) { return 14; })
-          .Case<Float6E2M3FNType>([](Type) { return 15; })
-          .Case<Float6E3M2FNType>([](Type) { return 16; })
-          .Case<Float4E2M1FNType>([](Type) { return 17; })
-          .Default([](Type) { return 0; });
+  uint8_t code = llvm::TypeSwitch<Type, uint8_t>(type)
+                     .Case<Float8E3M4Type>([](Type) { return 7; })
+                     .Case<Float8E4M3Type>([](Type) { return 8; })
+                     .Case<Float8E4M3B11FNUZType>([](Type) { return 9; })
+                     .Case<Float8E4M3FNType>([](Type) { return 10; })
+                     .Case<Float8E4M3FNUZType>([](Type) { return 11; })
+                     .Case<Float8E5M2Type>([](Type) { return 12; })
+                     .Case<Float8E5M2FNUZType>([](Type) { return 13; })
+                     .Case<Float8E8M0FNUType>([](Type) { return 14; })
+                     .Case<Float6E2M3FNType>([](Type) { return 15; })
+                     .Case<Float6E3M2FNType>([](Type) { return 16; })
+                     .Case<Float4E2M1FNType>([](Type) { return 17; })
+                     .Default([](Type) { return 0; });
   if (code == 0)
     return failure();
-  return TesseraElementType{
-      code, static_cast<uint8_t>(type.getIntOrFloatBitWidth())};
+  return TesseraElementType{code,
+                            static_cast<uint8_t>(type.getIntOrFloatBitWidth())};
 }
 
 namespace {
@@ -107,14 +106,30 @@ public:
          string(description.producer), int32(targets.size()),
          int32(entryConstants.size()), array<TesseraTarget>(targets),
          array<TesseraEntry>(entryConstants), weights,
-         string(description.manifest)});
-    new llvm::GlobalVariable(code, table->getType(), /*isConstant=*/true,
-                             llvm::GlobalValue::ExternalLinkage, table,
-                             TESSERA_MODULE_SYMBOL);
+         string(description.manifest), int32(description.alternates.size()),
+         emitAlternates()});
+    auto *global = new llvm::GlobalVariable(
+        code, table->getType(), /*isConstant=*/true,
+        llvm::GlobalValue::ExternalLinkage, table, description.symbol);
+    if (description.symbol != TESSERA_MODULE_SYMBOL)
+      global->setVisibility(llvm::GlobalValue::HiddenVisibility);
     return success();
   }
 
 private:
+  /// The addresses of the tables in other objects.
+  Constant *emitAlternates() {
+    SmallVector<Constant *> tables;
+    for (const std::string &symbol : description.alternates) {
+      auto *table = new llvm::GlobalVariable(
+          code, llvm::Type::getInt8Ty(context), /*isConstant=*/true,
+          llvm::GlobalValue::ExternalLinkage, /*Initializer=*/nullptr, symbol);
+      table->setVisibility(llvm::GlobalValue::HiddenVisibility);
+      tables.push_back(table);
+    }
+    return array<const TesseraModule *>(tables);
+  }
+
   Constant *int8(uint8_t value) { return integer(8, value); }
   Constant *int16(uint16_t value) { return integer(16, value); }
   Constant *int32(uint32_t value) { return integer(32, value); }
@@ -148,9 +163,8 @@ private:
 
   /// The address of the elements, which all have the layout of `T`.
   template <typename T> Constant *array(ArrayRef<Constant *> elements) {
-    llvm::Type *type = elements.empty()
-                           ? llvm::Type::getInt64Ty(context)
-                           : elements.front()->getType();
+    llvm::Type *type = elements.empty() ? llvm::Type::getInt64Ty(context)
+                                        : elements.front()->getType();
     return place(llvm::ConstantArray::get(
                      llvm::ArrayType::get(type, elements.size()), elements),
                  "table");
@@ -161,8 +175,8 @@ private:
     appendProgram(expression, steps);
     SmallVector<Constant *> constants;
     for (TesseraSizeStep step : steps)
-      constants.push_back(structure<TesseraSizeStep>(
-          {int64(step.op), int64(step.operand)}));
+      constants.push_back(
+          structure<TesseraSizeStep>({int64(step.op), int64(step.operand)}));
     return structure<TesseraSize>(
         {int64(steps.size()), array<TesseraSizeStep>(constants)});
   }
@@ -178,12 +192,12 @@ private:
     SmallVector<Constant *> dims;
     for (AffineExpr dim : port.getDims().getResults())
       dims.push_back(emitSize(dim));
-    Constant *typeConstant = structure<TesseraElementType>(
-        {int8(type->code), int8(type->bits)});
-    return structure<TesseraPort>(
-        {sizeOf<TesseraPort>(), int32(TESSERA_TENSOR), string(port.getName()),
-         typeConstant, int16(dims.size()), array<TesseraSize>(dims),
-         int32(port.getAlias())});
+    Constant *typeConstant =
+        structure<TesseraElementType>({int8(type->code), int8(type->bits)});
+    return structure<TesseraPort>({sizeOf<TesseraPort>(), int32(TESSERA_TENSOR),
+                                   string(port.getName()), typeConstant,
+                                   int16(dims.size()), array<TesseraSize>(dims),
+                                   int32(port.getAlias())});
   }
 
   /// Null after a diagnostic.

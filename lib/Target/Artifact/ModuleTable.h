@@ -33,13 +33,17 @@ struct ModuleDescription {
   uint64_t weightHash = 0;
   /// JSON.
   std::string manifest;
+  /// Name of the table; others than TESSERA_MODULE_SYMBOL are not exported.
+  std::string symbol = TESSERA_MODULE_SYMBOL;
+  /// Tables of the same model in other objects of the library.
+  mlir::SmallVector<std::string> alternates;
 };
 
 /// DLPack's code and bits of an element type. Fails at types that have none,
 /// without a diagnostic.
 mlir::FailureOr<TesseraElementType> elementTypeOf(mlir::Type type);
 
-/// Adds `tessera_module`, with one TesseraEntry for each `kernel.entry` of
+/// Adds the table `description.symbol`, with one TesseraEntry for each `kernel.entry` of
 /// `source`, to `code`, which holds the entries' functions under the same names.
 /// Fails with a diagnostic at an entry that the table cannot describe.
 mlir::LogicalResult emitModuleTable(mlir::ModuleOp source,

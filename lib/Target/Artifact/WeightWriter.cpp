@@ -128,7 +128,8 @@ public:
     if (!opened)
       return opened.takeError();
     WeightSource source = std::move(*opened);
-    if (source.size() != static_cast<uint64_t>(type.getNumElements()) * elementBytes)
+    if (source.size() !=
+        static_cast<uint64_t>(type.getNumElements()) * elementBytes)
       return llvm::createStringError(
           "expects " + llvm::Twine(type.getNumElements() * elementBytes) +
           " bytes, but the source has " + llvm::Twine(source.size()));
@@ -193,8 +194,8 @@ private:
     sink = final;
     if (error)
       return error;
-    auto written = WeightSource::openFile(temporary->path(), 0,
-                                          intermediate.size());
+    auto written =
+        WeightSource::openFile(temporary->path(), 0, intermediate.size());
     if (!written)
       return written.takeError();
     source = std::move(*written); // keeps the file open beyond its name
@@ -258,7 +259,8 @@ private:
     return llvm::Error::success();
   }
 
-  /// Multiplies the elements of `part`, which are in the buffer, by its factors.
+  /// Multiplies the elements of `part`, which are in the buffer, by its
+  /// factors.
   void multiply(const WeightPart &part) {
     for (auto [scale, factorsView] : llvm::zip(scales, part.scales)) {
       std::vector<float> factors(factorsView.elementCount());
@@ -297,11 +299,11 @@ private:
 };
 
 /// The weights that entries place, in the order of their offsets.
-FailureOr<SmallVector<std::pair<uint64_t, graph::WeightsOp>>>
-placedWeights(ModuleOp module) {
+LogicalResult
+collectPlaces(ModuleOp module,
+              SmallVectorImpl<std::pair<uint64_t, graph::WeightsOp>> &placed) {
   SymbolTable symbols(module);
   llvm::MapVector<Attribute, uint64_t> offsets;
-  SmallVector<std::pair<uint64_t, graph::WeightsOp>> placed;
   for (auto entry : module.getOps<kernel::EntryOp>())
     for (auto place :
          entry.getWeights().getAsRange<kernel::WeightPlaceAttr>()) {
@@ -320,8 +322,42 @@ placedWeights(ModuleOp module) {
                << place.getWeights() << ", which is no graph.weights";
       placed.push_back({place.getOffset(), weights});
     }
-  llvm::sort(placed, llvm::less_first());
-  return placed;
+  return success();
+}
+
+/// Whether both have the same bytes, as weights that share a place.
+bool haveSameBytes(graph::WeightsOp a, graph::WeightsOp b) {
+  return a.getSource() == b.getSource() && a.getRecipe() == b.getRecipe() &&
+         a.getType() == b.getType() && a.getSourceType() == b.getSourceType();
+}
+
+/// The weights of all modules by their place, each once.
+FailureOr<SmallVector<std::pair<uint64_t, graph::WeightsOp>>>
+placedWeights(ArrayRef<ModuleOp> modules) {
+  SmallVector<std::pair<uint64_t, graph::WeightsOp>> placed;
+  for (ModuleOp module : modules)
+    if (failed(collectPlaces(module, placed)))
+      return failure();
+  SmallVector<std::pair<uint64_t, graph::WeightsOp>> once;
+  DenseMap<uint64_t, SmallVector<graph::WeightsOp, 1>> known;
+  for (const auto &place : placed) {
+    SmallVector<graph::WeightsOp, 1> &there = known[place.first];
+    if (llvm::any_of(there, [&](graph::WeightsOp other) {
+          return haveSameBytes(other, place.second);
+        }))
+      continue;
+    there.push_back(place.second);
+    once.push_back(place);
+  }
+  // Weights without elements first: others may begin where they lie.
+  llvm::sort(once, [](const auto &a, const auto &b) {
+    auto elements = [](graph::WeightsOp weights) {
+      return cast<RankedTensorType>(weights.getType()).getNumElements();
+    };
+    return std::make_pair(a.first, elements(a.second)) <
+           std::make_pair(b.first, elements(b.second));
+  });
+  return once;
 }
 
 LogicalResult reportFile(ModuleOp module, StringRef verb, StringRef path) {
@@ -373,16 +409,18 @@ bool writeAt(int file, const void *data, size_t bytes, uint64_t offset) {
 
 } // namespace
 
-uint64_t weightBytesOf(ModuleOp module) {
+uint64_t weightBytesOf(ArrayRef<ModuleOp> modules) {
   uint64_t bytes = 0;
-  for (auto entry : module.getOps<kernel::EntryOp>())
-    bytes = std::max<uint64_t>(bytes, entry.getWeightBytes());
+  for (ModuleOp module : modules)
+    for (auto entry : module.getOps<kernel::EntryOp>())
+      bytes = std::max<uint64_t>(bytes, entry.getWeightBytes());
   return bytes;
 }
 
-FailureOr<WeightDigest> writeWeights(ModuleOp module, int file,
+FailureOr<WeightDigest> writeWeights(ArrayRef<ModuleOp> modules, int file,
                                      StringRef outputPath) {
-  auto placed = placedWeights(module);
+  ModuleOp module = modules.front(); // for messages
+  auto placed = placedWeights(modules);
   if (failed(placed))
     return failure();
   ByteSink sink(file);
@@ -400,11 +438,10 @@ FailureOr<WeightDigest> writeWeights(ModuleOp module, int file,
              << offset;
     if (failed(pad(offset)))
       return failure();
-    if (llvm::Error error =
-            RecipeRun(weights, sink, outputPath, buffer).run())
+    if (llvm::Error error = RecipeRun(weights, sink, outputPath, buffer).run())
       return weights.emitOpError(llvm::toString(std::move(error)));
   }
-  uint64_t bytes = weightBytesOf(module);
+  uint64_t bytes = weightBytesOf(modules);
   if (sink.size() > bytes)
     return emitError(module.getLoc(), "expects at most ")
            << bytes << " bytes of weights, but got " << sink.size();
@@ -413,8 +450,9 @@ FailureOr<WeightDigest> writeWeights(ModuleOp module, int file,
   return WeightDigest{sink.size(), sink.hash()};
 }
 
-LogicalResult appendWeights(ModuleOp module, StringRef libraryPath,
+LogicalResult appendWeights(ArrayRef<ModuleOp> modules, StringRef libraryPath,
                             StringRef outputPath) {
+  ModuleOp module = modules.front(); // for messages
   auto hashPosition = findHash(libraryPath);
   if (!hashPosition)
     return emitError(module.getLoc(), "cannot read the linked library: ")
@@ -428,7 +466,7 @@ LogicalResult appendWeights(ModuleOp module, StringRef libraryPath,
   if (end < 0 || ::ftruncate(file, offset) != 0 ||
       ::lseek(file, offset, SEEK_SET) < 0)
     return reportFile(module, "cannot write", outputPath);
-  FailureOr<WeightDigest> digest = writeWeights(module, file, outputPath);
+  FailureOr<WeightDigest> digest = writeWeights(modules, file, outputPath);
   if (failed(digest))
     return failure();
   TesseraWeightsMark mark = markOf(offset, *digest);
@@ -438,15 +476,16 @@ LogicalResult appendWeights(ModuleOp module, StringRef libraryPath,
   return success();
 }
 
-FailureOr<WeightDigest> writeWeightFile(ModuleOp module, StringRef path,
-                                        StringRef outputPath) {
+FailureOr<WeightDigest> writeWeightFile(ArrayRef<ModuleOp> modules,
+                                        StringRef path, StringRef outputPath) {
+  ModuleOp module = modules.front(); // for messages
   int file = ::open(path.str().c_str(), O_WRONLY | O_CLOEXEC);
   if (file < 0)
     return LogicalResult(reportFile(module, "cannot write", outputPath));
   llvm::scope_exit close([&] { ::close(file); });
   if (::lseek(file, pageBytes, SEEK_SET) < 0)
     return LogicalResult(reportFile(module, "cannot write", outputPath));
-  FailureOr<WeightDigest> digest = writeWeights(module, file, outputPath);
+  FailureOr<WeightDigest> digest = writeWeights(modules, file, outputPath);
   if (failed(digest))
     return failure();
   TesseraWeightsMark mark = markOf(pageBytes, *digest);

@@ -15,28 +15,29 @@ struct WeightDigest {
   uint64_t hash = 0;
 };
 
-/// Bytes of all weights that the `kernel.entry`s of `module` place: the largest
-/// `bytes` of an entry.
-uint64_t weightBytesOf(mlir::ModuleOp module);
+/// Bytes of all weights that the `kernel.entry`s of `modules` place: the largest
+/// `bytes` of an entry. Here and below, several modules are one model for several
+/// CPUs, after shareWeights; the first is what messages are about.
+uint64_t weightBytesOf(mlir::ArrayRef<mlir::ModuleOp> modules);
 
-/// Writes the weights that the `kernel.entry`s of `module` place to the file
+/// Writes the weights that the `kernel.entry`s of `modules` place to the file
 /// descriptor `file`, or nowhere if it is -1 (for the hash). Holds the pages of
 /// one weight's source and a buffer of 32 MB at most; a reshape that does not
 /// follow the order of a transposed source goes through a temporary file beside
 /// `outputPath`. Fails with a diagnostic at the `graph.weights`, or at the module if
 /// `outputPath` cannot be written.
-mlir::FailureOr<WeightDigest> writeWeights(mlir::ModuleOp module, int file,
+mlir::FailureOr<WeightDigest> writeWeights(mlir::ArrayRef<mlir::ModuleOp> modules, int file,
                                            llvm::StringRef outputPath);
 
 /// Appends padding, the weights and their mark to the library at `libraryPath`
 /// and writes their hash into its table. `bytes` is what the table says.
 /// `outputPath` is what messages call the file.
-mlir::LogicalResult appendWeights(mlir::ModuleOp module,
+mlir::LogicalResult appendWeights(mlir::ArrayRef<mlir::ModuleOp> modules,
                                   llvm::StringRef libraryPath,
                                   llvm::StringRef outputPath);
 
 /// Writes a weight file: mark, padding, weights. The file has to exist.
-mlir::FailureOr<WeightDigest> writeWeightFile(mlir::ModuleOp module,
+mlir::FailureOr<WeightDigest> writeWeightFile(mlir::ArrayRef<mlir::ModuleOp> modules,
                                               llvm::StringRef path,
                                               llvm::StringRef outputPath);
 

@@ -3,6 +3,7 @@
 
 #include "lib/Target/Artifact/LinkLibrary.h"
 #include "lib/Target/Artifact/ModuleTable.h"
+#include "lib/Target/Artifact/SharedWeights.h"
 #include "lib/Target/Artifact/TemporaryFile.h"
 #include "lib/Target/Artifact/WeightWriter.h"
 #include "lib/Target/CPU/ObjectCode.h"
@@ -38,12 +39,14 @@ private:
   Clock::time_point start;
 };
 
-/// One compilation. Every step fails with a diagnostic at the module.
+/// One compilation. Every step fails with a diagnostic at its module.
 class Compilation {
 public:
-  Compilation(ModuleOp module, const CpuTarget &target,
-              const ArtifactOptions &options)
-      : module(module), target(target), options(options) {}
+  Compilation(ArrayRef<CodeForCpu> codes, const ArtifactOptions &options)
+      : codes(codes), options(options) {
+    for (const CodeForCpu &code : codes)
+      modules.push_back(code.module);
+  }
 
   LogicalResult emitLibrary();
 
@@ -63,14 +66,16 @@ private:
 
   LogicalResult check(llvm::Error error) {
     if (error)
-      return mlir::emitError(module.getLoc(), llvm::toString(std::move(error)));
+      return mlir::emitError(modules.front().getLoc(),
+                             llvm::toString(std::move(error)));
     return success();
   }
 
-  ModuleDescription describe() const;
+  /// The table for code `number`; the first is the exported one.
+  ModuleDescription describe(size_t number) const;
   LogicalResult lower();
-  /// Optimised LLVM IR with the table.
-  LogicalResult generate(const ModuleDescription &description);
+  /// Optimised LLVM IR of code `number`, with the table.
+  LogicalResult generate(size_t number, const ModuleDescription &weights);
   LogicalResult emitObjectTo(StringRef path);
   /// Writes the weight file, or only hashes the weights that are not appended.
   LogicalResult placeWeights(TesseraWeightPlace place,
@@ -81,37 +86,59 @@ private:
 
   std::string weightPath() const { return options.outputPath + ".weights"; }
 
-  ModuleOp module;
-  const CpuTarget &target;
+  ArrayRef<CodeForCpu> codes;
+  SmallVector<ModuleOp> modules;
   const ArtifactOptions &options;
+  // Of the code that was generated last.
   std::optional<CodeGenerator> generator;
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> code;
 };
 
-ModuleDescription Compilation::describe() const {
+/// Name of the table of code `number`.
+std::string tableSymbol(size_t number) {
+  std::string name = TESSERA_MODULE_SYMBOL;
+  return number == 0 ? name : name + "_" + std::to_string(number);
+}
+
+ModuleDescription Compilation::describe(size_t number) const {
+  const CpuTarget &target = codes[number].target;
   ModuleDescription description;
   description.producer = options.producer;
   description.targets = {{"x86-64", target.cpu, requiredFeatures(target)}};
-  description.manifest = options.manifest;
+  description.manifest = codes[number].manifest;
+  description.symbol = tableSymbol(number);
+  for (size_t other = 1; number == 0 && other < codes.size(); ++other)
+    description.alternates.push_back(tableSymbol(other));
   return description;
 }
 
 LogicalResult Compilation::lower() {
   Stopwatch watch(time(&PhaseSeconds::lowering));
-  PassManager manager(module.getContext());
-  LowerToLLVMOptions lowering;
-  lowering.avx2 = target.has("avx2");
-  lowering.f16c = target.has("f16c");
-  buildLowerToLLVM(manager, lowering);
-  return succeeded(manager.run(module)) ? success() : codeFailure();
+  for (const CodeForCpu &code : codes) {
+    ModuleOp module = code.module;
+    PassManager manager(module.getContext());
+    LowerToLLVMOptions lowering;
+    lowering.avx2 = code.target.has("avx2");
+    lowering.f16c = code.target.has("f16c");
+    buildLowerToLLVM(manager, lowering);
+    if (failed(manager.run(module)))
+      return codeFailure();
+  }
+  return success();
 }
 
-LogicalResult Compilation::generate(const ModuleDescription &description) {
-  auto created = CodeGenerator::create(target, options.optLevel);
+LogicalResult Compilation::generate(size_t number,
+                                    const ModuleDescription &weights) {
+  ModuleDescription description = describe(number);
+  description.weightPlace = weights.weightPlace;
+  description.weightBytes = weights.weightBytes;
+  description.weightHash = weights.weightHash;
+  auto created = CodeGenerator::create(codes[number].target, options.optLevel);
   if (!created)
     return check(created.takeError());
   generator.emplace(std::move(*created));
+  ModuleOp module = codes[number].module;
   {
     Stopwatch watch(time(&PhaseSeconds::translation));
     code = generator->translate(module, llvmContext);
@@ -159,7 +186,7 @@ Compilation::placeWeights(TesseraWeightPlace place,
                           std::optional<TemporaryFile> &weightFile) {
   Stopwatch watch(time(&PhaseSeconds::weights));
   description.weightPlace = place;
-  description.weightBytes = weightBytesOf(module);
+  description.weightBytes = weightBytesOf(modules);
   if (description.weightBytes == 0) {
     description.weightPlace = TESSERA_WEIGHTS_NONE;
     return success();
@@ -173,9 +200,9 @@ Compilation::placeWeights(TesseraWeightPlace place,
     if (failed(file))
       return failure();
     weightFile.emplace(std::move(*file));
-    digest = writeWeightFile(module, weightFile->path(), weightPath());
+    digest = writeWeightFile(modules, weightFile->path(), weightPath());
   } else {
-    digest = writeWeights(module, /*file=*/-1, options.outputPath);
+    digest = writeWeights(modules, /*file=*/-1, options.outputPath);
   }
   if (failed(digest))
     return failure();
@@ -184,19 +211,31 @@ Compilation::placeWeights(TesseraWeightPlace place,
 }
 
 LogicalResult Compilation::emitLibrary() {
-  auto object = createTemporary(options.outputPath, ".o");
   auto library = createTemporary(options.outputPath, ".tmp");
-  if (failed(object) || failed(library) || failed(lower()))
+  if (failed(library))
     return failure();
-  ModuleDescription description = describe();
+  if (codes.size() > 1 && failed(shareWeights(modules)))
+    return failure();
+  if (failed(lower()))
+    return failure();
+  ModuleDescription description;
   std::optional<TemporaryFile> weightFile;
-  if (failed(placeWeights(options.weightPlace, description, weightFile)) ||
-      failed(generate(description)) || failed(emitObjectTo(object->path())))
+  if (failed(placeWeights(options.weightPlace, description, weightFile)))
     return failure();
+  std::vector<TemporaryFile> objects;
+  std::vector<std::string> objectPaths;
+  for (size_t number = 0; number < codes.size(); ++number) {
+    auto object = createTemporary(options.outputPath, ".o");
+    if (failed(object) || failed(generate(number, description)) ||
+        failed(emitObjectTo(object->path())))
+      return failure();
+    objectPaths.push_back(object->path());
+    objects.push_back(std::move(*object));
+  }
   {
     Stopwatch watch(time(&PhaseSeconds::linking));
     llvm::Error error =
-        linkLibrary(object->path(), library->path(), options.linker);
+        linkLibrary(objectPaths, library->path(), options.linker);
     // Else the linker cannot write, or there is none.
     bool unresolved = error.isA<artifact::UnresolvedSymbols>();
     if (failed(check(std::move(error))))
@@ -204,7 +243,7 @@ LogicalResult Compilation::emitLibrary() {
   }
   if (description.weightPlace == TESSERA_WEIGHTS_APPENDED) {
     Stopwatch watch(time(&PhaseSeconds::weights));
-    if (failed(appendWeights(module, library->path(), options.outputPath)))
+    if (failed(appendWeights(modules, library->path(), options.outputPath)))
       return failure();
   }
   if (weightFile && failed(check(weightFile->keep())))
@@ -216,22 +255,22 @@ LogicalResult Compilation::emitFile(Form form) {
   auto file = createTemporary(options.outputPath, ".tmp");
   if (failed(file) || failed(lower()))
     return failure();
-  ModuleDescription description = describe();
+  ModuleDescription description;
   std::optional<TemporaryFile> weightFile;
   TesseraWeightPlace place =
       form == Form::object && options.weightPlace == TESSERA_WEIGHTS_FILE
           ? TESSERA_WEIGHTS_FILE
           : TESSERA_WEIGHTS_NONE;
   if (failed(placeWeights(place, description, weightFile)) ||
-      failed(generate(description)))
+      failed(generate(0, description)))
     return failure();
   LogicalResult written = success();
   if (form == Form::object) {
     written = emitObjectTo(file->path());
   } else if (form == Form::assembly) {
     SmallVector<char, 0> text;
-    if (failed(check(generator->emit(*code, CodeGenerator::Form::assembly,
-                                     text))))
+    if (failed(
+            check(generator->emit(*code, CodeGenerator::Form::assembly, text))))
       return failure();
     written = writeText(file->path(), StringRef(text.data(), text.size()));
   } else {
@@ -247,27 +286,32 @@ LogicalResult Compilation::emitFile(Form form) {
 
 } // namespace
 
+LogicalResult emitLibrary(ArrayRef<CodeForCpu> codes,
+                          const ArtifactOptions &options) {
+  return Compilation(codes, options).emitLibrary();
+}
+
 LogicalResult emitLibrary(ModuleOp module, const CpuTarget &target,
                           const ArtifactOptions &options) {
-  return Compilation(module, target, options).emitLibrary();
+  return emitLibrary(CodeForCpu{module, target, options.manifest}, options);
 }
 
 LogicalResult emitObject(ModuleOp module, const CpuTarget &target,
                          const ArtifactOptions &options) {
-  return Compilation(module, target, options)
-      .emitFile(Compilation::Form::object);
+  CodeForCpu code{module, target, options.manifest};
+  return Compilation(code, options).emitFile(Compilation::Form::object);
 }
 
 LogicalResult emitAssembly(ModuleOp module, const CpuTarget &target,
                            const ArtifactOptions &options) {
-  return Compilation(module, target, options)
-      .emitFile(Compilation::Form::assembly);
+  CodeForCpu code{module, target, options.manifest};
+  return Compilation(code, options).emitFile(Compilation::Form::assembly);
 }
 
 LogicalResult emitLlvmIr(ModuleOp module, const CpuTarget &target,
                          const ArtifactOptions &options) {
-  return Compilation(module, target, options)
-      .emitFile(Compilation::Form::llvmIr);
+  CodeForCpu code{module, target, options.manifest};
+  return Compilation(code, options).emitFile(Compilation::Form::llvmIr);
 }
 
 } // namespace tessera::cpu

@@ -34,19 +34,34 @@ struct ArtifactOptions {
   std::string linker;
   /// Filled if not null.
   PhaseSeconds *seconds = nullptr;
-  /// Set if not null and it was the code that could not be made, which is a fault
-  /// of the compiler, and not the output that could not be written.
+  /// Set if not null and it was the code that could not be made, which is a
+  /// fault of the compiler, and not the output that could not be written.
   bool *codeFailed = nullptr;
 };
 
+/// One model's code for one CPU: a module as `cpu-emit-kernels` leaves it.
+struct CodeForCpu {
+  mlir::ModuleOp module;
+  CpuTarget target;
+  /// JSON.
+  std::string manifest;
+};
+
+/// Writes one shared library with code for several CPUs, of which the runtime
+/// takes the best. The modules belong to one context, their weights are placed
+/// in one section that they share; `options.manifest` is not used. Else as
+/// below.
+mlir::LogicalResult emitLibrary(mlir::ArrayRef<CodeForCpu> codes,
+                                const ArtifactOptions &options);
+
 /// Each takes a module as `cpu-emit-kernels` leaves it, with at least one
 /// `kernel.entry`, lowers it in place to the LLVM dialect, and writes
-/// `outputPath`: a shared library (and `outputPath`.weights if so asked), an object
-/// file with the table, its assembly or its optimised LLVM IR. The output is
-/// there in full or not at all. Each fails with a diagnostic.
+/// `outputPath`: a shared library (and `outputPath`.weights if so asked), an
+/// object file with the table, its assembly or its optimised LLVM IR. The
+/// output is there in full or not at all. Each fails with a diagnostic.
 ///
-/// Only a library carries appended weights: the others say that the caller gives
-/// them at load.
+/// Only a library carries appended weights: the others say that the caller
+/// gives them at load.
 mlir::LogicalResult emitLibrary(mlir::ModuleOp module, const CpuTarget &target,
                                 const ArtifactOptions &options);
 mlir::LogicalResult emitObject(mlir::ModuleOp module, const CpuTarget &target,

@@ -132,6 +132,77 @@ protected:
   void *handle = nullptr;
 };
 
+TEST_F(LibraryTest, SeveralCpusShareTheWeightsOfOneLayout) {
+  std::string one = source;
+  one.replace(one.find("WEIGHTS"), 7, file("weights.bin"));
+  std::string other = one; // not transposed: another layout of @w
+  const std::string transpose = "#graph.transpose<[1, 0]>, ";
+  other.erase(other.find(transpose), transpose.size());
+  auto first = parseSourceString<ModuleOp>(one, &context);
+  auto second = parseSourceString<ModuleOp>(other, &context);
+  auto third = parseSourceString<ModuleOp>(one, &context);
+  ASSERT_TRUE(first && second && third);
+  std::vector<cpu::CodeForCpu> codes = {
+      {*first, *cpu::resolveCpu("x86-64-v2"), R"({"cpu": 2})"},
+      {*second, *cpu::resolveCpu("x86-64-v3"), R"({"cpu": 3})"},
+      {*third, *cpu::resolveCpu("x86-64-v4"), R"({"cpu": 4})"}};
+  ASSERT_TRUE(succeeded(cpu::emitLibrary(codes, options)));
+
+  const TesseraModule *module = load();
+  ASSERT_TRUE(module);
+  EXPECT_STREQ(module->targets[0].cpu, "x86-64-v2");
+  ASSERT_EQ(module->alternateCount, 2u);
+  const TesseraModule &v3 = *module->alternates[0], &v4 = *module->alternates[1];
+  EXPECT_STREQ(v3.targets[0].cpu, "x86-64-v3");
+  EXPECT_STREQ(v4.targets[0].cpu, "x86-64-v4");
+  EXPECT_STREQ(v3.manifest, R"({"cpu": 3})");
+  EXPECT_EQ(v3.size, sizeof(TesseraModule));
+  EXPECT_EQ(v3.alternateCount, 0u);
+  EXPECT_STREQ(v3.entries[0].name, "main_entry");
+  EXPECT_NE(v3.entries[0].run, module->entries[0].run);
+  EXPECT_EQ(dlsym(handle, "tessera_module_1"), nullptr); // not exported
+
+  // @flags and @w of the first and third, then the second's @w.
+  std::string bytes = expectedBytes();
+  bytes.append(64, '\0');
+  std::memcpy(&bytes[128], fileWeights.data(), 16);
+  EXPECT_EQ(module->weights.bytes, bytes.size());
+  EXPECT_EQ(v3.weights.bytes, bytes.size());
+  const std::string library = read(options.outputPath);
+  EXPECT_EQ(library.substr(library.size() - sizeof(TesseraWeightsMark) -
+                               bytes.size(),
+                           bytes.size()),
+            bytes);
+
+  // Each reads its own: y = x + 2 w.
+  auto run = [&](const TesseraModule &table) {
+    std::vector<float> x(4, 1.0f), y(4), arena(16);
+    const int64_t symbols[] = {1, 2}, offsets[] = {0};
+    void *inputs[] = {x.data(), nullptr}, *outputs[] = {y.data()};
+    TesseraContext run{};
+    run.size = sizeof run;
+    run.symbols = symbols;
+    run.inputs = inputs;
+    run.outputs = outputs;
+    run.weights = library.data() + library.size() -
+                  sizeof(TesseraWeightsMark) - bytes.size();
+    run.arena = reinterpret_cast<char *>(arena.data());
+    run.offsets = offsets;
+    run.maxWorkers = 1;
+    run.parallelFor = [](void *, TesseraTask task, void *captures,
+                         int64_t tasks) {
+      for (int64_t i = 0; i < tasks; ++i)
+        task(captures, i, 0);
+    };
+    EXPECT_EQ(table.entries[0].run(&run), 0);
+    return y;
+  };
+  EXPECT_EQ(run(*module), (std::vector<float>{3, 7, 5, 9}));
+  if (__builtin_cpu_supports("avx2")) {
+    EXPECT_EQ(run(v3), (std::vector<float>{3, 5, 7, 9}));
+  }
+}
+
 TEST_F(LibraryTest, TableHasTheLayoutOfTheAbi) {
   ASSERT_TRUE(succeeded(compile())) << messages;
   const TesseraModule *module = load();

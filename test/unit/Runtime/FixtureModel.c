@@ -136,4 +136,6 @@ __attribute__((visibility("default"))) const TesseraModule FIXTURE_SYMBOL = {
     entries,
     /* XXH64 of the four floats 0.5, 1, -2, 4 */
     {sizeof(TesseraWeights), FIXTURE_WEIGHT_PLACE, 16, FIXTURE_WEIGHT_HASH},
-    "{\"options\": {}}"};
+    "{\"options\": {}}",
+    0,
+    0};

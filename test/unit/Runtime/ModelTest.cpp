@@ -380,7 +380,7 @@ TEST(ModelTable, ReportsDamage) {
     Table table;
     table.module.size = 8;
     EXPECT_EQ(table.error(), "expects a module table of at least " +
-                                 std::to_string(sizeof(TesseraModule)) +
+                                 std::to_string(offsetof(TesseraModule, alternateCount)) +
                                  " bytes but got 8");
   }
   {
