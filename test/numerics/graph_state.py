@@ -234,6 +234,7 @@ BINARY = {
     "shrui": on_unsigned(np.right_shift),
     "shrsi": np.right_shift, "powf": np.power, "ipowi": np.power,
     "floordivsi": np.floor_divide,
+    "ceildivsi": lambda a, b: -np.floor_divide(-a, b),
 }
 UNARY = {
     "negf": np.negative, "absf": np.abs, "absi": np.abs, "sqrt": np.sqrt,
