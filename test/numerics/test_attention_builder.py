@@ -303,6 +303,10 @@ def test_masked_rows(masked_rows):
         case.check()
 
 
+def test_without_queries_nothing_is_computed():
+    Case(0, 3).check()
+
+
 def test_without_keys_results_are_zero():
     for queries in (2, 20):
         Case(queries, 0, dynamic=("keys",)).check()

@@ -106,6 +106,8 @@ LogicalResult AttentionTask::shortValues() {
          count <= context.schedule.getShortRows(); count += attention.group)
       cases.push_back(count);
   } else {
+    if (attention.rows() == 0)
+      return success();
     cases.push_back(attention.rows());
   }
   auto tiles = [&](int64_t count) -> LogicalResult {
