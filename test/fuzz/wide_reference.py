@@ -9,12 +9,14 @@ numbers, an index of the largest of them), nothing is known and nothing is compa
 """
 
 import functools
+import math
 import warnings
 
 import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 # The relative distance of neighbouring numbers.
 EPSILON = {
@@ -88,6 +90,29 @@ def narrow(array, elem_type):
         return np.asarray(array).astype(dtype_of(elem_type))
 
 
+class Erf(OpRun):
+    """ONNX's own gives what a float32 holds."""
+
+    op_domain = ""
+
+    def _run(self, x):
+        return (np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype),)
+
+
+class LRN(OpRun):
+    """ONNX's own sums as many channels as there are batches."""
+
+    op_domain = ""
+
+    def _run(self, x, alpha=None, beta=None, bias=None, size=None):
+        channels = x.shape[1]
+        total = np.zeros_like(x)
+        for c in range(channels):
+            window = slice(max(0, c - (size - 1) // 2), min(channels, c + size // 2 + 1))
+            total[:, c] = np.sum(x[:, window] ** 2, axis=1)
+        return (x / (bias + alpha / size * total) ** beta,)
+
+
 def widened_node(node):
     """The node with float64 where an attribute names or holds another float."""
     wide = onnx.NodeProto.FromString(node.SerializeToString())
@@ -110,7 +135,7 @@ def evaluator_of(node, opset):
     results = [helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
     graph = helper.make_graph([node], "node", values, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    reference = ReferenceEvaluator(model)
+    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN])
 
     def evaluate(inputs):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
