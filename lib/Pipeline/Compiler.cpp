@@ -218,7 +218,7 @@ CompileStatus Compilation::runPipeline(StringRef name,
   if (options.saveStates.empty())
     return CompileStatus::Success;
   SmallString<128> path(options.saveStates);
-  const bool isOneOfSeveral = machines.size() > 1 && name != "graph";
+  const bool isOneOfSeveral = machines.size() > 1 && name != "graph" && name != "import";
   llvm::sys::path::append(
       path,
       name + (isOneOfSeveral ? "." + pipeline.machine.cpu : "") + ".mlir");
@@ -409,9 +409,15 @@ CompileStatus Compilation::run() {
       return status;
   }
   inputState = stateOf(*module);
-  if (inputState == State::Graph)
+  CompileStatus status = CompileStatus::Success;
+  if (inputState == State::Graph) {
+    // Nothing of ours; what the user adds.
+    status = runPipeline("import", nullptr);
+    if (status != CompileStatus::Success)
+      return status;
     indexLimits = findIndexLimits(*module);
-  CompileStatus status = lower(EmitKind::Graph, EmitKind::Graph);
+  }
+  status = lower(EmitKind::Graph, EmitKind::Graph);
   if (status != CompileStatus::Success)
     return status;
   if (options.emit > EmitKind::Buffer)
