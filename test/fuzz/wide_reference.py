@@ -286,7 +286,7 @@ def tolerance(exact, samples, elem_type):
             spread = np.maximum(spread, np.where(np.isnan(away), np.inf, away))
         limit = SPREAD_FACTOR * spread
         limit += 4 * EPSILON[elem_type] * np.where(np.isfinite(exact), np.abs(exact), 0.0)
-        limit += SMALLEST[elem_type]
+        limit += 4 * SMALLEST[elem_type]  # some results are flushed to 0
         # Close to the largest number, some roundings give an infinity.
         overflows = np.isfinite(exact) & (np.abs(exact) + limit > LARGEST[elem_type])
     return np.where(overflows, np.inf, limit)
