@@ -35,7 +35,6 @@ static LogicalResult outlineEachOp(func::FuncOp entry, SymbolTable &symbols) {
     kernel->setSchedulesAttr(generic);
   }
   eraseDeadOperations(entry);
-  noteWrittenResults(entry);
   return success();
 }
 

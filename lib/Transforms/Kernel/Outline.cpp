@@ -13,8 +13,6 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 
-#include "llvm/ADT/MapVector.h"
-
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::kernel;
@@ -355,21 +353,6 @@ void tessera::copyReturnedValues(func::FuncOp entry) {
   for (OpOperand &operand : end->getOpOperands())
     if (isa<RankedTensorType>(operand.get().getType()))
       operand.set(copyUnlessComputed(builder, operand.get(), returned));
-}
-
-void tessera::noteWrittenResults(func::FuncOp entry) {
-  Builder builder(entry.getContext());
-  Operation *end = entry.getBody().front().getTerminator();
-  llvm::MapVector<Operation *, SmallVector<int64_t>> written;
-  for (auto [number, value] : llvm::enumerate(end->getOperands())) {
-    Operation *op = value.getDefiningOp();
-    while (op && !isa<CallOp>(op) && op->getNumOperands())
-      op = op->getOperand(0).getDefiningOp();
-    if (op)
-      written[op].push_back(number);
-  }
-  for (auto &[call, numbers] : written)
-    call->setDiscardableAttr("writes", builder.getDenseI64ArrayAttr(numbers));
 }
 
 void tessera::eraseDeadOperations(func::FuncOp entry) {

@@ -53,10 +53,6 @@ mlir::FailureOr<kernel::FuncOp> outlineKernel(
 /// its own to write it.
 void copyReturnedValues(mlir::func::FuncOp entry);
 
-/// Notes on each call which results of the entry it writes, as `writes`: calls
-/// that compute the same for two of them are not one call to CSE.
-void noteWrittenResults(mlir::func::FuncOp entry);
-
 /// Erases what nothing uses any more.
 void eraseDeadOperations(mlir::func::FuncOp entry);
 

@@ -119,7 +119,6 @@ static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
       return failure();
   }
   eraseDeadOperations(entry);
-  noteWrittenResults(entry);
   return success();
 }
 
