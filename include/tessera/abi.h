@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* Raised when a struct changes in a way that `size` cannot express. */
-#define TESSERA_ABI_VERSION 1
+#define TESSERA_ABI_VERSION 2
 
 /* Name of the exported symbol, of type TesseraModule. */
 #define TESSERA_MODULE_SYMBOL "tessera_module"
@@ -78,9 +78,13 @@ typedef struct TesseraPort {
   /* Input: each dimension is one CONSTANT or one SYMBOL step, which binds or
    * checks that symbol. Output: any expression. */
   const TesseraSize *dims; /* [rank] */
-  /* The value whose storage an output is written in place of, or -1. For an
-   * input: index of the output that may alias it (a cache), or -1. */
+  /* Output: the input that it extends, or -1: its first elements along `axis` are
+   * the input's, new ones follow (a cache). Input: the output that extends it, or
+   * -1. Both may then have one address, and the code leaves the input's elements
+   * where they are. From `axis` on both are dense row-major; strides of the
+   * dimensions before it are the caller's. */
   int32_t alias;
+  int32_t axis;
 } TesseraPort;
 
 /* A named size that inputs bind. */
@@ -118,8 +122,9 @@ typedef void (*TesseraCallObserver)(void *observer, int64_t call);
 typedef struct TesseraContext {
   uint64_t size;
   const int64_t *symbols;     /* [symbolCount] */
-  void *const *inputs;        /* [inputCount], dense row-major data */
-  void *const *outputs;       /* [outputCount], dense row-major data */
+  void *const *inputs;        /* [inputCount], dense row-major data, but for
+                                 strides that TesseraPort.alias allows */
+  void *const *outputs;       /* [outputCount], as the inputs */
   const char *weights;        /* base of the weight bytes; null if none */
   char *arena;                /* 64-byte aligned */
   const int64_t *offsets;     /* [valueCount], byte offsets into the arena */
@@ -136,6 +141,7 @@ typedef struct TesseraContext {
   /* Called on the thread that runs the entry; null: not. */
   TesseraCallObserver afterCall;
   void *observer; /* its first argument */
+  const int64_t *const *outputStrides; /* [outputCount][rank], in elements */
 } TesseraContext;
 
 /* Returns 0, or non-zero with context->errorMessage set. */

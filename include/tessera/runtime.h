@@ -225,6 +225,11 @@ typedef struct TesseraPortInfo {
   /* [rank]; NULL where the size is constant, else its name or, in outputs, its
    * expression: "seq", "past + seq". */
   const char *const *symbols;
+  /* Output: number of the input that it extends along dimension `axis`, a cache;
+   * input: number of the output that extends it; -1: none. See
+   * tessera_session_run. */
+  int32_t alias;
+  int32_t axis;
 } TesseraPortInfo;
 
 TESSERA_API int64_t tessera_session_port_count(const TesseraSession *session,
@@ -268,12 +273,24 @@ typedef struct TesseraOutputBinding {
  * aligned to its element, is copied first. Every tensor's type, rank and sizes
  * are checked, and each symbol must have the same size wherever it occurs.
  * When the run fails, no output is set. Memory of an output may not overlap an
- * input's. */
+ * input's.
+ *
+ * But for an output that extends an input (TesseraPortInfo.alias): its first
+ * elements along `axis` are the input's. When its tensor begins at the input's
+ * address with the input's strides, these elements stay where they are, neither
+ * read nor written by a copy, and only the new ones are stored. Strides before
+ * `axis` may leave room to grow; from there on the tensor is dense. */
 TESSERA_API TesseraStatus tessera_session_run(TesseraSession *session,
                                               const TesseraInputBinding *inputs,
                                               int64_t inputCount,
                                               TesseraOutputBinding *outputs,
                                               int64_t outputCount);
+
+/* The sizes of output `index` of a run with these inputs: `shape` has as many
+ * elements as the output has dimensions. */
+TESSERA_API TesseraStatus tessera_session_output_shape(
+    const TesseraSession *session, const TesseraInputBinding *inputs,
+    int64_t inputCount, int64_t index, int64_t *shape);
 
 /* Bytes of storage that a run with these inputs takes beside inputs, outputs and
  * weights, and the lower bound: the most bytes alive at once. `symbols` has one

@@ -76,6 +76,9 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(cpu::createSelectSchedules());
   }
   passes.addPass(createSplitGeneric());
+  // Here, because kernels of the generic route read dense memory only.
+  if (options.optimizationLevel > 0)
+    passes.addPass(createAppendCaches());
   passes.addPass(createCSEPass());
   passes.addPass(createMergeIdentical());
   passes.addPass(createVerifyKernelState());

@@ -239,6 +239,14 @@ Status checkOutput(const Entry &entry, const Port &port,
                    shapeText(shape.data(), shape.size()),
                    " but the given tensor has ",
                    shapeText(tensor.shape, tensor.rank));
+  if (port.alias >= 0 && tensor.strides &&
+      roomAlong(tensor, port.axis) < shape[port.axis])
+    return failure(TESSERA_INVALID_INPUT, where, " needs room for ",
+                   shape[port.axis], " along dimension ", port.axis,
+                   " but the strides of the given tensor leave ",
+                   roomAlong(tensor, port.axis));
+  if (port.alias >= 0 && isAligned(tensor) && growableStrides(tensor, port.axis))
+    return checkMemory(tensor, where);
   if (!isDense(tensor) || !isAligned(tensor))
     return failure(TESSERA_INVALID_INPUT, where,
                    " expects a tensor that is dense row-major and aligned to "

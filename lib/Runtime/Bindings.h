@@ -28,7 +28,8 @@ bindSymbols(const Entry &entry,
             const std::vector<const TesseraTensor *> &inputs);
 
 /// Checks that the caller's tensor can take an output of this shape as it is:
-/// on the host, same type and shape, dense, aligned, with memory.
+/// on the host, same type and shape, dense, aligned, with memory. One that extends
+/// an input may leave room to grow along the port's axis.
 Status checkOutput(const Entry &entry, const Port &port,
                    const TesseraTensor &tensor,
                    const std::vector<int64_t> &shape);

@@ -146,9 +146,13 @@ std::string Model::describe() const {
   for (const Entry &entry : allEntries) {
     text << "entry     " << entry.name << '\n';
     auto list = [&](const char *kind, const std::vector<Port> &ports) {
-      for (const Port &port : ports)
-        text << "  " << kind << ' ' << port.name << ": " << entry.typeText(port)
-             << '\n';
+      for (const Port &port : ports) {
+        text << "  " << kind << ' ' << port.name << ": " << entry.typeText(port);
+        if (&ports == &entry.outputs && port.alias >= 0)
+          text << ", extends " << entry.inputs[port.alias].name
+               << " along dimension " << port.axis;
+        text << '\n';
+      }
     };
     list("input  ", entry.inputs);
     list("output ", entry.outputs);

@@ -67,7 +67,7 @@ Result<Port> readPort(const TesseraPort *ports, uint32_t index, Role role,
     return failure(TESSERA_INVALID_MODEL, where,
                    " has an unknown element type: code ", int(raw->type.code),
                    ", ", int(raw->type.bits), " bits");
-  Port port{raw->name, raw->type, {}, raw->alias};
+  Port port{raw->name, raw->type, {}, raw->alias, raw->axis};
   for (uint16_t axis = 0; axis < raw->rank; ++axis) {
     if (!raw->dims)
       return failure(TESSERA_INVALID_MODEL, where, " has no dimensions");
@@ -152,6 +152,29 @@ int64_t countFeatures(const TesseraModule &module) {
   return count;
 }
 
+/// What one port says of another, the other must say as well.
+Status checkAliases(const Entry &entry) {
+  auto check = [](const std::vector<Port> &ports,
+                  const std::vector<Port> &others) {
+    for (size_t i = 0; i < ports.size(); ++i) {
+      const Port &port = ports[i];
+      if (port.alias < 0)
+        continue;
+      if (size_t(port.alias) >= others.size() ||
+          others[port.alias].alias != int64_t(i) || port.axis < 0 ||
+          others[port.alias].axis != port.axis ||
+          size_t(port.axis) >= port.dims.size() ||
+          others[port.alias].dims.size() != port.dims.size() ||
+          others[port.alias].type != port.type)
+        return failure(TESSERA_INVALID_MODEL, "'", port.name,
+                       "' has an alias that does not fit it");
+    }
+    return Status();
+  };
+  Status bad = check(entry.inputs, entry.outputs);
+  return bad.ok() ? check(entry.outputs, entry.inputs) : std::move(bad);
+}
+
 Result<Entry> readEntry(const TesseraEntry &raw) {
   Entry entry{};
   entry.name = raw.name;
@@ -168,6 +191,8 @@ Result<Entry> readEntry(const TesseraEntry &raw) {
                     entry.outputs);
   if (bad.ok())
     bad = readPorts(raw.taps, raw.tapCount, Role::Tap, symbols, entry.taps);
+  if (bad.ok())
+    bad = checkAliases(entry);
   if (bad.ok())
     bad = readValues(raw, entry.values);
   if (bad.ok())

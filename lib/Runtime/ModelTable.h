@@ -17,8 +17,8 @@ struct Port {
   const char *name;
   TesseraElementType type;
   std::vector<SizeExpression> dims;
-  /// As TesseraPort.alias.
-  int32_t alias;
+  /// As TesseraPort.alias and axis.
+  int32_t alias, axis = 0;
 };
 
 struct Symbol {

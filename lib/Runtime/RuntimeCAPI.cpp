@@ -230,6 +230,8 @@ TesseraStatus tessera_session_port(const TesseraSession *session,
   full.type = port.type;
   full.dims = text.dims.data();
   full.symbols = text.symbols.data();
+  full.alias = port.alias;
+  full.axis = port.axis;
   std::memcpy(info, &full, std::min<size_t>(info->size, sizeof full));
   return TESSERA_OK;
 }
@@ -265,6 +267,27 @@ TesseraStatus tessera_session_run(TesseraSession *session,
     return nullArgument("inputs or outputs");
   return report(
       session->session->run(inputs, inputCount, outputs, outputCount));
+}
+
+TesseraStatus tessera_session_output_shape(const TesseraSession *session,
+                                           const TesseraInputBinding *inputs,
+                                           int64_t inputCount, int64_t index,
+                                           int64_t *shape) {
+  if (!session)
+    return nullArgument("session");
+  if ((inputCount > 0 && !inputs) || !shape)
+    return nullArgument("inputs or shape");
+  const int64_t count = session->session->entry().outputs.size();
+  if (index < 0 || index >= count)
+    return report(failure(TESSERA_INVALID_ARGUMENT,
+                          "expects an output index below ", count, " but got ",
+                          index));
+  Result<std::vector<int64_t>> sizes =
+      session->session->outputShape(inputs, inputCount, index);
+  if (!sizes.ok())
+    return report(sizes.takeStatus());
+  std::copy(sizes->begin(), sizes->end(), shape);
+  return TESSERA_OK;
 }
 
 TesseraStatus tessera_session_storage(const TesseraSession *session,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <list>
 
 namespace tessera::runtime {
 namespace {
@@ -20,7 +21,9 @@ alignas(storageAlignment) char noElements[storageAlignment];
 /// Memory and pointers of one run, in the form that the context wants.
 struct RunBuffers {
   std::vector<void *> inputs, outputs, taps;
-  std::vector<const int64_t *> inputStrides;
+  std::vector<const int64_t *> inputStrides, outputStrides;
+  /// What some of them point to: strides of the caller.
+  std::list<std::vector<int64_t>> givenStrides;
   /// Copies of inputs, outputs that nobody wants, and the arena.
   std::vector<Block> blocks;
   /// [outputs + taps]: new tensors for the caller; null where not wanted or
@@ -49,6 +52,13 @@ Status prepareInputs(const Entry &entry, const ShapePlan &plan,
       buffers.inputs.push_back(firstElement(tensor));
       continue;
     }
+    if (const Port &port = entry.inputs[i]; port.alias >= 0 && isAligned(tensor))
+      if (auto strides = growableStrides(tensor, port.axis)) {
+        buffers.givenStrides.push_back(std::move(*strides));
+        buffers.inputStrides.back() = buffers.givenStrides.back().data();
+        buffers.inputs.push_back(firstElement(tensor));
+        continue;
+      }
     std::vector<int64_t> shape(tensor.shape, tensor.shape + tensor.rank);
     Result<int64_t> bytes = denseBytes(tensor.type, shape);
     if (!bytes.ok())
@@ -63,19 +73,40 @@ Status prepareInputs(const Entry &entry, const ShapePlan &plan,
   return Status();
 }
 
-/// Fails if the caller's output overlaps an input other than one that the
-/// model says may be written in place.
+/// Whether `output`, which extends the input `past`, may be written in its place:
+/// elements of equal indices have equal addresses.
+bool isInPlace(const TesseraTensor &past, const TesseraTensor &output,
+               int32_t axis) {
+  auto before = growableStrides(past, axis),
+       after = growableStrides(output, axis);
+  if (!before || !after || !isAligned(past) ||
+      firstElement(past) != firstElement(output))
+    return false;
+  for (int32_t i = 0; i < output.rank; ++i)
+    if (past.shape[i] > 1 && (*before)[i] != (*after)[i])
+      return false;
+  return true;
+}
+
+/// Fails if the caller's output overlaps an input other than one that it extends in
+/// place.
 Status checkOverlap(const Entry &entry, size_t output,
                     const TesseraTensor &tensor,
                     const std::vector<const TesseraTensor *> &inputs) {
   AddressRange written = addressRange(tensor);
   for (size_t i = 0; i < inputs.size(); ++i) {
     AddressRange read = addressRange(*inputs[i]);
-    if (written.begin < read.end && read.begin < written.end &&
-        entry.inputs[i].alias != int64_t(output))
-      return failure(TESSERA_INVALID_INPUT, "the memory of output '",
-                     entry.outputs[output].name, "' overlaps input '",
-                     entry.inputs[i].name, "'");
+    if (!(written.begin < read.end && read.begin < written.end))
+      continue;
+    const Port &port = entry.outputs[output];
+    bool extends = port.alias == int64_t(i);
+    if (extends && isInPlace(*inputs[i], tensor, port.axis))
+      continue;
+    return failure(TESSERA_INVALID_INPUT, "the memory of output '", port.name,
+                   "' overlaps input '", entry.inputs[i].name, "'",
+                   extends ? ", but does not begin with its elements in their "
+                             "place: expects the same address and strides"
+                           : "");
   }
   return Status();
 }
@@ -92,6 +123,8 @@ Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
       isTap ? entry.taps[index - outputCount] : entry.outputs[index];
   const std::vector<int64_t> &shape = plan.outputShapes[index];
   const int64_t bytes = plan.outputBytes[index];
+  if (!isTap)
+    buffers.outputStrides.push_back(plan.outputStrides[index].data());
   if (!wanted) {
     if (isTap)
       return static_cast<void *>(nullptr);
@@ -108,6 +141,10 @@ Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
       bad = checkOverlap(entry, index, tensor, inputs);
     if (!bad.ok())
       return bad;
+    if (!isTap && port.alias >= 0) {
+      buffers.givenStrides.push_back(*growableStrides(tensor, port.axis));
+      buffers.outputStrides.back() = buffers.givenStrides.back().data();
+    }
     return static_cast<void *>(bytes ? firstElement(tensor) : noElements);
   }
   Block block = pool->take(bytes);
@@ -209,6 +246,8 @@ Result<ShapePlan> Session::makePlan(std::vector<int64_t> symbols) const {
       plan.outputShapes.push_back(std::move(*shape));
       plan.outputBytes.push_back(*bytes);
     }
+  for (size_t i = 0; i < runEntry.outputs.size(); ++i)
+    plan.outputStrides.push_back(denseStrides(plan.outputShapes[i]));
   for (const Port &port : runEntry.inputs) {
     Result<std::vector<int64_t>> shape = shapeOf(port);
     if (!shape.ok())
@@ -282,6 +321,7 @@ Status Session::runPrepared(const ShapePlan &plan,
   context.observer = observer;
   if (afterCall)
     afterCall(observer, -1);
+  context.outputStrides = buffers.outputStrides.data();
   int32_t failed;
   if (threadPool) {
     ThreadPool::Caller caller(*threadPool);
@@ -314,6 +354,21 @@ Status Session::run(const TesseraInputBinding *inputs, int64_t inputCount,
   if (!plan.ok())
     return plan.takeStatus();
   return runPrepared(**plan, *tensors, *wanted);
+}
+
+Result<std::vector<int64_t>>
+Session::outputShape(const TesseraInputBinding *inputs, int64_t inputCount,
+                     int64_t output) const {
+  auto tensors = matchInputs(runEntry, inputs, inputCount);
+  if (!tensors.ok())
+    return tensors.takeStatus();
+  auto symbols = bindSymbols(runEntry, *tensors);
+  if (!symbols.ok())
+    return symbols.takeStatus();
+  auto plan = planFor(std::move(*symbols));
+  if (!plan.ok())
+    return plan.takeStatus();
+  return (*plan)->outputShapes[output];
 }
 
 } // namespace tessera::runtime

@@ -23,8 +23,8 @@ struct ShapePlan {
   std::vector<std::vector<int64_t>> outputShapes;
   /// [outputs], then [taps]: bytes of each.
   std::vector<int64_t> outputBytes;
-  /// [inputs]: dense strides of each, in elements.
-  std::vector<std::vector<int64_t>> inputStrides;
+  /// [inputs], [outputs]: dense strides of each, in elements.
+  std::vector<std::vector<int64_t>> inputStrides, outputStrides;
 };
 
 /// A session is thread-safe: runs may overlap, each has its own arena.
@@ -41,6 +41,12 @@ public:
   /// See tessera_session_run.
   Status run(const TesseraInputBinding *inputs, int64_t inputCount,
              TesseraOutputBinding *outputs, int64_t outputCount);
+
+  /// The sizes of output `output` of a run with these inputs. Fails as the run
+  /// would for its inputs.
+  Result<std::vector<int64_t>> outputShape(const TesseraInputBinding *inputs,
+                                           int64_t inputCount,
+                                           int64_t output) const;
 
   /// The plan for these sizes, from the cache or new. Fails when a size
   /// overflows, is negative or an output is too large.

@@ -126,6 +126,35 @@ bool isDense(const TesseraTensor &tensor) {
   return true;
 }
 
+std::optional<std::vector<int64_t>>
+growableStrides(const TesseraTensor &tensor, int32_t axis) {
+  std::vector<int64_t> shape(tensor.shape, tensor.shape + tensor.rank);
+  std::vector<int64_t> strides = denseStrides(shape);
+  if (!tensor.strides || hasNoElement(tensor))
+    return strides;
+  for (int32_t i = tensor.rank; i-- > 0;) {
+    int64_t extent = i + 1 < tensor.rank ? strides[i + 1] * shape[i + 1] : 1;
+    bool matters = shape[i] != 1;
+    if (matters && (i >= axis ? tensor.strides[i] != extent
+                              : tensor.strides[i] < extent))
+      return std::nullopt;
+    strides[i] = matters ? tensor.strides[i] : extent;
+  }
+  return strides;
+}
+
+int64_t roomAlong(const TesseraTensor &tensor, int32_t axis) {
+  int64_t position = 1;
+  for (int32_t i = tensor.rank; --i > axis;)
+    position *= tensor.shape[i];
+  int64_t room = INT64_MAX, between = 1;
+  for (int32_t i = axis; i-- > 0; between *= tensor.shape[i])
+    if (tensor.shape[i] > 1)
+      room = std::min(room, tensor.strides[i] / std::max<int64_t>(
+                                                    1, position * between));
+  return room;
+}
+
 bool isAligned(const TesseraTensor &tensor) {
   return reinterpret_cast<uintptr_t>(firstElement(tensor)) %
              elementBytes(tensor.type) ==

@@ -5,6 +5,7 @@
 #include "Status.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,16 @@ std::vector<int64_t> denseStrides(const std::vector<int64_t> &shape);
 /// True if the elements lie densely in row-major order. Strides of dimensions
 /// of size 1, and all of them when there is no element, do not matter.
 bool isDense(const TesseraTensor &tensor);
+
+/// Strides of a tensor that is dense row-major from dimension `axis` on and whose
+/// outer dimensions have positive strides that keep its elements apart; those of
+/// dimensions of size 1 are as if the tensor were dense. Nothing for others.
+std::optional<std::vector<int64_t>> growableStrides(const TesseraTensor &tensor,
+                                                    int32_t axis);
+
+/// How many positions along `axis` the strides of the outer dimensions leave room
+/// for; INT64_MAX if nothing limits it. The tensor has strides.
+int64_t roomAlong(const TesseraTensor &tensor, int32_t axis);
 
 /// True if the address of the first element is a multiple of the element's
 /// size.

@@ -6,9 +6,10 @@
     [logits] = session.run(None, {"input_ids": ids})
 """
 
+from ._caches import Caches
 from ._compile import CompileError, compile
 from ._dlpack import Tensor
 from ._library import TesseraError
 from ._session import Port, Session, load
 
-__all__ = ["CompileError", "Port", "Session", "Tensor", "TesseraError", "compile", "load"]
+__all__ = ["Caches", "CompileError", "Port", "Session", "Tensor", "TesseraError", "compile", "load"]

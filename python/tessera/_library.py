@@ -101,6 +101,8 @@ class PortInfo(Structure):
         ("type", ElementType),
         ("dims", POINTER(c_int64)),
         ("symbols", POINTER(c_char_p)),
+        ("alias", c_int32),
+        ("axis", c_int32),
     ]
 
 
@@ -147,6 +149,10 @@ PROTOTYPES = {
     "tessera_session_run": (
         c_int32,
         [c_void_p, POINTER(InputBinding), c_int64, POINTER(OutputBinding), c_int64],
+    ),
+    "tessera_session_output_shape": (
+        c_int32,
+        [c_void_p, POINTER(InputBinding), c_int64, c_int64, POINTER(c_int64)],
     ),
 }
 

@@ -6,6 +6,7 @@ from ctypes import POINTER, byref, c_void_p, pointer
 
 import numpy as np
 
+from ._caches import Caches
 from ._dlpack import Tensor
 from ._host_pool import HostPool
 from ._library import (
@@ -31,10 +32,12 @@ class Port:
     """An input, an output or a tapped intermediate.
 
     `name`; `type`, such as "tensor(float)"; `shape`, a list of numbers and, for
-    sizes known at run time only, strings; `dtype`, NumPy's.
+    sizes known at run time only, strings; `dtype`, NumPy's; `extends`, of an output
+    that begins with the elements of an input, the input's name and the axis along
+    which new ones follow, else None.
     """
 
-    def __init__(self, info):
+    def __init__(self, info, inputs=()):
         self.name = info.name.decode()
         self.element_type = (info.type.code, info.type.bits)
         self.type = type_string(*self.element_type)
@@ -43,6 +46,7 @@ class Port:
             info.symbols[axis].decode() if info.symbols[axis] else info.dims[axis]
             for axis in range(info.rank)
         ]
+        self.extends = (inputs[info.alias].name, info.axis) if inputs and info.alias >= 0 else None
 
     def __repr__(self):
         return f"Port(name={self.name!r}, type={self.type!r}, shape={self.shape!r})"
@@ -87,7 +91,8 @@ class Session:
         session = c_void_p()
         check(self._library.tessera_session_create(model, byref(options), byref(session)))
         self._session = session
-        self._ports = [self._read_ports(group) for group in (INPUTS, OUTPUTS, TAPS)]
+        inputs = self._read_ports(INPUTS)
+        self._ports = [inputs, self._read_ports(OUTPUTS, inputs), self._read_ports(TAPS)]
         self._by_name = [{port.name: port for port in ports} for ports in self._ports]
 
     def _set_weights(self, options, weights):
@@ -99,12 +104,12 @@ class Session:
         options.weights_data = data.ctypes.data
         options.weights_bytes = data.nbytes
 
-    def _read_ports(self, group):
+    def _read_ports(self, group, inputs=()):
         ports = []
         for index in range(self._library.tessera_session_port_count(self._session, group)):
             info = PortInfo(size=ctypes.sizeof(PortInfo))
             check(self._library.tessera_session_port(self._session, group, index, byref(info)))
-            ports.append(Port(info))
+            ports.append(Port(info, inputs))
         return ports
 
     def __del__(self):
@@ -146,15 +151,60 @@ class Session:
         """What the model is, as text for people."""
         return self._library.tessera_model_describe(self._model).decode()
 
-    def run(self, names, inputs, outputs=None):
+    def make_caches(self, capacity, **sizes):
+        """Caches for the inputs that outputs extend, with room for `capacity`
+        positions; `sizes` are those of their other dimensions, such as batch=1."""
+        return Caches(self, capacity, sizes)
+
+    def _run_in_place(self, names, inputs, outputs, caches):
+        """run() with caches: the past is read there, new elements are written
+        behind it."""
+        if names is None:
+            names = [name for name in self._names(None) if name not in caches.outputs()]
+        names = list(names)
+        inputs = {**inputs, **caches.past()}
+        shapes = self._output_shapes(inputs, caches.outputs())
+        outputs = {
+            **(outputs or {}),
+            **{name: caches.room(name, shape) for name, shape in shapes.items()},
+        }
+        asked = names + [name for name in shapes if name not in names]
+        results = dict(zip(asked, self.run(asked, inputs, outputs)))
+        for name, shape in shapes.items():
+            caches.written(name, shape)
+        return [results[name] for name in names]
+
+    def _output_shapes(self, inputs, names):
+        """The sizes of the outputs called `names` of a run with these inputs."""
+        keep = []
+        bindings = self._bind_inputs(inputs, keep)
+        numbers = {port.name: i for i, port in enumerate(self._ports[OUTPUTS])}
+        shapes = {}
+        for name in names:
+            index = numbers[name]
+            shape = (ctypes.c_int64 * len(self._ports[OUTPUTS][index].shape))()
+            check(
+                self._library.tessera_session_output_shape(
+                    self._session, bindings, len(bindings), index, shape
+                )
+            )
+            shapes[name] = list(shape)
+        return shapes
+
+    def run(self, names, inputs, outputs=None, caches=None):
         """Runs the model and returns the outputs called `names` (None: all) as
         a list of NumPy arrays.
 
         `inputs` maps names to NumPy arrays or to anything with `__dlpack__` in
         host memory; dense ones are not copied. `outputs` maps names to NumPy
         arrays, or writeable objects with `__dlpack__`, that take the results, with
-        the exact type and shape, C-contiguous; they are returned as they are.
+        the exact type and shape, C-contiguous; they are returned as they are. One
+        that extends an input may have strides that leave room to grow. `caches` (see
+        make_caches) gives the inputs that outputs extend and takes these outputs,
+        in place; names of None then leave them out.
         """
+        if caches is not None:
+            return self._run_in_place(names, inputs, outputs, caches)
         outputs = outputs or {}
         names = self._names(names)
         for name in outputs:
@@ -174,16 +224,20 @@ class Session:
     def _names(self, names):
         return [port.name for port in self._ports[OUTPUTS]] if names is None else list(names)
 
-    def _run(self, names, inputs, outputs):
-        """Runs the model; returns a pointer to the ManagedTensor of each output."""
-        keep = []
-        input_bindings = (InputBinding * len(inputs))()
-        for binding, (name, value) in zip(input_bindings, inputs.items()):
+    def _bind_inputs(self, inputs, keep):
+        bindings = (InputBinding * len(inputs))()
+        for binding, (name, value) in zip(bindings, inputs.items()):
             port = self._by_name[INPUTS].get(name)
             binding.name = name.encode()
             tensor, owner = from_object(value, port.element_type if port else (0, 0), name)
             keep.append((tensor, owner))
             binding.tensor = pointer(tensor)
+        return bindings
+
+    def _run(self, names, inputs, outputs):
+        """Runs the model; returns a pointer to the ManagedTensor of each output."""
+        keep = []
+        input_bindings = self._bind_inputs(inputs, keep)
         output_bindings = (OutputBinding * len(names))()
         for binding, name in zip(output_bindings, names):
             binding.name = name.encode()

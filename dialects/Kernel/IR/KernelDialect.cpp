@@ -1,5 +1,5 @@
 // The kernel dialect's registration and its attributes.
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Append.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -22,6 +22,10 @@ void KernelDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/Kernel/IR/KernelOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Kernel/IR/AppendOps.cpp.inc"
       >();
 }
 

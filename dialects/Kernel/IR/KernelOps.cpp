@@ -223,8 +223,14 @@ LogicalResult ParallelForOp::verifyRegions() {
 
 LogicalResult StorageOp::verify() {
   auto type = cast<MemRefType>(getResult().getType());
-  if (!type.getLayout().isIdentity())
-    return emitOpError("C1: expects the identity layout, but got ") << type;
+  bool isPort = getKind() == StorageKind::Input ||
+                getKind() == StorageKind::Output;
+  auto strided = dyn_cast<StridedLayoutAttr>(type.getLayout());
+  if (!type.getLayout().isIdentity() &&
+      (!isPort || !strided || strided.getOffset() != 0))
+    return emitOpError("C2: expects the identity layout, or strides of an input "
+                       "or output, but got ")
+           << type;
   if (static_cast<size_t>(type.getNumDynamicDims()) != getSizes().size())
     return emitOpError("C1: expects ")
            << type.getNumDynamicDims() << " sizes, but got "

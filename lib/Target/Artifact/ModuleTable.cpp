@@ -1,7 +1,7 @@
 // The table that describes a compiled model to the runtime, as LLVM constants.
 #include "lib/Target/Artifact/ModuleTable.h"
 
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Append.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/IR/Constants.h"
@@ -182,7 +182,8 @@ private:
   }
 
   /// Null after a diagnostic.
-  Constant *emitPort(kernel::EntryOp entry, kernel::PortAttr port) {
+  Constant *emitPort(kernel::EntryOp entry, kernel::PortAttr port,
+                     int64_t axis) {
     FailureOr<TesseraElementType> type = elementTypeOf(port.getElementType());
     if (failed(type)) {
       entry.emitOpError("expects a tensor of numbers, but port '")
@@ -197,14 +198,21 @@ private:
     return structure<TesseraPort>({sizeOf<TesseraPort>(), int32(TESSERA_TENSOR),
                                    string(port.getName()), typeConstant,
                                    int16(dims.size()), array<TesseraSize>(dims),
-                                   int32(port.getAlias())});
+                                   int32(port.getAlias()), int32(axis)});
   }
 
   /// Null after a diagnostic.
   Constant *emitPorts(kernel::EntryOp entry, ArrayAttr ports) {
     SmallVector<Constant *> constants;
-    for (auto port : ports.getAsRange<kernel::PortAttr>()) {
-      constants.push_back(emitPort(entry, port));
+    auto axes =
+        entry->getAttrOfType<DenseI64ArrayAttr>(kernel::kAppendAxesAttr);
+    for (auto [number, port] :
+         llvm::enumerate(ports.getAsRange<kernel::PortAttr>())) {
+      size_t output =
+          ports == entry.getOutputs() ? number : size_t(port.getAlias());
+      bool known = port.getAlias() >= 0 && axes &&
+                   output < static_cast<size_t>(axes.size());
+      constants.push_back(emitPort(entry, port, known ? axes[output] : 0));
       if (!constants.back())
         return nullptr;
     }

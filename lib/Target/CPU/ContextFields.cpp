@@ -34,7 +34,12 @@ Value emitLoad(OpBuilder &builder, Location loc, Value context,
 
 Value emitLoad(OpBuilder &builder, Location loc, Value context,
                ContextField field, int64_t index, Type type) {
-  Value array = emitLoad(builder, loc, context, field);
+  return emitElement(builder, loc, emitLoad(builder, loc, context, field), index,
+                     type);
+}
+
+Value emitElement(OpBuilder &builder, Location loc, Value array, int64_t index,
+                  Type type) {
   return emitInvariantLoad(
       builder, loc, emitAddress(builder, loc, array, index * 8), type);
 }

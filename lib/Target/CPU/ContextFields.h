@@ -23,9 +23,11 @@ enum class ContextField : int32_t {
   parallelFor = offsetof(TesseraContext, parallelFor),
   pool = offsetof(TesseraContext, pool),
   errorMessage = offsetof(TesseraContext, errorMessage),
+  inputStrides = offsetof(TesseraContext, inputStrides),
   taps = offsetof(TesseraContext, taps),
   afterCall = offsetof(TesseraContext, afterCall),
   observer = offsetof(TesseraContext, observer),
+  outputStrides = offsetof(TesseraContext, outputStrides),
 };
 
 /// Discardable attribute of a func.call that a kernel.launch became: its number,
@@ -45,6 +47,11 @@ mlir::Value emitLoad(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value emitLoad(mlir::OpBuilder &builder, mlir::Location loc,
                      mlir::Value context, ContextField field, int64_t index,
                      mlir::Type type);
+
+/// Element `index` of an array of 8-byte elements, a value of `type`. It does not
+/// change during a run.
+mlir::Value emitElement(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::Value array, int64_t index, mlir::Type type);
 
 } // namespace tessera::cpu
 

@@ -1,7 +1,7 @@
 // Converts functions on memrefs to the LLVM dialect, but for parallel loops,
 // whose bodies OutlineParallelLoops moves out afterwards.
 #include "dialects/Graph/IR/Graph.h"
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Append.h"
 #include "lib/Target/CPU/ContextFields.h"
 #include "lib/Target/CPU/Passes.h"
 
@@ -46,8 +46,29 @@ struct ConvertSymbol : ConvertOpToLLVMPattern<kernel::SymbolOp> {
   }
 };
 
+/// kernel.is_in_place %ctx input i output j
+///   ==>  ctx->inputs[i] == ctx->outputs[j]
+struct ConvertIsInPlace : ConvertOpToLLVMPattern<kernel::IsInPlaceOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(kernel::IsInPlaceOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto address = [&](cpu::ContextField field, int64_t number) {
+      return cpu::emitLoad(rewriter, op.getLoc(), adaptor.getRunContext(),
+                           field, number, getPtrType());
+    };
+    rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(
+        op, LLVM::ICmpPredicate::eq,
+        address(cpu::ContextField::inputs, op.getInput()),
+        address(cpu::ContextField::outputs, op.getOutput()));
+    return success();
+  }
+};
+
 /// kernel.storage %ctx kind i sizes(…)  ==>  a descriptor of dense row-major
-/// strides around ctx->inputs[i], weights + i, arena + offsets[i] …
+/// strides, or those of the context, around ctx->inputs[i], weights + i,
+/// arena + offsets[i] …
 struct ConvertStorage : ConvertOpToLLVMPattern<kernel::StorageOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
@@ -56,16 +77,35 @@ struct ConvertStorage : ConvertOpToLLVMPattern<kernel::StorageOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto type = cast<MemRefType>(op.getResult().getType());
-    if (!isConvertibleAndHasIdentityMaps(type))
-      return rewriter.notifyMatchFailure(op, "expects a dense memref");
+    auto dense = MemRefType::get(type.getShape(), type.getElementType());
+    if (!isConvertibleAndHasIdentityMaps(dense))
+      return rewriter.notifyMatchFailure(op, "expects convertible elements");
     Value pointer = emitPointer(op, adaptor.getRunContext(), rewriter);
     SmallVector<Value> sizes, strides;
     Value count;
-    getMemRefDescriptorSizes(loc, type, adaptor.getSizes(), rewriter, sizes,
+    getMemRefDescriptorSizes(loc, dense, adaptor.getSizes(), rewriter, sizes,
                              strides, count, /*sizeInBytes=*/false);
+    if (type != dense)
+      loadStrides(op, type, adaptor.getRunContext(), rewriter, strides);
     rewriter.replaceOp(op, {createMemRefDescriptor(loc, type, pointer, pointer,
                                                    sizes, strides, rewriter)});
     return success();
+  }
+
+  /// Replaces the strides that are dynamic in `type` by the caller's.
+  void loadStrides(kernel::StorageOp op, MemRefType type, Value context,
+                   ConversionPatternRewriter &rewriter,
+                   SmallVectorImpl<Value> &strides) const {
+    auto field = op.getKind() == kernel::StorageKind::Input
+                     ? cpu::ContextField::inputStrides
+                     : cpu::ContextField::outputStrides;
+    Value given = cpu::emitLoad(rewriter, op.getLoc(), context, field,
+                                op.getPosition(), getPtrType());
+    for (auto [i, stride] :
+         llvm::enumerate(type.getStridesAndOffset().first))
+      if (ShapedType::isDynamic(stride))
+        strides[i] = cpu::emitElement(rewriter, op.getLoc(), given, i,
+                                      getIndexType());
   }
 
   Value emitPointer(kernel::StorageOp op, Value context,
@@ -122,7 +162,8 @@ struct ConvertParallelFor : ConvertOpToLLVMPattern<kernel::ParallelForOp> {
 
 void populatePatterns(const LLVMTypeConverter &converter,
                       RewritePatternSet &patterns, SymbolTableCollection &symbols) {
-  patterns.add<ConvertSymbol, ConvertStorage, ConvertParallelFor>(converter);
+  patterns.add<ConvertSymbol, ConvertStorage, ConvertIsInPlace,
+               ConvertParallelFor>(converter);
   arith::populateArithToLLVMConversionPatterns(converter, patterns);
   cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
   populateFuncToLLVMConversionPatterns(converter, patterns, &symbols);

@@ -34,22 +34,31 @@ namespace {
 using LaunchMap =
     llvm::DenseMap<StringAttr, SmallVector<kernel::LaunchOp>>;
 
-/// The memref type of a kernel's tensor argument `index`: dense, or with
-/// dynamic strides when some launch passes something else.
+/// The memref type of a kernel's tensor argument `index`: dense, or with the
+/// strides that all launches agree on and dynamic ones, when some launch passes
+/// something else.
 MemRefType argumentType(RankedTensorType tensor, int64_t index,
                         ArrayRef<kernel::LaunchOp> launches) {
   MemRefType dense = MemRefType::get(tensor.getShape(), tensor.getElementType());
-  for (kernel::LaunchOp launch : launches)
-    if (launch.getArguments()[index].getType() != dense) {
-      SmallVector<int64_t> strides(tensor.getRank(), ShapedType::kDynamic);
-      if (!strides.empty())
-        strides.back() = 1;
-      return MemRefType::get(tensor.getShape(), tensor.getElementType(),
-                             StridedLayoutAttr::get(tensor.getContext(),
-                                                    ShapedType::kDynamic,
-                                                    strides));
-    }
-  return dense;
+  auto typeIn = [&](kernel::LaunchOp launch) {
+    return cast<MemRefType>(launch.getArguments()[index].getType());
+  };
+  if (llvm::all_of(launches, [&](kernel::LaunchOp launch) {
+        return typeIn(launch) == dense;
+      }))
+    return dense;
+  auto [strides, offset] = typeIn(launches.front()).getStridesAndOffset();
+  for (kernel::LaunchOp launch : launches.drop_front()) {
+    auto [others, other] = typeIn(launch).getStridesAndOffset();
+    if (other != offset)
+      offset = ShapedType::kDynamic;
+    for (auto [stride, other] : llvm::zip(strides, others))
+      if (other != stride)
+        stride = ShapedType::kDynamic;
+  }
+  return MemRefType::get(
+      tensor.getShape(), tensor.getElementType(),
+      StridedLayoutAttr::get(tensor.getContext(), offset, strides));
 }
 
 /// The function that `kernel` becomes, with only a return in its body.

@@ -16,8 +16,8 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     func.func private @k(%ctx: !llvm.ptr, %x: memref<?x4xf32>, %out: memref<?x4xf32>, %n: index) { … }
     func.call @k(%ctx, %a, %b, %n)
     ```
-    An argument has a dense layout unless a launch passes another one; it then
-    is `strided<[?, …, 1], offset: ?>`, to which all launches cast.
+    An argument has a dense layout unless a launch passes another one; it then has
+    the strides that all launches agree on, the others are dynamic.
 
     Expects the buffer state. Fails with a diagnostic at a kernel that has no
     schedule or whose schedule its body does not fit.

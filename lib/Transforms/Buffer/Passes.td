@@ -18,11 +18,16 @@ def PlanStorage : Pass<"plan-storage", "mlir::ModuleOp"> {
     and a `kernel.entry` with ports, symbols, values and weights. The runtime
     packs the values into the arena.
 
+    The storage of a `kernel.append` is the entry's output, with the caller's
+    strides; its operands are parts of it. The copy of the past is launched only
+    where the input begins at another address (`kernel.is_in_place`).
+
     Expects the kernel state. Fails where a size depends on data, and where an
     output is not the result of a kernel of its own.
   }];
   let dependentDialects = ["tessera::kernel::KernelDialect", "mlir::memref::MemRefDialect",
-                           "mlir::LLVM::LLVMDialect", "mlir::arith::ArithDialect"];
+                           "mlir::LLVM::LLVMDialect", "mlir::arith::ArithDialect",
+                           "mlir::scf::SCFDialect"];
 }
 
 def VerifyBufferState : Pass<"verify-buffer-state", "mlir::ModuleOp"> {

@@ -4,9 +4,11 @@
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Append.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace tessera {
@@ -26,6 +28,11 @@ constexpr uint64_t kWeightAlignment = 64;
 struct Place {
   kernel::StorageKind kind;
   int64_t position;
+};
+
+/// The output that an input is extended to, or the other way round.
+struct Extension {
+  int64_t other = -1, dimension = 0;
 };
 
 /// Reshapes that need no code: other views of dense row-major bytes.
@@ -58,13 +65,15 @@ public:
 
   LogicalResult run() {
     separateOutputs();
-    if (failed(describePorts()) || failed(placeValues()))
+    if (failed(findAppends()) || failed(describePorts()) ||
+        failed(placeValues()))
       return failure();
     return rewrite();
   }
 
 private:
   void separateOutputs();
+  LogicalResult findAppends();
   LogicalResult describePorts();
   FailureOr<AffineMap> declaredDims(BlockArgument argument);
   LogicalResult placeValues();
@@ -77,9 +86,18 @@ private:
 
   /// The memref of `tensor` at its place.
   FailureOr<Value> storageOf(Location loc, Value tensor);
+  FailureOr<SmallVector<Value>> dynamicSizes(Location loc, Value tensor);
+  /// The memref of `view`, a reshape of what has the caller's strides.
+  FailureOr<Value> stridedView(Location loc, Operation *view);
+  /// The part of an append's storage that one of its operands is.
+  FailureOr<Value> partOf(Location loc, kernel::AppendOp append, bool isPast);
+  void launch(kernel::CallOp call, ArrayRef<Value> arguments);
+
+  /// The extension of the input or output at `place`, or null.
+  const Extension *extensionAt(const Place &place) const;
 
   kernel::PortAttr portOf(StringRef name, Type tensor, DictionaryAttr attributes,
-                          AffineMap dims);
+                          AffineMap dims, const Extension &extension);
 
   func::FuncOp entry;
   ModuleOp module;
@@ -89,6 +107,10 @@ private:
 
   DenseMap<Attribute, int64_t> symbolNumbers;
   DenseMap<Value, Place> places;
+  /// By the number of an input or output.
+  DenseMap<int64_t, Extension> extendedInputs, extendingOutputs;
+  /// The operands of appends.
+  DenseMap<Value, kernel::AppendOp> parts;
   DenseMap<Attribute, uint64_t> weightOffsets;
   uint64_t weightBytes = 0;
   SmallVector<Attribute> namedSizes, inputs, outputs, values, weights;
@@ -126,8 +148,8 @@ EntryPlanner::overSymbols(Location loc, ArrayRef<AffineExpr> expressions) {
 //===----------------------------------------------------------------------===//
 
 kernel::PortAttr EntryPlanner::portOf(StringRef name, Type tensor,
-                                      DictionaryAttr attributes,
-                                      AffineMap dims) {
+                                      DictionaryAttr attributes, AffineMap dims,
+                                      const Extension &extension) {
   Type element = cast<RankedTensorType>(tensor).getElementType();
   if (attributes) {
     if (auto given = attributes.getAs<TypeAttr>(graph::kElementTypeAttr))
@@ -135,7 +157,8 @@ kernel::PortAttr EntryPlanner::portOf(StringRef name, Type tensor,
     if (auto given = attributes.getAs<StringAttr>(graph::kNameAttr))
       name = given.getValue();
   }
-  return kernel::PortAttr::get(builder.getContext(), name, element, dims, -1);
+  return kernel::PortAttr::get(builder.getContext(), name, element, dims,
+                               extension.other);
 }
 
 /// The sizes of an input as it names them. Two names that are taken for equal
@@ -189,6 +212,51 @@ void EntryPlanner::separateOutputs() {
   }
 }
 
+LogicalResult EntryPlanner::findAppends() {
+  Operation *terminator = entry.getBody().front().getTerminator();
+  for (auto append : entry.getBody().front().getOps<kernel::AppendOp>()) {
+    auto output = llvm::find(terminator->getOperands(), append.getResult());
+    auto past = append.getPast().getDefiningOp<kernel::CallOp>();
+    auto added = append.getAdded().getDefiningOp<kernel::CallOp>();
+    int64_t input = append.getInput(),
+            number = output - terminator->operand_begin();
+    if (output == terminator->operand_end() || !past || !added ||
+        input >= static_cast<int64_t>(entry.getNumArguments()) ||
+        !llvm::is_contained(past.getInputs(), entry.getArgument(input)) ||
+        past->getNumResults() != 1)
+      return append.emitOpError("expects to be an output of the entry, and its "
+                                "operands the results of kernels, the first of "
+                                "one that copies input ")
+             << input;
+    for (Value part : {append.getPast(), append.getAdded()}) {
+      if (!part.hasOneUse())
+        return append.emitOpError("expects to be the only one that reads its "
+                                  "operands");
+      parts[part] = append;
+      places[part] = {kernel::StorageKind::Output, number};
+    }
+    if (!extendedInputs
+             .try_emplace(input, Extension{number, static_cast<int64_t>(
+                                                       append.getDimension())})
+             .second)
+      return append.emitOpError("extends input ") << input << " a second time";
+    extendingOutputs[number] = {input,
+                                static_cast<int64_t>(append.getDimension())};
+  }
+  return success();
+}
+
+const Extension *EntryPlanner::extensionAt(const Place &place) const {
+  const DenseMap<int64_t, Extension> *extensions =
+      place.kind == kernel::StorageKind::Input    ? &extendedInputs
+      : place.kind == kernel::StorageKind::Output ? &extendingOutputs
+                                                  : nullptr;
+  if (!extensions)
+    return nullptr;
+  auto it = extensions->find(place.position);
+  return it == extensions->end() ? nullptr : &it->second;
+}
+
 LogicalResult EntryPlanner::describePorts() {
   for (BlockArgument argument : entry.getArguments()) {
     int64_t number = argument.getArgNumber();
@@ -197,7 +265,7 @@ LogicalResult EntryPlanner::describePorts() {
       return failure();
     inputs.push_back(portOf("input_" + std::to_string(number),
                             argument.getType(), entry.getArgAttrDict(number),
-                            *dims));
+                            *dims, extendedInputs.lookup(number)));
     places[argument] = {kernel::StorageKind::Input, number};
   }
   Operation *terminator = entry.getBody().front().getTerminator();
@@ -207,7 +275,7 @@ LogicalResult EntryPlanner::describePorts() {
       return failure();
     outputs.push_back(portOf("output_" + std::to_string(number),
                              result.getType(), entry.getResultAttrDict(number),
-                             *dims));
+                             *dims, extendingOutputs.lookup(number)));
     // The bytes belong to the kernel result below any reshapes.
     while (Operation *op = result.getDefiningOp()) {
       Value source = viewSource(op);
@@ -215,7 +283,9 @@ LogicalResult EntryPlanner::describePorts() {
         break;
       result = source;
     }
-    if (!result.getDefiningOp<kernel::CallOp>() || places.contains(result))
+    if (!isa_and_nonnull<kernel::CallOp, kernel::AppendOp>(
+            result.getDefiningOp()) ||
+        places.contains(result))
       return entry.emitError("expects output ")
              << number << " to be the result of a kernel of its own";
     places[result] = {kernel::StorageKind::Output,
@@ -300,11 +370,8 @@ LogicalResult EntryPlanner::placeValues() {
 // Rewriting
 //===----------------------------------------------------------------------===//
 
-FailureOr<Value> EntryPlanner::storageOf(Location loc, Value tensor) {
-  auto it = places.find(tensor);
-  if (it == places.end())
-    return emitError(loc, "expects a kernel's operand to be an input, a "
-                          "weight, a kernel's result or a reshape of one");
+FailureOr<SmallVector<Value>> EntryPlanner::dynamicSizes(Location loc,
+                                                         Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<Value> dynamic;
   for (int64_t i = 0; i < type.getRank(); ++i) {
@@ -321,11 +388,98 @@ FailureOr<Value> EntryPlanner::storageOf(Location loc, Value tensor) {
                   builder, loc, cast<TypedAttr>(cast<Attribute>(size)))
                   .getResult());
   }
-  return kernel::StorageOp::create(
-             builder, loc,
-             MemRefType::get(type.getShape(), type.getElementType()), context,
-             it->second.kind, it->second.position, dynamic)
+  return dynamic;
+}
+
+FailureOr<Value> EntryPlanner::stridedView(Location loc, Operation *view) {
+  FailureOr<Value> source = storageOf(loc, view->getOperand(0));
+  if (failed(source))
+    return failure();
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(view)) {
+    SmallVector<ReassociationIndices> groups =
+        collapse.getReassociationIndices();
+    if (memref::CollapseShapeOp::isGuaranteedCollapsible(
+            cast<MemRefType>(source->getType()), groups))
+      return memref::CollapseShapeOp::create(builder, loc, *source, groups)
+          .getResult();
+  }
+  auto expand = dyn_cast<tensor::ExpandShapeOp>(view);
+  if (!expand)
+    return view->emitError("a cache with the caller's strides is reshaped "
+                           "outside of a kernel");
+  FailureOr<SmallVector<Value>> dynamic =
+      dynamicSizes(loc, expand.getResult());
+  if (failed(dynamic))
+    return failure();
+  return memref::ExpandShapeOp::create(
+             builder, loc, expand.getResultType().getShape(), *source,
+             expand.getReassociationIndices(),
+             getMixedValues(expand.getResultType().getShape(), *dynamic,
+                            builder))
       .getResult();
+}
+
+FailureOr<Value> EntryPlanner::partOf(Location loc, kernel::AppendOp append,
+                                      bool isPast) {
+  FailureOr<Value> whole = storageOf(loc, append.getResult());
+  Value part = isPast ? append.getPast() : append.getAdded();
+  FailureOr<SmallVector<Value>> dynamic = dynamicSizes(loc, part);
+  if (failed(whole) || failed(dynamic))
+    return failure();
+  auto type = cast<RankedTensorType>(part.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0)),
+      ones(type.getRank(), builder.getIndexAttr(1));
+  if (!isPast)
+    offsets[append.getDimension()] = sizes.materialize(
+        builder, loc, sizes.dimOf(append.getPast(), append.getDimension()));
+  return memref::SubViewOp::create(
+             builder, loc, *whole, offsets,
+             getMixedValues(type.getShape(), *dynamic, builder), ones)
+      .getResult();
+}
+
+FailureOr<Value> EntryPlanner::storageOf(Location loc, Value tensor) {
+  auto it = places.find(tensor);
+  if (it == places.end())
+    return emitError(loc, "expects a kernel's operand to be an input, a "
+                          "weight, a kernel's result or a reshape of one");
+  if (kernel::AppendOp append = parts.lookup(tensor))
+    return partOf(loc, append, tensor == append.getPast());
+  auto type = cast<RankedTensorType>(tensor.getType());
+  MemRefType memref = MemRefType::get(type.getShape(), type.getElementType());
+  if (const Extension *extension = extensionAt(it->second)) {
+    Operation *op = tensor.getDefiningOp();
+    if (op && viewSource(op))
+      return stridedView(loc, op);
+    memref = kernel::appendedType(type, extension->dimension);
+  }
+  FailureOr<SmallVector<Value>> dynamic = dynamicSizes(loc, tensor);
+  if (failed(dynamic))
+    return failure();
+  return kernel::StorageOp::create(builder, loc, memref, context,
+                                   it->second.kind, it->second.position,
+                                   *dynamic)
+      .getResult();
+}
+
+/// Launches the kernel, but a copy of the past only where it is not in place.
+void EntryPlanner::launch(kernel::CallOp call, ArrayRef<Value> arguments) {
+  OpBuilder::InsertionGuard guard(builder);
+  kernel::AppendOp append = parts.lookup(call.getResult(0));
+  if (append && call.getResult(0) == append.getPast()) {
+    Value isInPlace = kernel::IsInPlaceOp::create(
+        builder, call.getLoc(), builder.getI1Type(), context,
+        append.getInput(), places[append.getResult()].position);
+    Value isCopied = arith::XOrIOp::create(
+        builder, call.getLoc(), isInPlace,
+        arith::ConstantOp::create(builder, call.getLoc(),
+                                  builder.getBoolAttr(true)));
+    auto branch = scf::IfOp::create(builder, call.getLoc(), isCopied,
+                                    /*withElseRegion=*/false);
+    builder.setInsertionPointToStart(branch.thenBlock());
+  }
+  kernel::LaunchOp::create(builder, call.getLoc(), call.getCalleeAttr(), context,
+                           arguments, call.getSizes());
 }
 
 LogicalResult EntryPlanner::rewrite() {
@@ -348,8 +502,7 @@ LogicalResult EntryPlanner::rewrite() {
           return failure();
         arguments.push_back(*memref);
       }
-    kernel::LaunchOp::create(builder, call.getLoc(), call.getCalleeAttr(),
-                             context, arguments, call.getSizes());
+    launch(call, arguments);
   }
 
   // Drop the tensors, last first; index arithmetic and assertions stay.
@@ -393,13 +546,20 @@ LogicalResult EntryPlanner::rewrite() {
   entry.removeArgAttrsAttr();
   entry.removeResAttrsAttr();
   builder.setInsertionPointAfter(entry);
-  kernel::EntryOp::create(
+  auto described = kernel::EntryOp::create(
       builder, entry.getLoc(),
       builder.getStringAttr(entry.getSymName() + "_entry"),
       FlatSymbolRefAttr::get(entry), builder.getArrayAttr(inputs),
       builder.getArrayAttr(outputs), builder.getArrayAttr(namedSizes),
       builder.getArrayAttr(values), builder.getArrayAttr(weights),
       builder.getI64IntegerAttr(weightBytes));
+  if (!extendingOutputs.empty()) {
+    SmallVector<int64_t> axes;
+    for (int64_t number = 0, e = outputs.size(); number < e; ++number)
+      axes.push_back(extendingOutputs.lookup(number).dimension);
+    described->setAttr(kernel::kAppendAxesAttr,
+                       builder.getDenseI64ArrayAttr(axes));
+  }
   return success();
 }
 

@@ -96,6 +96,28 @@ def SplitGeneric : Pass<"kernel-split-generic", "mlir::ModuleOp"> {
                            "tessera::graph::GraphDialect", "tessera::kernel::KernelDialect"];
 }
 
+def AppendCaches : Pass<"kernel-append-caches", "mlir::ModuleOp"> {
+  let summary = "Append to an input in place where an output only extends it";
+  let description = [{
+    A decoder's cache is an output that begins with an input: present = concat(past,
+    new). Copying the past costs more than a step computes. In one memory, whose
+    rows have room to grow, only the new elements are written:
+
+      %y = kernel.call @concat ins(%past, %new) outs(%e)
+      ==>
+      %p = kernel.call @concat_0 ins(%past) outs(…)      runs unless it is in place
+      %n = kernel.call @concat_1 ins(%new) outs(…)       writes behind it
+      %y = kernel.append %p, %n outs(%e) along 2 of input 1
+
+    By data flow only: any kernel that concatenates an input, first, and whose result
+    is an output. Expects schedules. Leaves alone, with a remark, what a kernel of
+    the generic route or a reshape reads that cannot take the caller's strides, and
+    an input that was extended already.
+  }];
+  let dependentDialects = ["mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+                           "mlir::tensor::TensorDialect", "tessera::kernel::KernelDialect"];
+}
+
 def VerifyKernelState : Pass<"verify-kernel-state", "mlir::ModuleOp"> {
   let summary = "Fail on compute outside kernels and kernels without a schedule";
   let description = [{

@@ -2,7 +2,7 @@
 #include "lib/Transforms/Kernel/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/Append.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -30,7 +30,7 @@ struct VerifyKernelState
         bool computes = llvm::any_of(op.getResultTypes(),
                                      llvm::IsaPred<RankedTensorType>);
         if (!computes ||
-            isa<kernel::CallOp, graph::WeightOp, graph::ReshapeOp,
+            isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp, graph::ReshapeOp,
                 tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
                 tensor::CastOp>(op))
           continue;
