@@ -150,6 +150,10 @@ PROTOTYPES = {
         c_int32,
         [c_void_p, POINTER(InputBinding), c_int64, POINTER(OutputBinding), c_int64],
     ),
+    "tessera_session_storage": (
+        c_int32,
+        [c_void_p, POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)],
+    ),
     "tessera_session_output_shape": (
         c_int32,
         [c_void_p, POINTER(InputBinding), c_int64, c_int64, POINTER(c_int64)],

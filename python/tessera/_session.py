@@ -137,6 +137,19 @@ class Session:
             symbols[info.name.decode()] = (info.min, info.typical, info.max)
         return symbols
 
+    def storage(self, **sizes):
+        """Bytes that a run takes beside inputs, outputs and weights, and the most
+        that are alive at once, at these sizes of the symbols (else typical ones)."""
+        symbols = self.get_symbols()
+        values = [sizes.get(name, typical) for name, (_, typical, _) in symbols.items()]
+        given, bytes_, alive = (ctypes.c_int64 * len(values))(*values), ctypes.c_int64(), ctypes.c_int64()
+        check(
+            self._library.tessera_session_storage(
+                self._session, given, len(values), byref(bytes_), byref(alive)
+            )
+        )
+        return bytes_.value, alive.value
+
     @property
     def threads(self):
         """Number of threads that a run uses."""

@@ -7,6 +7,7 @@ their real class.
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -42,7 +43,9 @@ def model(request, tmp_path_factory):
     export(name, path, exporter, layers)
     library = tessera.compile(path, report=folder / "report.json")
     reference = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    tessera.compile(path, folder / "buffer.mlir", emit="buffer")
     report = json.loads((folder / "report.json").read_text())
+    report["buffer"] = (folder / "buffer.mlir").read_text()
     return name, reference, library, report
 
 
@@ -105,3 +108,64 @@ def test_nothing_is_generic(model):
     *_, report = model
     generic = [kernel["name"] for kernel in report["kernels"] if kernel["route"] == "generic"]
     assert not generic
+
+
+def test_no_value_has_queries_times_keys(model):
+    """No value of the arena grows faster than the length: as a polynomial of the
+    symbols, its bytes have no square and no product of two lengths."""
+    *_, report = model
+    names = re.findall(r'#kernel.named_size<"([^"]*)"', report["buffer"])
+    lengths = [i for i, name in enumerate(names) if name != "batch"]
+    values = re.findall(r"#kernel.value<\(\)\[[^\]]*\] -> \((.*?)\), \d+, \d+>", report["buffer"])
+    assert values
+    for text in values:
+        text = text.replace("floordiv", "//").replace("ceildiv", "//")
+        at = lambda size: eval(  # noqa: S307: sums and products of s0, s1 ...
+            text, {f"s{i}": size if i in lengths else 1 for i in range(len(names))}
+        )
+        # A square would grow 4 times from one doubling to the next.
+        large, larger = at(1 << 20), at(1 << 21)
+        assert larger <= 2.5 * large or larger == large, f"a value of {text} bytes over {names}"
+
+
+def test_the_arena_is_near_what_is_alive(model):
+    name, _, library, _ = model
+    session = tessera.load(library, threads=2)
+    for sizes in sizes_of(name):
+        arena, alive = session.storage(**sizes)
+        assert arena <= 1.5 * alive, f"{sizes}: {arena} bytes, {alive} alive"
+
+
+def test_gpt2_decodes_in_place(model):
+    """64 tokens after a prompt of 5, batch 3, against ONNX Runtime at each step."""
+    name, reference, library, _ = model
+    if name != "gpt2":
+        pytest.skip("has no past")
+    session = tessera.load(library, threads=2)
+    batch, prompt, steps = 3, 5, 64
+    caches = session.make_caches(prompt + steps, batch=batch)
+    outputs = {port.name: port.extends for port in session.get_outputs()}
+    assert sum(extends is not None for extends in outputs.values()) == 4
+    arrays = {
+        port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), np.float32)
+        for port in reference.get_inputs()
+        if port.type == "tensor(float)"
+    }
+    random = np.random.default_rng(2)
+    for step in range(steps + 1):
+        new, past = (prompt if step == 0 else 1), caches.length
+        feeds = {
+            "input_ids": random.integers(0, 1000, (batch, new)),
+            "attention_mask": np.ones((batch, past + new), np.int64),
+            "position_ids": np.broadcast_to(np.arange(past, past + new), (batch, new)).copy(),
+        }
+        [logits] = session.run(["logits"], feeds, caches=caches)
+        names = [port.name for port in reference.get_outputs()]
+        theirs = dict(zip(names, reference.run(names, {**feeds, **arrays})))
+        error = np.abs(logits - theirs["logits"]).max() / np.abs(theirs["logits"]).max()
+        assert error <= TOLERANCE, f"step {step}: {error}"
+        for output, extends in outputs.items():
+            if extends:
+                arrays[extends[0]] = theirs[output]
+                assert np.allclose(caches.past()[extends[0]], theirs[output], atol=1e-4)
+    assert caches.length == prompt + steps

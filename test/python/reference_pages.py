@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 DIALECTS = ("Graph", "Attention", "Kernel")
+# Definitions that include the dialect's own.
+EXTENDED = {"Kernel": "dialects/Kernel/IR/AppendOps.td"}
 
 # In the order in which a model meets them.
 PASSES = (
@@ -77,7 +79,8 @@ def tidy(text):
 
 def dialect_page(tablegen, name):
     definitions = f"dialects/{name}/IR/{name}Ops.td"
-    text = tidy(generate(tablegen, definitions, "-gen-dialect-doc", f"-dialect={name.lower()}"))
+    whole = EXTENDED.get(name, definitions)
+    text = tidy(generate(tablegen, whole, "-gen-dialect-doc", f"-dialect={name.lower()}"))
     title, rest = text.split("\n", 1)
     contents = " · ".join(
         f"[`{op}`](#{op.replace('.', '')})" for op in re.findall(r"^### `([^`#]+)`$", text, re.M)

@@ -4,8 +4,11 @@
 
 #include "dialects/Kernel/IR/Kernel.h"
 
+// As in Kernel.h.
+#pragma GCC visibility push(default)
 #define GET_OP_CLASSES
 #include "dialects/Kernel/IR/AppendOps.h.inc"
+#pragma GCC visibility pop
 
 namespace tessera::kernel {
 
