@@ -48,8 +48,8 @@ kernel.func @negate(%x: tensor<2x?x4xf32>, %out: tensor<2x?x4xf32>, %s0: index) 
 // BUFFER:         kernel.launch @{{.*}}(%{{.*}}, %[[TAIL]])
 // BUFFER:         kernel.launch @negate {{.*}}(%[[ALL]],
 // BUFFER:       kernel.entry @main_entry
-// BUFFER-SAME:    inputs [#kernel.port<"x", f32, {{.*}}, alias 0>, #kernel.port<"n", f32, {{.*}}>]
-// BUFFER-SAME:    outputs [#kernel.port<"y", f32, {{.*}}, alias 0>, #kernel.port<"z", f32, {{.*}}>]
+// BUFFER-SAME:    inputs [#kernel.port<"x", f32, ()[s0, s1] -> (2, s0, 4), alias 0>, #kernel.port<"n", f32, ()[s0, s1] -> (s1, 2, 4)>]
+// BUFFER-SAME:    outputs [#kernel.port<"y", f32, ()[s0, s1] -> (2, s0 + s1, 4), alias 0>, #kernel.port<"z", f32, ()[s0, s1] -> (2, s0 + s1, 4)>]
 // BUFFER-SAME:    {kernel.append_axes = array<i64: 1, 0>}
 func.func @main(%x: tensor<2x?x4xf32> {graph.name = "x", graph.dims = [2, @past, 4]},
                 %n: tensor<?x2x4xf32> {graph.name = "n", graph.dims = [@new, 2, 4]})
