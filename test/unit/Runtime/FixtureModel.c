@@ -102,19 +102,19 @@ static const TesseraValue values[] = {
     {sizeof(TesseraValue), {3, sumBytes}, 0, FIXTURE_LAST_USE}};
 
 #define MATRIX(name)                                                           \
-  {sizeof(TesseraPort), FIXTURE_KIND, name, FLOAT32, 2, rowsByColumns, -1}
+  {sizeof(TesseraPort), FIXTURE_KIND, name, FLOAT32, 2, rowsByColumns, -1, 0}
 static const TesseraPort mainInputs[] = {MATRIX("x"), MATRIX("y")};
 static const TesseraPort mainOutputs[] = {MATRIX("z")};
 static const TesseraPort mainTaps[] = {MATRIX("sum")};
 static const TesseraPort pickInputs[] = {
     MATRIX("x"),
-    {sizeof(TesseraPort), TESSERA_TENSOR, "index", INT64, 0, 0, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "index", INT64, 0, 0, -1, 0}};
 static const TesseraPort pickOutputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "row", FLOAT32, 1, oneRow, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "row", FLOAT32, 1, oneRow, -1, 0}};
 
 static const TesseraPort whereInputs[] = {MATRIX("x")};
 static const TesseraPort whereOutputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "addresses", INT64, 1, two, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "addresses", INT64, 1, two, -1, 0}};
 
 static const TesseraEntry entries[] = {
     {sizeof(TesseraEntry), 2, 1, 1, 1, 1, "main", mainInputs, mainOutputs,
