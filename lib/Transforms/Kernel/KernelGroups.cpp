@@ -99,6 +99,16 @@ RootKind kindOf(Operation *op) {
   return RootKind::Other;
 }
 
+/// How an operation reads what another one computes.
+enum class Reading {
+  /// Element by element, so both can be in one group.
+  Joined,
+  /// At other indices: best stored, though a group may compute it again.
+  Moved,
+  /// Through a reshape that no kernel has a copy of: stored by another kernel.
+  Stored
+};
+
 /// Forms the groups in one pass over the entry. Groups that merge keep the
 /// number of one of them; `owner` follows it.
 class GroupBuilder {
@@ -110,9 +120,9 @@ public:
 
 private:
   /// Calls `visit` with the operation below each tensor operand of `op`, through
-  /// operations that are cloned; `joinable` is false below a view.
+  /// reshapes and operations that are cloned.
   void forEachProducer(Operation *op,
-                       function_ref<void(Operation *, bool joinable)> visit);
+                       function_ref<void(Operation *, Reading)> visit);
 
   std::optional<unsigned> ownerOf(Operation *op) {
     auto it = owner.find(op);
@@ -127,7 +137,7 @@ private:
   bool fits(const KernelGroup &group, ArrayRef<AffineExpr> dims);
 
   /// Whether putting `op` (or all of group `from`) into `into` leaves the groups
-  /// without a cycle.
+  /// without a cycle, a group that reads a reshape of its own included.
   bool canAdd(Operation *op, unsigned into, ArrayRef<unsigned> producers);
   bool canMerge(unsigned from, unsigned into);
 
@@ -143,38 +153,44 @@ private:
                       ArrayRef<unsigned> producers);
   void placeAttention(attention::SdpaOp op);
   SmallVector<unsigned> producersOf(Operation *op);
+  llvm::SmallDenseSet<unsigned> storedProducersOf(Operation *op);
 
   func::FuncOp entry;
   graph::SizeAnalysis sizes;
   SmallVector<KernelGroup> groups;
   /// For each group those it reads from, directly or not.
   SmallVector<llvm::BitVector> reads;
+  /// For each group those that it reads as Reading::Stored.
+  SmallVector<llvm::SmallDenseSet<unsigned>> readsStored;
   DenseMap<Operation *, unsigned> owner;
 };
 
 void GroupBuilder::forEachProducer(
-    Operation *op, function_ref<void(Operation *, bool joinable)> visit) {
-  SmallVector<std::pair<Value, bool>> pending;
+    Operation *op, function_ref<void(Operation *, Reading)> visit) {
+  SmallVector<std::pair<Value, Reading>> pending;
   for (Value operand : op->getOperands())
-    pending.push_back({operand, true});
+    pending.push_back({operand, Reading::Joined});
   llvm::SmallDenseSet<std::pair<Value, unsigned>> seen;
   while (!pending.empty()) {
-    auto [value, joinable] = pending.pop_back_val();
+    auto [value, reading] = pending.pop_back_val();
     Operation *producer = value.getDefiningOp();
     if (!producer || !isa<TensorType>(value.getType()) ||
-        !seen.insert({value, joinable ? 1u : 0u}).second)
+        !seen.insert({value, static_cast<unsigned>(reading)}).second)
       continue;
-    bool view = isView(producer);
-    if (view || isClonedIntoGroups(producer)) {
+    bool view = isView(producer), cloned = isClonedIntoGroups(producer);
+    if (view || cloned) {
       // A reshaped, transposed or sliced reading of a value needs it stored.
       bool moves = (view && !movesOnlyOnes(producer)) ||
                    isa<linalg::TransposeOp, tensor::ExtractSliceOp,
                        graph::ReverseOp, linalg::UnPackOp>(producer);
+      Reading below = !cloned ? Reading::Stored
+                      : moves ? Reading::Moved
+                              : Reading::Joined;
       for (Value operand : producer->getOperands())
-        pending.push_back({operand, joinable && !moves});
+        pending.push_back({operand, std::max(reading, below)});
       continue;
     }
-    visit(producer, joinable);
+    visit(producer, reading);
   }
 }
 
@@ -207,14 +223,28 @@ bool GroupBuilder::fits(const KernelGroup &group, ArrayRef<AffineExpr> dims) {
   return sameSizes(kept, dims) || sameSizes(ones, dims);
 }
 
+llvm::SmallDenseSet<unsigned> GroupBuilder::storedProducersOf(Operation *op) {
+  llvm::SmallDenseSet<unsigned> stored;
+  forEachProducer(op, [&](Operation *producer, Reading reading) {
+    std::optional<unsigned> group = ownerOf(producer);
+    if (group && reading == Reading::Stored)
+      stored.insert(*group);
+  });
+  return stored;
+}
+
 bool GroupBuilder::canAdd(Operation *op, unsigned into,
                           ArrayRef<unsigned> producers) {
+  if (storedProducersOf(op).contains(into))
+    return false;
   return llvm::none_of(producers, [&](unsigned producer) {
     return producer != into && reads[producer].test(into);
   });
 }
 
 bool GroupBuilder::canMerge(unsigned from, unsigned into) {
+  if (readsStored[into].contains(from) || readsStored[from].contains(into))
+    return false;
   for (unsigned other = 0; other < groups.size(); ++other) {
     if (other == from || other == into || groups[other].operations.empty())
       continue;
@@ -246,12 +276,15 @@ unsigned GroupBuilder::start(RootKind kind, Operation *op) {
   for (llvm::BitVector &set : reads)
     set.resize(groups.size());
   reads.emplace_back(groups.size());
+  readsStored.emplace_back();
   return groups.size() - 1;
 }
 
 void GroupBuilder::add(Operation *op, unsigned group,
                        ArrayRef<unsigned> producers) {
   groups[group].operations.push_back(op);
+  for (unsigned stored : storedProducersOf(op))
+    readsStored[group].insert(stored);
   owner[op] = group;
   llvm::BitVector added(groups.size());
   for (unsigned producer : producers)
@@ -276,6 +309,10 @@ void GroupBuilder::merge(unsigned from, unsigned into) {
     groups[into].reduced = groups[from].reduced;
   }
   groups[from].operations.clear();
+  readsStored[into].insert(readsStored[from].begin(), readsStored[from].end());
+  for (llvm::SmallDenseSet<unsigned> &stored : readsStored)
+    if (stored.contains(from))
+      stored.insert(into);
   reads[into] |= reads[from];
   // Before others copy these: `from` is no group any more.
   reads[into].reset(from);
@@ -359,7 +396,7 @@ void GroupBuilder::placeReduction(Operation *op, ArrayRef<unsigned> candidates,
 
 SmallVector<unsigned> GroupBuilder::producersOf(Operation *op) {
   SmallVector<unsigned> producers;
-  forEachProducer(op, [&](Operation *producer, bool) {
+  forEachProducer(op, [&](Operation *producer, Reading) {
     std::optional<unsigned> group = ownerOf(producer);
     if (group && !llvm::is_contained(producers, *group))
       producers.push_back(*group);
@@ -379,13 +416,14 @@ void GroupBuilder::place(Operation *op) {
   if (auto attention = dyn_cast<attention::SdpaOp>(op))
     return placeAttention(attention);
   SmallVector<unsigned> candidates, producers;
-  forEachProducer(op, [&](Operation *producer, bool joinable) {
+  forEachProducer(op, [&](Operation *producer, Reading reading) {
     std::optional<unsigned> group = ownerOf(producer);
     if (!group)
       return;
     if (!llvm::is_contained(producers, *group))
       producers.push_back(*group);
-    if (joinable && !llvm::is_contained(candidates, *group))
+    if (reading == Reading::Joined &&
+        !llvm::is_contained(candidates, *group))
       candidates.push_back(*group);
   });
   llvm::sort(candidates);
