@@ -46,8 +46,11 @@ typedef enum TesseraSizeOp {
   TESSERA_SIZE_MOD = 6,
   TESSERA_SIZE_MIN = 7,
   TESSERA_SIZE_MAX = 8,
-  TESSERA_SIZE_WORKERS = 9 /* push TesseraContext.maxWorkers: scratch per worker
-                              in the arena. In values only, not in shapes */
+  TESSERA_SIZE_WORKERS =
+      9, /* push TesseraContext.maxWorkers: scratch per worker
+            in the arena. In values only, not in shapes */
+  TESSERA_SIZE_SELECT_EQUAL = 10, /* pop d, c, b, a; push a == b ? c : d */
+  TESSERA_SIZE_SELECT_LESS = 11   /* pop d, c, b, a; push a < b ? c : d */
 } TesseraSizeOp;
 
 typedef struct TesseraSizeStep {
@@ -94,6 +97,17 @@ typedef struct TesseraSymbol {
   int64_t min, typical, max;
 } TesseraSymbol;
 
+/* A size that the runtime computes when the inputs are known: the value of
+ * `program`, or, where `input` is not -1, element number `program` of this
+ * input, a tensor of integers of at most one dimension; 0 if it has no such
+ * element. Size i is symbol TesseraEntry.symbolCount + i in the programs that
+ * come after and in TesseraContext.symbols. */
+typedef struct TesseraComputedSize {
+  uint32_t size;
+  int32_t input;
+  TesseraSize program;
+} TesseraComputedSize;
+
 /* An intermediate buffer in the arena. Two values may share bytes when their
  * life times [firstUse, lastUse] (in kernel calls) do not overlap. */
 typedef struct TesseraValue {
@@ -121,7 +135,7 @@ typedef void (*TesseraCallObserver)(void *observer, int64_t call);
  * order of the fields up to `errorMessage` is fixed. */
 typedef struct TesseraContext {
   uint64_t size;
-  const int64_t *symbols;     /* [symbolCount] */
+  const int64_t *symbols;     /* [symbolCount + computedCount] */
   void *const *inputs;        /* [inputCount], dense row-major data, but for
                                  strides that TesseraPort.alias allows */
   void *const *outputs;       /* [outputCount], as the inputs */
@@ -158,6 +172,8 @@ typedef struct TesseraEntry {
   const TesseraValue *values;
   const TesseraPort *taps;
   TesseraRun run;
+  int64_t computedCount;
+  const TesseraComputedSize *computed; /* null if there is none */
 } TesseraEntry;
 
 /* Where the weight bytes are. */

@@ -141,6 +141,22 @@ private:
   std::vector<const Port *> boundBy;
 };
 
+/// Element number `index` of a tensor of integers of at most one dimension; 0
+/// if it has none.
+int64_t integerElement(const TesseraTensor &tensor, int64_t index) {
+  if (index < 0 || index >= (tensor.rank ? tensor.shape[0] : 1))
+    return 0;
+  const int64_t stride = tensor.rank && tensor.strides ? tensor.strides[0] : 1;
+  const int64_t bytes = elementBytes(tensor.type);
+  // Little-endian: the element's bytes are the low ones.
+  uint64_t element = 0;
+  std::memcpy(&element, firstElement(tensor) + index * stride * bytes, bytes);
+  if (tensor.type.code == 1)
+    return element;
+  const int64_t unused = 64 - 8 * bytes;
+  return int64_t(element << unused) >> unused;
+}
+
 } // namespace
 
 const std::string *nearestName(const std::string &name,
@@ -225,7 +241,13 @@ bindSymbols(const Entry &entry,
     if (Status bad = checkMemory(tensor, where); !bad.ok())
       return bad;
   }
-  return binder.takeSizes();
+  std::vector<int64_t> sizes = binder.takeSizes();
+  auto element = [&](int32_t input, int64_t index) {
+    return integerElement(*inputs[input], index);
+  };
+  if (Status bad = entry.computeSizes(sizes, element); !bad.ok())
+    return bad;
+  return sizes;
 }
 
 Status checkOutput(const Entry &entry, const Port &port,

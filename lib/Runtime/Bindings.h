@@ -21,8 +21,10 @@ Result<std::vector<TesseraOutputBinding *>>
 matchOutputs(const Entry &entry, TesseraOutputBinding *outputs, int64_t count);
 
 /// Checks device, type, rank and sizes of the inputs and returns the size of
-/// each symbol. Sizes must be in the symbol's range and the same wherever the
-/// symbol occurs; the error names both places.
+/// each symbol, then each computed size. Sizes must be in the symbol's range
+/// and the same wherever the symbol occurs; the error names both places.
+/// Computed sizes fail on overflow and on a divisor below one, and name what
+/// they are.
 Result<std::vector<int64_t>>
 bindSymbols(const Entry &entry,
             const std::vector<const TesseraTensor *> &inputs);

@@ -23,6 +23,8 @@ std::string storageText(const Entry &entry) {
   std::vector<int64_t> symbols;
   for (const Symbol &symbol : entry.symbols)
     symbols.push_back(symbol.typical);
+  if (Status bad = entry.computeSizes(symbols); !bad.ok())
+    return bad.message();
   std::vector<StorageRequest> requests;
   for (const Value &value : entry.values) {
     Result<int64_t> bytes = value.bytes.evaluate(symbols.data(), /*workers=*/1);

@@ -107,19 +107,56 @@ Status readSymbols(const TesseraEntry &raw, std::vector<Symbol> &result) {
   return Status();
 }
 
-Status readValues(const TesseraEntry &raw, std::vector<Value> &result) {
+Status readValues(const TesseraEntry &raw, int64_t symbolCount,
+                  std::vector<Value> &result) {
   for (uint32_t i = 0; i < raw.valueCount; ++i) {
     Result<TesseraValue> value = readStruct(raw.values, i, "value");
     if (!value.ok())
       return value.takeStatus();
     Result<SizeExpression> bytes =
-        SizeExpression::read(value->bytes, raw.symbolCount);
+        SizeExpression::read(value->bytes, symbolCount);
     if (!bytes.ok())
       return bytes.takeStatus().within("value " + std::to_string(i));
     if (value->firstUse > value->lastUse)
       return failure(TESSERA_INVALID_MODEL, "value ", i, " is used first at ",
                      value->firstUse, " and last at ", value->lastUse);
     result.push_back({*bytes, value->firstUse, value->lastUse});
+  }
+  return Status();
+}
+
+/// Longest text of a computed size; what is longer is cut.
+constexpr size_t longestSizeText = 120;
+
+/// After the symbols and the inputs.
+Status readComputed(const TesseraEntry &raw, Entry &entry) {
+  for (int64_t i = 0; i < raw.computedCount; ++i) {
+    Result<TesseraComputedSize> size =
+        readStruct(raw.computed, i, "computed size");
+    if (!size.ok())
+      return size.takeStatus();
+    const std::string where = "computed size " + std::to_string(i);
+    Result<SizeExpression> program =
+        SizeExpression::read(size->program, raw.symbolCount + i);
+    if (!program.ok())
+      return program.takeStatus().within(where);
+    std::string text =
+        program->text([&](int64_t index) { return entry.symbolName(index); });
+    if (size->input != -1) {
+      if (size->input < -1 || size->input >= int64_t(entry.inputs.size()))
+        return failure(TESSERA_INVALID_MODEL, where, " reads input ",
+                       size->input, " of ", entry.inputs.size());
+      const Port &input = entry.inputs[size->input];
+      if (input.dims.size() > 1 || input.type.code > 1 || input.type.bits < 8)
+        return failure(
+            TESSERA_INVALID_MODEL, where, " reads input '", input.name,
+            "', which is no list of integers: ", entry.typeText(input));
+      text = std::string(input.name) +
+             (input.dims.empty() ? "" : "[" + text + "]");
+    }
+    if (text.size() > longestSizeText)
+      text = text.substr(0, longestSizeText) + "...";
+    entry.computed.push_back({size->input, *program, std::move(text)});
   }
   return Status();
 }
@@ -181,11 +218,13 @@ Result<Entry> readEntry(const TesseraEntry &raw) {
   entry.run = raw.run;
   if (!raw.run)
     return failure(TESSERA_INVALID_MODEL, "has no code");
-  const int64_t symbols = raw.symbolCount;
   Status bad = readSymbols(raw, entry.symbols);
   if (bad.ok())
-    bad = readPorts(raw.inputs, raw.inputCount, Role::Input, symbols,
+    bad = readPorts(raw.inputs, raw.inputCount, Role::Input, raw.symbolCount,
                     entry.inputs);
+  if (bad.ok())
+    bad = readComputed(raw, entry);
+  const int64_t symbols = entry.symbols.size() + entry.computed.size();
   if (bad.ok())
     bad = readPorts(raw.outputs, raw.outputCount, Role::Output, symbols,
                     entry.outputs);
@@ -194,7 +233,7 @@ Result<Entry> readEntry(const TesseraEntry &raw) {
   if (bad.ok())
     bad = checkAliases(entry);
   if (bad.ok())
-    bad = readValues(raw, entry.values);
+    bad = readValues(raw, symbols, entry.values);
   if (bad.ok())
     bad = checkSymbolsBound(entry);
   if (!bad.ok())
@@ -203,6 +242,26 @@ Result<Entry> readEntry(const TesseraEntry &raw) {
 }
 
 } // namespace
+
+std::string Entry::symbolName(int64_t index) const {
+  const int64_t named = symbols.size();
+  return index < named ? symbols[index].name : computed[index - named].text;
+}
+
+Status Entry::computeSizes(
+    std::vector<int64_t> &sizes,
+    const std::function<int64_t(int32_t, int64_t)> &element) const {
+  for (const ComputedSize &size : computed) {
+    Result<int64_t> value = size.program.evaluate(sizes.data(), /*workers=*/1);
+    if (!value.ok())
+      return value.takeStatus().within(size.text);
+    if (size.input >= 0 && !element)
+      return failure(TESSERA_INVALID_ARGUMENT, "sizes depend on ", size.text,
+                     ", an element of an input");
+    sizes.push_back(size.input < 0 ? *value : element(size.input, *value));
+  }
+  return Status();
+}
 
 std::string Entry::typeText(const Port &port) const {
   std::string text = std::string(typeName(port.type)) + " (";

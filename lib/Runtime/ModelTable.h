@@ -5,6 +5,7 @@
 #include "SizeExpression.h"
 #include "Status.h"
 
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -26,6 +27,15 @@ struct Symbol {
   int64_t min, typical, max;
 };
 
+/// A size computed from those before it or read from an input; see
+/// TesseraComputedSize.
+struct ComputedSize {
+  int32_t input;
+  SizeExpression program;
+  /// For people: "select(n == 1, m, n)", "shape[0]".
+  std::string text;
+};
+
 /// A buffer of the arena, alive in [firstUse, lastUse].
 struct Value {
   SizeExpression bytes;
@@ -36,18 +46,28 @@ struct Entry {
   const char *name;
   std::vector<Port> inputs, outputs, taps;
   std::vector<Symbol> symbols;
+  /// Numbered on from the symbols.
+  std::vector<ComputedSize> computed;
   std::vector<Value> values;
   TesseraRun run;
 
-  std::string symbolName(int64_t index) const { return symbols[index].name; }
+  /// The name of a symbol, or the text of a computed size.
+  std::string symbolName(int64_t index) const;
+  /// Appends the computed sizes to the symbols' `sizes`. `element(input,
+  /// index)` reads the inputs; without it sizes that are elements are an error,
+  /// as are overflow and a divisor below one. Errors name the size.
+  Status computeSizes(
+      std::vector<int64_t> &sizes,
+      const std::function<int64_t(int32_t, int64_t)> &element = nullptr) const;
   /// "float32 (batch, 768)".
   std::string typeText(const Port &port) const;
 };
 
 /// Checks the ABI version, the sizes of all structs (an older model has shorter
 /// ones, whose missing fields are zero), that only tensors cross the border,
-/// that every size program is well formed, every symbol is bound by some input
-/// and every life time is in order. Errors name the entry and the port.
+/// that every size program is well formed, every symbol is bound by some input,
+/// elements are read from inputs of integers only and every life time is in
+/// order. Errors name the entry and the port.
 Result<std::vector<Entry>> readEntries(const TesseraModule &module);
 
 /// The tables of one model: `module` and its alternates for other CPUs. Checks

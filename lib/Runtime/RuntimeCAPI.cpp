@@ -300,8 +300,11 @@ TesseraStatus tessera_session_storage(const TesseraSession *session,
   if (symbolCount != expected || (symbolCount > 0 && !symbols))
     return report(failure(TESSERA_INVALID_ARGUMENT, "expects ", expected,
                           " symbol sizes but got ", symbolCount));
-  Result<std::shared_ptr<const ShapePlan>> plan = session->session->planFor(
-      std::vector<int64_t>(symbols, symbols + symbolCount));
+  std::vector<int64_t> sizes(symbols, symbols + symbolCount);
+  if (Status bad = session->session->entry().computeSizes(sizes); !bad.ok())
+    return report(std::move(bad));
+  Result<std::shared_ptr<const ShapePlan>> plan =
+      session->session->planFor(std::move(sizes));
   if (!plan.ok())
     return report(plan.takeStatus());
   if (bytes)

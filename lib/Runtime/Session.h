@@ -15,7 +15,8 @@
 
 namespace tessera::runtime {
 
-/// Everything about a run that depends on the symbols' sizes only.
+/// Everything about a run that depends on the symbols' sizes only, computed
+/// ones included.
 struct ShapePlan {
   std::vector<int64_t> symbols;
   StoragePlan storage;

@@ -19,6 +19,15 @@ bool isBinary(int64_t op) {
   return op >= TESSERA_SIZE_ADD && op <= TESSERA_SIZE_MAX;
 }
 
+bool isSelection(int64_t op) {
+  return op == TESSERA_SIZE_SELECT_EQUAL || op == TESSERA_SIZE_SELECT_LESS;
+}
+
+/// Values that a step takes from the stack; it leaves one.
+int64_t operandCount(int64_t op) {
+  return pushesValue(op) ? 0 : isBinary(op) ? 2 : 4;
+}
+
 int64_t floorMod(int64_t a, int64_t b) { return ((a % b) + b) % b; }
 
 int64_t floorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
@@ -62,14 +71,14 @@ Result<SizeExpression> SizeExpression::read(const TesseraSize &size,
   int64_t depth = 0;
   for (int64_t i = 0; i < size.stepCount; ++i) {
     const TesseraSizeStep &step = size.steps[i];
-    if (!pushesValue(step.op) && !isBinary(step.op))
+    if (!pushesValue(step.op) && !isBinary(step.op) && !isSelection(step.op))
       return failure(TESSERA_INVALID_MODEL, "size program has unknown step ",
                      step.op);
     if (step.op == TESSERA_SIZE_SYMBOL &&
         (step.operand < 0 || step.operand >= symbolCount))
       return failure(TESSERA_INVALID_MODEL, "size program names symbol ",
                      step.operand, " of ", symbolCount);
-    depth += pushesValue(step.op) ? 1 : -1;
+    depth += 1 - operandCount(step.op);
     if (depth < 1 || depth > maxDepth)
       return failure(TESSERA_INVALID_MODEL, "size program has stack depth ",
                      depth, " after step ", i, ", expected 1 to ", maxDepth);
@@ -92,6 +101,12 @@ Result<int64_t> SizeExpression::evaluate(const int64_t *symbols,
       stack[depth++] = symbols[step.operand];
     } else if (step.op == TESSERA_SIZE_WORKERS) {
       stack[depth++] = workers;
+    } else if (isSelection(step.op)) {
+      depth -= 3;
+      const int64_t *given = &stack[depth - 1];
+      bool holds = step.op == TESSERA_SIZE_SELECT_EQUAL ? given[0] == given[1]
+                                                        : given[0] < given[1];
+      stack[depth - 1] = holds ? given[2] : given[3];
     } else {
       Result<int64_t> value =
           apply(step.op, stack[depth - 2], stack[depth - 1]);
@@ -139,6 +154,17 @@ std::string SizeExpression::text(
     }
     if (step.op == TESSERA_SIZE_WORKERS) {
       stack.push_back({"workers", false});
+      continue;
+    }
+    if (isSelection(step.op)) {
+      const Part *given = &stack[stack.size() - 4];
+      bool isEqual = step.op == TESSERA_SIZE_SELECT_EQUAL;
+      Part whole{"select(" + given[0].text + (isEqual ? " == " : " < ") +
+                     given[1].text + ", " + given[2].text + ", " +
+                     given[3].text + ")",
+                 false};
+      stack.resize(stack.size() - 3);
+      stack.back() = std::move(whole);
       continue;
     }
     Part right = std::move(stack.back());

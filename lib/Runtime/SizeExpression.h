@@ -32,7 +32,8 @@ public:
   /// The index of the symbol, if the program is one symbol.
   std::optional<int64_t> symbol() const;
 
-  /// Infix text with the given names: "past + seq", "ceildiv(n, 4)".
+  /// Infix text with the given names: "past + seq", "ceildiv(n, 4)",
+  /// "select(n == 1, m, n)".
   std::string text(const std::function<std::string(int64_t)> &symbolName) const;
 
 private:

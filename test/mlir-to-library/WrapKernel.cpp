@@ -30,8 +30,8 @@ public:
     kernel::EntryOp::create(
         builder, loc, "main", function.getSymName(),
         builder.getArrayAttr(inputs), builder.getArrayAttr(outputs),
-        builder.getArrayAttr(symbols), builder.getArrayAttr({}),
-        builder.getArrayAttr({}), 0);
+        builder.getArrayAttr(symbols), /*computed=*/ArrayAttr(),
+        builder.getArrayAttr({}), builder.getArrayAttr({}), 0);
   }
 
 private:

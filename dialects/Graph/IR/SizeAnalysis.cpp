@@ -148,18 +148,18 @@ AffineExpr SizeAnalysis::computeSize(Value value) {
         return positive(div.getRhs())
                    ? sizeOf(div.getLhs()).floorDiv(sizeOf(div.getRhs()))
                    : composite(Symbol::Kind::Quotient,
-                               {sizeOf(div.getLhs()), sizeOf(div.getRhs())},
-                               value);
+                               {sizeOf(div.getLhs()), sizeOf(div.getRhs())});
       })
       .Case([&](arith::MinSIOp min) {
         return composite(Symbol::Kind::Min,
-                         {sizeOf(min.getLhs()), sizeOf(min.getRhs())}, value);
+                         {sizeOf(min.getLhs()), sizeOf(min.getRhs())});
       })
       .Case([&](arith::MaxSIOp max) {
         return composite(Symbol::Kind::Max,
-                         {sizeOf(max.getLhs()), sizeOf(max.getRhs())}, value);
+                         {sizeOf(max.getLhs()), sizeOf(max.getRhs())});
       })
       .Case([&](arith::SelectOp) { return computeSelect(value); })
+      .Case([&](tensor::ExtractOp) { return computeElement(value); })
       .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>([&](auto div) {
         return positive(div.getRhs())
                    ? sizeOf(div.getLhs()).ceilDiv(sizeOf(div.getRhs()))
@@ -364,6 +364,12 @@ OpFoldResult SizeAnalysis::materializeSymbol(OpBuilder &builder, Location loc,
   for (AffineExpr operand : symbol.operands)
     values.push_back(getValueOrCreateConstantIndexOp(
         builder, loc, materialize(builder, loc, operand)));
+  auto select = [&](arith::CmpIPredicate predicate) -> Value {
+    Value holds = builder.createOrFold<arith::CmpIOp>(loc, predicate, values[0],
+                                                      values[1]);
+    return builder.createOrFold<arith::SelectOp>(loc, holds, values[2],
+                                                 values[3]);
+  };
   switch (symbol.kind) {
   case Symbol::Kind::Min:
     return builder.createOrFold<arith::MinSIOp>(loc, values[0], values[1]);
@@ -371,11 +377,20 @@ OpFoldResult SizeAnalysis::materializeSymbol(OpBuilder &builder, Location loc,
     return builder.createOrFold<arith::MaxSIOp>(loc, values[0], values[1]);
   case Symbol::Kind::Quotient:
     return builder.createOrFold<arith::DivUIOp>(loc, values[0], values[1]);
+  case Symbol::Kind::SelectEqual:
+    return select(arith::CmpIPredicate::eq);
+  case Symbol::Kind::SelectLess:
+    return select(arith::CmpIPredicate::slt);
   default: {
-    Value equal = builder.createOrFold<arith::CmpIOp>(
-        loc, arith::CmpIPredicate::eq, values[0], values[1]);
-    return builder.createOrFold<arith::SelectOp>(loc, equal, values[2],
-                                                 values[3]);
+    // An element of an argument.
+    ValueRange index = ValueRange(values).take_back();
+    Value element = tensor::ExtractOp::create(
+        builder, loc, symbol.value,
+        index.take_front(
+            cast<RankedTensorType>(symbol.value.getType()).getRank()));
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      element)
+        .getResult();
   }
   }
 }

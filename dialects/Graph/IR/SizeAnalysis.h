@@ -1,11 +1,11 @@
-// Normalised expressions of sizes: which tensors' dimensions are equal, and what
-// a size is in terms of the model's named sizes.
+// Normalised expressions of sizes: which tensors' dimensions are equal, and
+// what a size is in terms of the model's named sizes.
 //
 // A size is an affine (or semi-affine: products and quotients of symbols)
-// expression over symbols. Symbol i stands for `symbols()[i]`: a named size of the
-// module, an index argument of a kernel, or an index value or tensor dimension
-// that the analysis cannot look through. Two sizes are equal when the difference
-// of their expressions simplifies to zero:
+// expression over symbols. Symbol i stands for `symbols()[i]`: a named size of
+// the module, an index argument of a kernel, or an index value or tensor
+// dimension that the analysis cannot look through. Two sizes are equal when the
+// difference of their expressions simplifies to zero:
 //
 //   %n = graph.size @seq                      s0
 //   %m = arith.muli %n, %c2                   s0 * 2
@@ -13,11 +13,14 @@
 //   tensor.collapse_shape of it               (s0 * 8)
 //
 // A minimum, maximum, selection or quotient that is not affine is a symbol too,
-// found again by its operands' expressions; the ranges of the named sizes decide
-// what they can (SizeBounds.cpp): with seq in [0, 512], min(seq, 512) is seq.
+// found again by its operands' expressions; the ranges of the named sizes
+// decide what they can (SizeBounds.cpp): with seq in [0, 512], min(seq, 512) is
+// seq. So is an element of an argument that is a list of integers: a size that
+// the caller gives as a number. Where the list is too short it is 0.
 //
-// Nothing is stored outside the IR; build the analysis where it is needed. Sizes
-// that a `graph.assert` of the same function compares are taken for equal.
+// Nothing is stored outside the IR; build the analysis where it is needed.
+// Sizes that a `graph.assert` of the same function compares are taken for
+// equal.
 #ifndef TESSERA_DIALECTS_GRAPH_IR_SIZEANALYSIS_H
 #define TESSERA_DIALECTS_GRAPH_IR_SIZEANALYSIS_H
 
@@ -55,9 +58,18 @@ public:
     mlir::Value value;
     int64_t dimension = -1;
     SizeBounds bounds;
-    /// Of a composite, which `value` is one instance of: its operands. Select:
-    /// operands[0] == operands[1] ? operands[2] : operands[3].
-    enum class Kind { Given, Min, Max, Quotient, Select };
+    /// Of a composite: its operands. SelectEqual: operands[0] == operands[1] ?
+    /// operands[2] : operands[3]; SelectLess likewise. Element: `value` is the
+    /// function's argument number operands[0], operands[1] the index.
+    enum class Kind {
+      Given,
+      Min,
+      Max,
+      Quotient,
+      SelectEqual,
+      SelectLess,
+      Element
+    };
     Kind kind = Kind::Given;
     llvm::SmallVector<mlir::AffineExpr, 0> operands = {};
   };
@@ -110,6 +122,11 @@ public:
   std::optional<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
   asMinimum(mlir::AffineExpr size);
 
+  /// The sizes `a` and `b` that `size` is the common one of, if it is a == 1 ?
+  /// b : a, as broadcasting makes it.
+  std::optional<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
+  asBroadcast(mlir::AffineExpr size);
+
   /// Emits the value of `expression`: a constant, `graph.size`, `tensor.dim` and
   /// `arith` operations on them. The symbols' values must dominate the builder's
   /// insertion point.
@@ -123,12 +140,14 @@ private:
                              mlir::Operation *user);
   mlir::AffineExpr composite(Symbol::Kind kind,
                              llvm::ArrayRef<mlir::AffineExpr> operands,
-                             mlir::Value value);
+                             mlir::Value value = {});
   mlir::AffineExpr evaluate(Symbol::Kind kind,
                             llvm::ArrayRef<mlir::AffineExpr> operands);
-  mlir::AffineExpr evaluateSelect(llvm::ArrayRef<mlir::AffineExpr> operands);
+  mlir::AffineExpr evaluateSelect(Symbol::Kind kind,
+                                  llvm::ArrayRef<mlir::AffineExpr> operands);
   mlir::AffineExpr quotient(mlir::AffineExpr a, mlir::AffineExpr b);
   mlir::AffineExpr computeSelect(mlir::Value value);
+  mlir::AffineExpr computeElement(mlir::Value value);
   mlir::AffineExpr substitute(mlir::AffineExpr expression, unsigned symbol,
                               mlir::AffineExpr replacement);
   void reevaluateComposites();

@@ -82,8 +82,11 @@ SizeBounds SizeAnalysis::boundsOfSymbol(unsigned position) {
     return {boundsOf(symbol.operands[0]).least.value_or(-1) >= 0 ? Bound(0)
                                                                  : Bound(),
             boundsOf(symbol.operands[0]).most};
-  case Kind::Select:
+  case Kind::SelectEqual:
+  case Kind::SelectLess:
     return either(boundsOf(symbol.operands[2]), boundsOf(symbol.operands[3]));
+  case Kind::Element:
+    break;
   }
   return {};
 }
@@ -194,11 +197,18 @@ AffineExpr SizeAnalysis::substitute(AffineExpr expression, unsigned symbol,
                             symbolList.size());
 }
 
-/// operands[0] == operands[1] ? operands[2] : operands[3], where one of the two
-/// is it in any case.
-AffineExpr SizeAnalysis::evaluateSelect(ArrayRef<AffineExpr> operands) {
+/// The one of operands[2] and operands[3] that a selection is in any case.
+AffineExpr SizeAnalysis::evaluateSelect(Kind kind,
+                                        ArrayRef<AffineExpr> operands) {
   AffineExpr difference = simplify(operands[0] - operands[1]);
   SizeBounds bounds = boundsOf(difference);
+  if (kind == Kind::SelectLess) {
+    if (bounds.most.value_or(0) < 0)
+      return operands[2];
+    return bounds.least.value_or(-1) >= 0 || areEqual(operands[2], operands[3])
+               ? operands[3]
+               : AffineExpr();
+  }
   if (bounds.least == 0 && bounds.most == 0)
     return operands[2];
   if (bounds.least.value_or(0) > 0 || bounds.most.value_or(0) < 0 ||
@@ -220,9 +230,11 @@ AffineExpr SizeAnalysis::evaluate(Kind kind, ArrayRef<AffineExpr> operands) {
     return knownExtremum(kind, operands[0], operands[1]);
   case Kind::Quotient:
     return quotient(operands[0], operands[1]);
-  case Kind::Select:
-    return evaluateSelect(operands);
+  case Kind::SelectEqual:
+  case Kind::SelectLess:
+    return evaluateSelect(kind, operands);
   case Kind::Given:
+  case Kind::Element:
     break;
   }
   return {};
@@ -233,7 +245,11 @@ AffineExpr SizeAnalysis::composite(Kind kind, ArrayRef<AffineExpr> operands,
   if (AffineExpr known = evaluate(kind, operands))
     return known;
   for (auto [position, symbol] : llvm::enumerate(symbolList))
-    if (symbol.kind == kind && llvm::equal(symbol.operands, operands))
+    if (symbol.kind == kind && symbol.value == value &&
+        llvm::equal(symbol.operands, operands,
+                    [&](AffineExpr known, AffineExpr operand) {
+                      return known == operand || resolve(known) == operand;
+                    }))
       return getAffineSymbolExpr(position, context);
   Symbol symbol{{}, value, -1, {}, kind, {}};
   symbol.operands.assign(operands.begin(), operands.end());
@@ -252,26 +268,41 @@ AffineExpr SizeAnalysis::computeSelect(Value value) {
              otherwise = sizeOf(select.getFalseValue());
   switch (compare.getPredicate()) {
   case arith::CmpIPredicate::eq:
-    return composite(Kind::Select, {a, b, then, otherwise}, value);
+    return composite(Kind::SelectEqual, {a, b, then, otherwise});
   case arith::CmpIPredicate::ne:
-    return composite(Kind::Select, {a, b, otherwise, then}, value);
-  case arith::CmpIPredicate::sgt:
-  case arith::CmpIPredicate::sge:
-    std::swap(a, b);
-    [[fallthrough]];
+    return composite(Kind::SelectEqual, {a, b, otherwise, then});
   case arith::CmpIPredicate::slt:
-  case arith::CmpIPredicate::sle: {
-    bool isStrict = compare.getPredicate() == arith::CmpIPredicate::slt ||
-                    compare.getPredicate() == arith::CmpIPredicate::sgt;
-    if (isAtMost(isStrict ? a + 1 : a, b))
-      return then;
-    if (isAtMost(isStrict ? b : b + 1, a))
-      return otherwise;
-    return opaque(value);
-  }
+    return composite(Kind::SelectLess, {a, b, then, otherwise});
+  case arith::CmpIPredicate::sgt:
+    return composite(Kind::SelectLess, {b, a, then, otherwise});
+  case arith::CmpIPredicate::sle:
+    return composite(Kind::SelectLess, {b, a, otherwise, then});
+  case arith::CmpIPredicate::sge:
+    return composite(Kind::SelectLess, {a, b, otherwise, then});
   default:
     return opaque(value);
   }
+}
+
+/// An element, of constant index, of an argument that is a list of integers or
+/// one integer.
+AffineExpr SizeAnalysis::computeElement(Value value) {
+  auto extract = value.getDefiningOp<tensor::ExtractOp>();
+  auto argument = dyn_cast<BlockArgument>(extract.getTensor());
+  bool isList =
+      argument && argument.getOwner()->isEntryBlock() &&
+      extract.getIndices().size() <= 1 &&
+      isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) &&
+      (value.getType().isInteger(32) || value.getType().isInteger(64));
+  AffineExpr index = getAffineConstantExpr(0, context);
+  if (isList && !extract.getIndices().empty())
+    index = sizeOf(extract.getIndices().front());
+  if (!isList || !isa<AffineConstantExpr>(index))
+    return opaque(value);
+  return composite(
+      Kind::Element,
+      {getAffineConstantExpr(argument.getArgNumber(), context), index},
+      argument);
 }
 
 std::optional<std::pair<AffineExpr, AffineExpr>>
@@ -281,6 +312,18 @@ SizeAnalysis::asMinimum(AffineExpr size) {
     return std::nullopt;
   ArrayRef<AffineExpr> operands = symbolList[symbol.getPosition()].operands;
   return std::make_pair(operands[0], operands[1]);
+}
+
+std::optional<std::pair<AffineExpr, AffineExpr>>
+SizeAnalysis::asBroadcast(AffineExpr size) {
+  auto symbol = dyn_cast<AffineSymbolExpr>(resolve(size));
+  if (!symbol || symbolList[symbol.getPosition()].kind != Kind::SelectEqual)
+    return std::nullopt;
+  ArrayRef<AffineExpr> operands = symbolList[symbol.getPosition()].operands;
+  auto one = dyn_cast<AffineConstantExpr>(operands[1]);
+  if (!one || one.getValue() != 1 || operands[0] != operands[3])
+    return std::nullopt;
+  return std::make_pair(resolve(operands[0]), resolve(operands[2]));
 }
 
 //===----------------------------------------------------------------------===//

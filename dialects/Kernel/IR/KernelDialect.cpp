@@ -70,6 +70,23 @@ AttentionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult
+ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                         ComputedSizeKind kind, AffineMap operands) {
+  bool isSelection = kind == ComputedSizeKind::SelectEqual ||
+                     kind == ComputedSizeKind::SelectLess;
+  unsigned expected = isSelection ? 4 : 2;
+  if (operands.getNumResults() != expected)
+    return emitError() << "expects " << expected << " operands of '"
+                       << stringifyComputedSizeKind(kind) << "', but got "
+                       << operands.getNumResults();
+  if (kind == ComputedSizeKind::Element &&
+      !isa<AffineConstantExpr>(operands.getResult(0)))
+    return emitError() << "expects the number of an input, but got "
+                       << AffineMapAttr::get(operands);
+  return success();
+}
+
 LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t lanes, int64_t unroll,
                                int64_t taskElements) {

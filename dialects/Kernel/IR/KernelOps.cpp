@@ -239,13 +239,30 @@ LogicalResult StorageOp::verify() {
 }
 
 LogicalResult EntryOp::verify() {
+  ArrayRef<Attribute> computed =
+      getComputed() ? getComputed()->getValue() : ArrayRef<Attribute>();
   unsigned symbols = getSymbols().size();
   auto check = [&](AffineMap map) -> LogicalResult {
-    if (map.getNumDims() != 0 || map.getNumSymbols() != symbols)
+    if (map.getNumDims() != 0 || map.getNumSymbols() > symbols)
       return emitOpError("C1: expects maps over ")
              << symbols << " symbols, but got " << AffineMapAttr::get(map);
     return success();
   };
+  for (Attribute attribute : computed) {
+    auto size = dyn_cast<ComputedSizeAttr>(attribute);
+    if (!size)
+      return emitOpError("C1: expects computed sizes, but got ") << attribute;
+    if (failed(check(size.getOperands())))
+      return failure();
+    ++symbols;
+    if (size.getKind() != ComputedSizeKind::Element)
+      continue;
+    int64_t input =
+        cast<AffineConstantExpr>(size.getOperands().getResult(0)).getValue();
+    if (input < 0 || input >= static_cast<int64_t>(getInputs().size()))
+      return emitOpError("C2: expects elements of one of ")
+             << getInputs().size() << " inputs, but got " << size;
+  }
   for (ArrayAttr ports : {getInputs(), getOutputs()})
     for (Attribute attribute : ports) {
       auto port = dyn_cast<PortAttr>(attribute);

@@ -404,6 +404,34 @@ def Kernel_NamedSizeAttr : Kernel_Attr<"NamedSize", "named_size"> {
   let assemblyFormat = "`<` $name `,` $min `,` $typical `,` $max `>`";
 }
 
+def Kernel_ComputedSizeKind : I32EnumAttr<"ComputedSizeKind", "How a size is computed of its operands", [
+    I32EnumAttrCase<"Min", 0, "min">, I32EnumAttrCase<"Max", 1, "max">,
+    I32EnumAttrCase<"Quotient", 2, "quotient">,
+    I32EnumAttrCase<"SelectEqual", 3, "select_equal">,
+    I32EnumAttrCase<"SelectLess", 4, "select_less">,
+    I32EnumAttrCase<"Element", 5, "element">]> {
+  let cppNamespace = "::tessera::kernel";
+  let genSpecializedAttr = 0;
+}
+def Kernel_ComputedSizeKindAttr : EnumAttr<Kernel_Dialect, Kernel_ComputedSizeKind, "computed_size_kind">;
+
+def Kernel_ComputedSizeAttr : Kernel_Attr<"ComputedSize", "computed_size"> {
+  let summary = "A size that is not affine in the symbols: a symbol of its own, computed before a run";
+  let description = [{
+    The operands, over the symbols and the computed sizes before, are two sizes of
+    `min`, `max` and `quotient`; `a, b, c, d` of a `select_equal` (a == b ? c : d)
+    and of a `select_less` (a < b ? c : d); of an `element` the number of an input
+    of integers and the index in it (0 where it has no such element).
+
+    ```mlir
+    #kernel.computed_size<select_equal, ()[s0, s1] -> (s0, 1, s1, s0)>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Kernel_ComputedSizeKind>:$kind, "::mlir::AffineMap":$operands);
+  let assemblyFormat = "`<` $kind `,` $operands `>`";
+  let genVerifyDecl = 1;
+}
+
 def Kernel_ValueAttr : Kernel_Attr<"Value", "value"> {
   let summary = "An intermediate: bytes over the symbols, first and last use in kernel calls";
   let description = [{
@@ -430,9 +458,10 @@ def Kernel_EntryOp : Kernel_Op<"entry", [Symbol]> {
   let description = [{
     The artifact's table (`include/tessera/abi.h`) is made from it.
 
-    C1: the arrays hold #kernel.port, #kernel.port, #kernel.named_size and
-    #kernel.value; every map has no dimensions and one symbol for each of
-    `symbols`. `function` takes the context pointer.
+    C1: the arrays hold #kernel.port, #kernel.port, #kernel.named_size,
+    #kernel.computed_size and #kernel.value; every map has no dimensions and at
+    most one symbol for each of `symbols`, then of `computed`. `function` takes the
+    context pointer. C2: elements are of inputs.
 
     ```mlir
     kernel.entry @main_entry runs @main
@@ -444,10 +473,10 @@ def Kernel_EntryOp : Kernel_Op<"entry", [Symbol]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$function,
                        ArrayAttr:$inputs, ArrayAttr:$outputs, ArrayAttr:$symbols,
-                       ArrayAttr:$values, ArrayAttr:$weights, I64Attr:$weight_bytes);
+                       OptionalAttr<ArrayAttr>:$computed, ArrayAttr:$values, ArrayAttr:$weights, I64Attr:$weight_bytes);
   let assemblyFormat = [{
     $sym_name `runs` $function `inputs` $inputs `outputs` $outputs `symbols` $symbols
-    `values` $values `weights` $weights `bytes` $weight_bytes attr-dict
+    (`computed` $computed^)? `values` $values `weights` $weights `bytes` $weight_bytes attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -45,6 +45,32 @@ static bool isSizeLimitedTo(NodeContext &node, AffineExpr size,
   return true;
 }
 
+/// The sizes that `size`, made by broadcasting, is the common one of; else
+/// itself.
+static void appendBroadcastParts(NodeContext &node, AffineExpr size,
+                                 SmallVectorImpl<AffineExpr> &parts) {
+  auto common = node.sizes.asBroadcast(size);
+  if (!common) {
+    parts.push_back(size);
+    return;
+  }
+  appendBroadcastParts(node, common->first, parts);
+  appendBroadcastParts(node, common->second, parts);
+}
+
+/// Whether `whole` was made by broadcasting the parts of `size` and maybe
+/// others: both together broadcast to it.
+static bool contains(NodeContext &node, AffineExpr whole, AffineExpr size) {
+  SmallVector<AffineExpr> parts, wanted;
+  appendBroadcastParts(node, whole, parts);
+  appendBroadcastParts(node, size, wanted);
+  return llvm::all_of(wanted, [&](AffineExpr part) {
+    return llvm::any_of(parts, [&](AffineExpr known) {
+      return node.sizes.areEqual(part, known);
+    });
+  });
+}
+
 /// The size that `a` and `b` broadcast to; null if they contradict.
 static AffineExpr broadcastSize(NodeContext &node, AffineExpr a, AffineExpr b) {
   std::optional<int64_t> constantA = constantOf(a), constantB = constantOf(b);
@@ -67,6 +93,10 @@ static AffineExpr broadcastSize(NodeContext &node, AffineExpr a, AffineExpr b) {
   if (node.sizes.boundsOf(a).least.value_or(0) > 1)
     return a;
   if (node.sizes.boundsOf(b).least.value_or(0) > 1)
+    return b;
+  if (contains(node, a, b))
+    return a;
+  if (contains(node, b, a))
     return b;
   Value valueA = node.materializeIndex(a), valueB = node.materializeIndex(b);
   Value isOne = node.create<arith::CmpIOp>(

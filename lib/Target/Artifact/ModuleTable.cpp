@@ -80,6 +80,25 @@ void appendProgram(AffineExpr expression,
   steps.push_back({op(), 0});
 }
 
+/// The step that joins a computed size's operands.
+TesseraSizeOp stepOf(kernel::ComputedSizeKind kind) {
+  switch (kind) {
+  case kernel::ComputedSizeKind::Min:
+    return TESSERA_SIZE_MIN;
+  case kernel::ComputedSizeKind::Max:
+    return TESSERA_SIZE_MAX;
+  case kernel::ComputedSizeKind::Quotient:
+    return TESSERA_SIZE_FLOORDIV;
+  case kernel::ComputedSizeKind::SelectEqual:
+    return TESSERA_SIZE_SELECT_EQUAL;
+  case kernel::ComputedSizeKind::SelectLess:
+    return TESSERA_SIZE_SELECT_LESS;
+  case kernel::ComputedSizeKind::Element:
+    break;
+  }
+  llvm_unreachable("an element is no operation on sizes");
+}
+
 /// Builds constants with the layouts of abi.h.
 class TableBuilder {
 public:
@@ -173,6 +192,10 @@ private:
   Constant *emitSize(AffineExpr expression) {
     SmallVector<TesseraSizeStep> steps;
     appendProgram(expression, steps);
+    return program(steps);
+  }
+
+  Constant *program(ArrayRef<TesseraSizeStep> steps) {
     SmallVector<Constant *> constants;
     for (TesseraSizeStep step : steps)
       constants.push_back(
@@ -245,6 +268,30 @@ private:
     return array<TesseraSymbol>(constants);
   }
 
+  Constant *emitComputed(kernel::ComputedSizeAttr size) {
+    ArrayRef<AffineExpr> operands = size.getOperands().getResults();
+    auto isElement = size.getKind() == kernel::ComputedSizeKind::Element;
+    int64_t input =
+        isElement ? cast<AffineConstantExpr>(operands[0]).getValue() : -1;
+    SmallVector<TesseraSizeStep> steps;
+    for (AffineExpr operand : operands.drop_front(isElement ? 1 : 0))
+      appendProgram(operand, steps);
+    if (!isElement)
+      steps.push_back({stepOf(size.getKind()), 0});
+    return structure<TesseraComputedSize>({sizeOf<TesseraComputedSize>(),
+                                           int32(static_cast<int32_t>(input)),
+                                           program(steps)});
+  }
+
+  Constant *emitComputedSizes(kernel::EntryOp entry) {
+    SmallVector<Constant *> constants;
+    if (entry.getComputed())
+      for (auto size :
+           entry.getComputed()->getAsRange<kernel::ComputedSizeAttr>())
+        constants.push_back(emitComputed(size));
+    return array<TesseraComputedSize>(constants);
+  }
+
   /// Null after a diagnostic.
   Constant *emitEntry(kernel::EntryOp entry) {
     llvm::Function *run = code.getFunction(entry.getFunction());
@@ -263,7 +310,9 @@ private:
          int32(entry.getOutputs().size()), int32(entry.getSymbols().size()),
          int32(entry.getValues().size()), /*tapCount=*/int32(0),
          string(entry.getSymName()), inputs, outputs, emitSymbols(entry),
-         values, /*taps=*/array<TesseraPort>({}), run});
+         values, /*taps=*/array<TesseraPort>({}), run,
+         int64(entry.getComputed() ? entry.getComputed()->size() : 0),
+         emitComputedSizes(entry)});
   }
 
   const ModuleDescription &description;

@@ -1,5 +1,6 @@
 // Gives every tensor of an entry its storage: inputs, outputs, weights, or a
 // value of the arena whose bytes and life time the runtime packs.
+#include "lib/Transforms/Buffer/EntrySizes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -53,15 +54,8 @@ public:
   EntryPlanner(func::FuncOp entry, ModuleOp module,
                ArrayRef<graph::SymbolOp> symbols)
       : entry(entry), module(module), builder(entry.getContext()),
-        sizes(entry.getContext()) {
-    for (graph::SymbolOp symbol : symbols) {
-      int64_t i = symbolNumbers.size();
-      symbolNumbers[FlatSymbolRefAttr::get(symbol)] = i;
-      namedSizes.push_back(kernel::NamedSizeAttr::get(
-          entry.getContext(), symbol.getSymName(), symbol.getMin(),
-          symbol.getTypical(), symbol.getMax()));
-    }
-  }
+        sizes(entry.getContext()),
+        entrySizes(sizes, entry.getContext(), symbols) {}
 
   LogicalResult run() {
     separateOutputs();
@@ -80,9 +74,8 @@ private:
   LogicalResult placeWeight(graph::WeightOp weight);
   LogicalResult rewrite();
 
-  /// `expressions` over the entry's symbols; fails where one depends on data.
-  FailureOr<AffineMap> overSymbols(Location loc,
-                                   ArrayRef<AffineExpr> expressions);
+  /// Reads elements of inputs that sizes depend on from the entry's symbols.
+  void replaceInputElements();
 
   /// The memref of `tensor` at its place.
   FailureOr<Value> storageOf(Location loc, Value tensor);
@@ -103,9 +96,9 @@ private:
   ModuleOp module;
   OpBuilder builder;
   graph::SizeAnalysis sizes;
+  EntrySizes entrySizes;
   Value context;
 
-  DenseMap<Attribute, int64_t> symbolNumbers;
   DenseMap<Value, Place> places;
   /// By the number of an input or output.
   DenseMap<int64_t, Extension> extendedInputs, extendingOutputs;
@@ -113,35 +106,8 @@ private:
   DenseMap<Value, kernel::AppendOp> parts;
   DenseMap<Attribute, uint64_t> weightOffsets;
   uint64_t weightBytes = 0;
-  SmallVector<Attribute> namedSizes, inputs, outputs, values, weights;
+  SmallVector<Attribute> inputs, outputs, values, weights;
 };
-
-//===----------------------------------------------------------------------===//
-// Sizes
-//===----------------------------------------------------------------------===//
-
-FailureOr<AffineMap>
-EntryPlanner::overSymbols(Location loc, ArrayRef<AffineExpr> expressions) {
-  SmallVector<AffineExpr> replacements;
-  for (const graph::SizeAnalysis::Symbol &symbol : sizes.symbols())
-    replacements.push_back(
-        symbol.name ? builder.getAffineSymbolExpr(symbolNumbers[symbol.name])
-                    : AffineExpr());
-  SmallVector<AffineExpr> results;
-  for (AffineExpr expression : expressions) {
-    WalkResult known = expression.walk([&](AffineExpr part) {
-      auto symbol = dyn_cast<AffineSymbolExpr>(part);
-      return symbol && !replacements[symbol.getPosition()]
-                 ? WalkResult::interrupt()
-                 : WalkResult::advance();
-    });
-    if (known.wasInterrupted())
-      return emitError(loc, "a tensor's size depends on data or on sizes that "
-                            "are not proven equal; give them with --shape");
-    results.push_back(expression.replaceSymbols(replacements));
-  }
-  return AffineMap::get(0, symbolNumbers.size(), results, builder.getContext());
-}
 
 //===----------------------------------------------------------------------===//
 // Inputs and outputs
@@ -166,16 +132,9 @@ kernel::PortAttr EntryPlanner::portOf(StringRef name, Type tensor,
 FailureOr<AffineMap> EntryPlanner::declaredDims(BlockArgument argument) {
   auto declared = entry.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
                                                     graph::kDimsAttr);
-  if (!declared)
-    return overSymbols(argument.getLoc(), sizes.dimsOf(argument));
-  SmallVector<AffineExpr> dims;
-  for (Attribute dim : declared) {
-    if (auto number = dyn_cast<IntegerAttr>(dim))
-      dims.push_back(builder.getAffineConstantExpr(number.getInt()));
-    else
-      dims.push_back(builder.getAffineSymbolExpr(symbolNumbers[dim]));
-  }
-  return AffineMap::get(0, symbolNumbers.size(), dims, builder.getContext());
+  return declared ? entrySizes.declaredDims(declared)
+                  : entrySizes.overSymbols(argument.getLoc(),
+                                           sizes.dimsOf(argument));
 }
 
 /// Calls a kernel again for each further output that is its result: two copies of
@@ -270,7 +229,8 @@ LogicalResult EntryPlanner::describePorts() {
   }
   Operation *terminator = entry.getBody().front().getTerminator();
   for (auto [number, result] : llvm::enumerate(terminator->getOperands())) {
-    FailureOr<AffineMap> dims = overSymbols(result.getLoc(), sizes.dimsOf(result));
+    FailureOr<AffineMap> dims =
+        entrySizes.overSymbols(result.getLoc(), sizes.dimsOf(result));
     if (failed(dims))
       return failure();
     outputs.push_back(portOf("output_" + std::to_string(number),
@@ -354,7 +314,7 @@ LogicalResult EntryPlanner::placeValues() {
     auto type = cast<RankedTensorType>(value.getType());
     AffineExpr bytes =
         sizes.elementCountOf(value) * elementBytes(type.getElementType());
-    FailureOr<AffineMap> map = overSymbols(value.getLoc(), bytes);
+    FailureOr<AffineMap> map = entrySizes.overSymbols(value.getLoc(), bytes);
     if (failed(map))
       return failure();
     values.push_back(kernel::ValueAttr::get(builder.getContext(), *map,
@@ -377,7 +337,8 @@ FailureOr<SmallVector<Value>> EntryPlanner::dynamicSizes(Location loc,
   for (int64_t i = 0; i < type.getRank(); ++i) {
     if (!type.isDynamicDim(i))
       continue;
-    FailureOr<AffineMap> checked = overSymbols(loc, sizes.dimOf(tensor, i));
+    FailureOr<AffineMap> checked =
+        entrySizes.overSymbols(loc, sizes.dimOf(tensor, i));
     if (failed(checked))
       return failure();
     OpFoldResult size = sizes.materialize(builder, loc, sizes.dimOf(tensor, i));
@@ -482,6 +443,27 @@ void EntryPlanner::launch(kernel::CallOp call, ArrayRef<Value> arguments) {
                            arguments, call.getSizes());
 }
 
+void EntryPlanner::replaceInputElements() {
+  entry.walk([&](tensor::ExtractOp extract) {
+    auto argument = dyn_cast<BlockArgument>(extract.getTensor());
+    std::optional<int64_t> index = 0;
+    if (!extract.getIndices().empty())
+      index = getConstantIntValue(extract.getIndices().front());
+    if (!argument || extract.getIndices().size() > 1 || !index ||
+        !extract.getType().isInteger())
+      return;
+    builder.setInsertionPoint(extract);
+    Value symbol = kernel::SymbolOp::create(
+        builder, extract.getLoc(), builder.getIndexType(), context,
+        entrySizes.elementNumber(argument.getArgNumber(), *index));
+    extract.replaceAllUsesWith(
+        arith::IndexCastOp::create(builder, extract.getLoc(), extract.getType(),
+                                   symbol)
+            .getResult());
+    extract.erase();
+  });
+}
+
 LogicalResult EntryPlanner::rewrite() {
   Block &body = entry.getBody().front();
   unsigned oldArguments = body.getNumArguments();
@@ -533,10 +515,11 @@ LogicalResult EntryPlanner::rewrite() {
     builder.setInsertionPoint(size);
     Value symbol = kernel::SymbolOp::create(
         builder, size.getLoc(), builder.getIndexType(), context,
-        symbolNumbers[size.getSymbolAttr()]);
+        entrySizes.numberOf(size.getSymbolAttr()));
     size.replaceAllUsesWith(symbol);
     size.erase();
   });
+  replaceInputElements();
   for (unsigned i = 0; i < oldArguments; ++i)
     if (!body.getArgument(i).use_empty())
       return entry.emitError("reads input ") << i << " outside a kernel";
@@ -550,9 +533,9 @@ LogicalResult EntryPlanner::rewrite() {
       builder, entry.getLoc(),
       builder.getStringAttr(entry.getSymName() + "_entry"),
       FlatSymbolRefAttr::get(entry), builder.getArrayAttr(inputs),
-      builder.getArrayAttr(outputs), builder.getArrayAttr(namedSizes),
-      builder.getArrayAttr(values), builder.getArrayAttr(weights),
-      builder.getI64IntegerAttr(weightBytes));
+      builder.getArrayAttr(outputs), entrySizes.getNamed(),
+      entrySizes.getComputed(), builder.getArrayAttr(values),
+      builder.getArrayAttr(weights), builder.getI64IntegerAttr(weightBytes));
   if (!extendingOutputs.empty()) {
     SmallVector<int64_t> axes;
     for (int64_t number = 0, e = outputs.size(); number < e; ++number)

@@ -75,6 +75,8 @@ private:
   LogicalResult visit(Value value, Operation *user);
   LogicalResult visitUses(Operation *user);
   LogicalResult addSymbols(AffineExpr size, Location loc);
+  /// An operation that moves and on whose result `size` depends, or null.
+  Operation *producerInside(AffineExpr size);
   Value materializeIndex(OpBuilder &builder, Location loc, AffineExpr size,
                          ValueRange symbolArguments);
   AffineMap shapeOf(Value tensor);
@@ -134,13 +136,30 @@ LogicalResult Border::addSymbols(AffineExpr size, Location loc) {
     auto symbol = dyn_cast<AffineSymbolExpr>(part);
     if (!symbol || !symbols.insert(symbol.getPosition()))
       return;
-    Value value = sizes.symbols()[symbol.getPosition()].value;
-    if (value && value.getDefiningOp() && ops.contains(value.getDefiningOp()))
+    if (Operation *op = producerInside(part))
       result = emitError(loc, "the size of a result of '")
-               << value.getDefiningOp()->getName()
+               << op->getName()
                << "' cannot be expressed in sizes known before it runs";
   });
   return result;
+}
+
+Operation *Border::producerInside(AffineExpr size) {
+  Operation *found = nullptr;
+  size.walk([&](AffineExpr part) {
+    auto used = dyn_cast<AffineSymbolExpr>(part);
+    if (!used || found)
+      return;
+    const graph::SizeAnalysis::Symbol &symbol =
+        sizes.symbols()[used.getPosition()];
+    Operation *op = symbol.value ? symbol.value.getDefiningOp() : nullptr;
+    if (op && ops.contains(op))
+      found = op;
+    for (AffineExpr operand : symbol.operands)
+      if (!found)
+        found = producerInside(operand);
+  });
+  return found;
 }
 
 LogicalResult Border::compute() {

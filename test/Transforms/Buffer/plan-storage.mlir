@@ -69,3 +69,50 @@ func.func @one_value_twice(%x: tensor<4xf32> {graph.name = "x", graph.dims = [4]
   %v = tensor.expand_shape %c [[0, 1]] output_shape [2, 2] : tensor<4xf32> into tensor<2x2xf32>
   return %c, %v : tensor<4xf32>, tensor<2x2xf32>
 }
+
+// -----
+
+// Sizes that are not affine in the symbols are computed before the run: of two
+// that broadcast, and of an element of an input, which the entry reads as well.
+
+graph.symbol @n min 0 typical 8 max 100
+graph.symbol @m min 0 typical 8 max 100
+kernel.func @add(%x: tensor<?xf32>, %y: tensor<?xf32>, %out: tensor<?xf32>, %s0: index, %s1: index, %s2: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<()[s0, s1, s2] -> (s0)>, affine_map<()[s0, s1, s2] -> (s1)>, affine_map<()[s0, s1, s2] -> (s2)>], schedules = [#kernel.generic]} {
+  %bx = graph.broadcast_to %x sizes(%s2) : tensor<?xf32> -> tensor<?xf32>
+  %by = graph.broadcast_to %y sizes(%s2) : tensor<?xf32> -> tensor<?xf32>
+  %r = arith.addf %bx, %by : tensor<?xf32>
+  kernel.yield %r : tensor<?xf32>
+}
+kernel.func @repeat(%x: tensor<?xf32>, %out: tensor<?x?xf32>, %s0: index, %s1: index) -> tensor<?x?xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<()[s0, s1] -> (s0)>, affine_map<()[s0, s1] -> (s1, s0)>], schedules = [#kernel.generic]} {
+  %r = graph.broadcast_to %x sizes(%s1, %s0) : tensor<?xf32> -> tensor<?x?xf32>
+  kernel.yield %r : tensor<?x?xf32>
+}
+
+// CHECK-LABEL: func.func @main
+// CHECK-SAME:    (%[[CTX:.*]]: !llvm.ptr)
+// CHECK-NOT:   tensor.extract
+// CHECK:       %[[COUNT:.*]] = kernel.symbol %[[CTX]] 3
+// CHECK:       %[[CAST:.*]] = arith.index_cast %[[COUNT]] : index to i64
+// CHECK:       kernel.launch @repeat
+// CHECK:       kernel.entry @main_entry runs @main
+// CHECK-SAME:    outputs [#kernel.port<"z", f32, {{.*}} -> (s3, s2)>]
+// CHECK-SAME:    computed [#kernel.computed_size<select_equal, ()[s0, s1] -> (s0, 1, s1, s0)>,
+// CHECK-SAME:              #kernel.computed_size<element, {{.*}} -> (2, 1)>]
+// CHECK-SAME:    values [#kernel.value<{{.*}} -> (s2 * 4), 0, 1>]
+func.func @main(%x: tensor<?xf32> {graph.name = "x", graph.dims = [@n]}, %y: tensor<?xf32> {graph.name = "y", graph.dims = [@m]},
+                %counts: tensor<2xi64> {graph.name = "counts", graph.dims = [2]}) -> (tensor<?x?xf32> {graph.name = "z"}) {
+  %n = graph.size @n
+  %m = graph.size @m
+  %c1 = arith.constant 1 : index
+  %one = arith.cmpi eq, %n, %c1 : index
+  %common = arith.select %one, %m, %n : index
+  %e = tensor.empty(%common) : tensor<?xf32>
+  %s = kernel.call @add ins(%x, %y : tensor<?xf32>, tensor<?xf32>) outs(%e : tensor<?xf32>) sizes(%n, %m, %common) -> tensor<?xf32>
+  %element = tensor.extract %counts[%c1] : tensor<2xi64>
+  %count = arith.index_cast %element : i64 to index
+  %f = tensor.empty(%count, %common) : tensor<?x?xf32>
+  %r = kernel.call @repeat ins(%s : tensor<?xf32>) outs(%f : tensor<?x?xf32>) sizes(%common, %count) -> tensor<?x?xf32>
+  return %r : tensor<?x?xf32>
+}

@@ -96,6 +96,35 @@ TEST_F(SizeAnalysisTest, SelectionsThatAgreeAreSeenThrough) {
   EXPECT_FALSE(sizes.areEqual(e[2], e[4]));
 }
 
+TEST_F(SizeAnalysisTest, SelectionsByOrderAreFoundAgain) {
+  auto e = expressionsOf("%less = arith.cmpi slt, %batch, %seq : index\n"
+                         "%more = arith.cmpi sgt, %seq, %batch : index\n"
+                         "%a = arith.select %less, %batch, %seq : index\n"
+                         "%b = arith.select %more, %batch, %seq : index\n"
+                         "%c = arith.select %more, %seq, %batch : index\n"
+                         "return %a, %b, %c : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_FALSE(sizes.areEqual(e[0], e[2]));
+}
+
+TEST_F(SizeAnalysisTest, BroadcastSizesShowTheirParts) {
+  auto e = expressionsOf("%one = arith.cmpi eq, %batch, %c1 : index\n"
+                         "%a = arith.select %one, %seq, %batch : index\n"
+                         "%b = arith.select %one, %batch, %seq : index\n"
+                         "return %batch, %seq, %a, %b : index, index, index, "
+                         "index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  auto parts = sizes.asBroadcast(e[2]);
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->first, e[0]);
+  EXPECT_EQ(parts->second, e[1]);
+  EXPECT_FALSE(sizes.asBroadcast(e[3]));
+  EXPECT_FALSE(sizes.asBroadcast(e[0]));
+}
+
 TEST_F(SizeAnalysisTest, FactorsCancelInQuotients) {
   auto e = expressionsOf("%a = arith.muli %seq, %batch : index\n"
                          "%b = arith.muli %a, %c512 : index\n"

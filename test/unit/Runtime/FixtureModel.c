@@ -8,6 +8,8 @@
  *     fails if index is not in [0, n)
  *   where(x: float32 (n, 4)) -> addresses: int64 (2)
  *     of the memory of x and of the output itself
+ *   fill(shape: int64 (length)) -> y: float32 (at most 3, shape[1])
+ *     sizes that the runtime computes, of elements of an input
  */
 #include "tessera/abi.h"
 
@@ -83,6 +85,14 @@ static int32_t runWhere(TesseraContext *context) {
   return 0;
 }
 
+/* Writes how many rows and columns it was given. */
+static int32_t runFill(TesseraContext *context) {
+  const int64_t rows = context->symbols[3], width = context->symbols[2];
+  for (int64_t i = 0; i < rows * width; ++i)
+    ((float *)context->outputs[0])[i] = (float)(10 * rows + width);
+  return 0;
+}
+
 #define FLOAT32 {2, 32}
 #define INT64 {0, 64}
 static const TesseraSizeStep symbolStep[] = {{TESSERA_SIZE_SYMBOL, 0}};
@@ -116,13 +126,39 @@ static const TesseraPort whereInputs[] = {MATRIX("x")};
 static const TesseraPort whereOutputs[] = {
     {sizeof(TesseraPort), TESSERA_TENSOR, "addresses", INT64, 1, two, -1, 0}};
 
+/* Symbols: length; 1: shape[0], 2: shape[1], 3: select(shape[0] < 3, shape[0],
+ * 3) */
+static const TesseraSymbol fillSymbols[] = {
+    {sizeof(TesseraSymbol), "length", 0, 2, 8}};
+static const TesseraSizeStep zeroStep[] = {{TESSERA_SIZE_CONSTANT, 0}};
+static const TesseraSizeStep oneStep[] = {{TESSERA_SIZE_CONSTANT, 1}};
+static const TesseraSizeStep atMostThree[] = {{TESSERA_SIZE_SYMBOL, 1},
+                                              {TESSERA_SIZE_CONSTANT, 3},
+                                              {TESSERA_SIZE_SYMBOL, 1},
+                                              {TESSERA_SIZE_CONSTANT, 3},
+                                              {TESSERA_SIZE_SELECT_LESS, 0}};
+static const TesseraComputedSize fillSizes[] = {
+    {sizeof(TesseraComputedSize), 0, {1, zeroStep}},
+    {sizeof(TesseraComputedSize), 0, {1, oneStep}},
+    {sizeof(TesseraComputedSize), -1, {5, atMostThree}}};
+static const TesseraSizeStep widthStep[] = {{TESSERA_SIZE_SYMBOL, 2}};
+static const TesseraSizeStep rowsStep[] = {{TESSERA_SIZE_SYMBOL, 3}};
+static const TesseraSize rowsByWidth[] = {{1, rowsStep}, {1, widthStep}};
+static const TesseraSize lengthSize[] = {{1, symbolStep}};
+static const TesseraPort fillInputs[] = {
+    {sizeof(TesseraPort), TESSERA_TENSOR, "shape", INT64, 1, lengthSize, -1}};
+static const TesseraPort fillOutputs[] = {
+    {sizeof(TesseraPort), TESSERA_TENSOR, "y", FLOAT32, 2, rowsByWidth, -1}};
+
 static const TesseraEntry entries[] = {
     {sizeof(TesseraEntry), 2, 1, 1, 1, 1, "main", mainInputs, mainOutputs,
-     symbols, values, mainTaps, runMain},
+     symbols, values, mainTaps, runMain, 0, 0},
     {sizeof(TesseraEntry), 2, 1, 1, 0, 0, "pick", pickInputs, pickOutputs,
-     symbols, 0, 0, runPick},
+     symbols, 0, 0, runPick, 0, 0},
     {sizeof(TesseraEntry), 1, 1, 1, 0, 0, "where", whereInputs, whereOutputs,
-     symbols, 0, 0, runWhere}};
+     symbols, 0, 0, runWhere, 0, 0},
+    {sizeof(TesseraEntry), 1, 1, 1, 0, 0, "fill", fillInputs, fillOutputs,
+     fillSymbols, 0, 0, runFill, 3, fillSizes}};
 static const TesseraTarget targets[] = {
     {sizeof(TesseraTarget), FIXTURE_ARCHITECTURE, "x86-64", FIXTURE_FEATURES}};
 
@@ -131,7 +167,7 @@ __attribute__((visibility("default"))) const TesseraModule FIXTURE_SYMBOL = {
     FIXTURE_ABI_VERSION,
     "tessera by hand",
     1,
-    3,
+    4,
     targets,
     entries,
     /* XXH64 of the four floats 0.5, 1, -2, 4 */

@@ -41,7 +41,7 @@ TEST_F(ModelTest, FixtureHashIsTheWeights) {
 TEST_F(ModelTest, Loads) {
   Result<std::shared_ptr<const Model>> model = Model::load(whole(), {});
   ASSERT_TRUE(model.ok()) << model.takeStatus().message();
-  EXPECT_EQ((*model)->entries().size(), 3u);
+  EXPECT_EQ((*model)->entries().size(), 4u);
   EXPECT_EQ(std::memcmp((*model)->weights(), fixture::weights, 16), 0);
   const Entry &entry = (*model)->entries().front();
   EXPECT_STREQ(entry.name, "main");
@@ -173,6 +173,11 @@ entry     where
   output  addresses: int64 (2)
   size    n: from 0 to 100000, typically 8
   storage 0 values in 0 bytes (0 bytes alive at once) at typical sizes and 1 thread
+entry     fill
+  input   shape: int64 (length)
+  output  y: float32 (select(shape[0] < 3, shape[0], 3), shape[1])
+  size    length: from 0 to 8, typically 2
+  storage sizes depend on shape[0], an element of an input
 weights   16 bytes at the library's end
 code      )");
   EXPECT_HAS(text, R"(needs     x86-64 with sse2 (compiled for x86-64)

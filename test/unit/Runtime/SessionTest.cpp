@@ -394,6 +394,53 @@ TEST_F(SessionTest, CheckInTheModelFails) {
   tessera_session_release(pick);
 }
 
+TEST_F(SessionTest, SizesAreComputedOfElements) {
+  TesseraSessionOptions options{};
+  options.entry = "fill";
+  TesseraSession *fill = create(options);
+  int64_t numbers[] = {2, -1, 5}, length = 2, stride = 2;
+  TesseraTensor shape{};
+  shape.data = numbers;
+  shape.deviceType = 1;
+  shape.rank = 1;
+  shape.type = {0, 64};
+  shape.lanes = 1;
+  shape.shape = &length;
+  shape.strides = &stride;
+  TesseraInputBinding input = {"shape", &shape};
+  auto resultOf = [&](int64_t rows, int64_t width) {
+    numbers[0] = rows;
+    numbers[2] = width;
+    TesseraOutputBinding output = {"y", nullptr};
+    EXPECT_EQ(tessera_session_run(fill, &input, 1, &output, 1), TESSERA_OK)
+        << tessera_error_message();
+    if (!output.tensor)
+      return std::vector<float>();
+    const TesseraTensor &y = output.tensor->tensor;
+    const float *data = static_cast<const float *>(y.data);
+    std::vector<float> result(data, data + y.shape[0] * y.shape[1]);
+    tessera_tensor_release(output.tensor);
+    return result;
+  };
+  EXPECT_EQ(resultOf(2, 5), std::vector<float>(10, 25.0f));
+  EXPECT_EQ(resultOf(9, 1), std::vector<float>(3, 31.0f));
+  // The list is too short: its width is 0.
+  length = 1;
+  EXPECT_EQ(resultOf(2, 5), std::vector<float>());
+  length = 2;
+  numbers[2] = -4;
+  EXPECT_EQ(tessera_session_run(fill, &input, 1, nullptr, 0),
+            TESSERA_INVALID_INPUT);
+  EXPECT_STREQ(tessera_error_message(),
+               "'y' would have size -4 in dimension 1");
+  int64_t bytes = 0;
+  EXPECT_EQ(tessera_session_storage(fill, &length, 1, &bytes, nullptr),
+            TESSERA_INVALID_ARGUMENT);
+  EXPECT_STREQ(tessera_error_message(),
+               "sizes depend on shape[0], an element of an input");
+  tessera_session_release(fill);
+}
+
 TEST_F(SessionTest, ReportsStorage) {
   int64_t symbols[] = {10}, bytes = 0, bound = 0;
   ASSERT_EQ(tessera_session_storage(session, symbols, 1, &bytes, &bound),

@@ -48,6 +48,28 @@ TEST(SizeExpression, EvaluatesPostfix) {
   EXPECT_EQ(valueOf({{TESSERA_SIZE_WORKERS, 0}}), 4);
 }
 
+TEST(SizeExpression, Selects) {
+  // symbol0 op 7 ? 1 : 2, then times 10
+  auto select = [](TesseraSizeOp op, int64_t right) {
+    return valueOf({{TESSERA_SIZE_SYMBOL, 0},
+                    {TESSERA_SIZE_CONSTANT, right},
+                    {TESSERA_SIZE_CONSTANT, 1},
+                    {TESSERA_SIZE_CONSTANT, 2},
+                    {op, 0},
+                    {TESSERA_SIZE_CONSTANT, 10},
+                    {TESSERA_SIZE_MUL, 0}});
+  };
+  EXPECT_EQ(select(TESSERA_SIZE_SELECT_EQUAL, 7), 10);
+  EXPECT_EQ(select(TESSERA_SIZE_SELECT_EQUAL, 8), 20);
+  EXPECT_EQ(select(TESSERA_SIZE_SELECT_LESS, 8), 10);
+  EXPECT_EQ(select(TESSERA_SIZE_SELECT_LESS, 7), 20);
+  EXPECT_EQ(readError({{TESSERA_SIZE_CONSTANT, 1},
+                       {TESSERA_SIZE_CONSTANT, 1},
+                       {TESSERA_SIZE_CONSTANT, 1},
+                       {TESSERA_SIZE_SELECT_LESS, 0}}),
+            "size program has stack depth 0 after step 3, expected 1 to 64");
+}
+
 TEST(SizeExpression, RoundsDivisionsAsSaid) {
   EXPECT_EQ(binary(TESSERA_SIZE_FLOORDIV, 7, 2), 3);
   EXPECT_EQ(binary(TESSERA_SIZE_FLOORDIV, -7, 2), -4);
