@@ -93,14 +93,14 @@ kernel.func @repeat(%x: tensor<?xf32>, %out: tensor<?x?xf32>, %s0: index, %s1: i
 // CHECK-LABEL: func.func @main
 // CHECK-SAME:    (%[[CTX:.*]]: !llvm.ptr)
 // CHECK-NOT:   tensor.extract
-// CHECK:       %[[COUNT:.*]] = kernel.symbol %[[CTX]] 3
+// CHECK:       %[[COUNT:.*]] = kernel.symbol %[[CTX]] 2
 // CHECK:       %[[CAST:.*]] = arith.index_cast %[[COUNT]] : index to i64
 // CHECK:       kernel.launch @repeat
 // CHECK:       kernel.entry @main_entry runs @main
-// CHECK-SAME:    outputs [#kernel.port<"z", f32, {{.*}} -> (s3, s2)>]
-// CHECK-SAME:    computed [#kernel.computed_size<select_equal, ()[s0, s1] -> (s0, 1, s1, s0)>,
-// CHECK-SAME:              #kernel.computed_size<element, {{.*}} -> (2, 1)>]
-// CHECK-SAME:    values [#kernel.value<{{.*}} -> (s2 * 4), 0, 1>]
+// CHECK-SAME:    outputs [#kernel.port<"z", f32, {{.*}} -> (s2, s3)>]
+// CHECK-SAME:    computed [#kernel.computed_size<element, ()[s0, s1] -> (2, 1)>,
+// CHECK-SAME:              #kernel.computed_size<select_equal, {{.*}} -> (s0, 1, s1, s0)>]
+// CHECK-SAME:    values [#kernel.value<{{.*}} -> (s3 * 4), 0, 1>]
 func.func @main(%x: tensor<?xf32> {graph.name = "x", graph.dims = [@n]}, %y: tensor<?xf32> {graph.name = "y", graph.dims = [@m]},
                 %counts: tensor<2xi64> {graph.name = "counts", graph.dims = [2]}) -> (tensor<?x?xf32> {graph.name = "z"}) {
   %n = graph.size @n

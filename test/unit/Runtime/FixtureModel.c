@@ -146,9 +146,9 @@ static const TesseraSizeStep rowsStep[] = {{TESSERA_SIZE_SYMBOL, 3}};
 static const TesseraSize rowsByWidth[] = {{1, rowsStep}, {1, widthStep}};
 static const TesseraSize lengthSize[] = {{1, symbolStep}};
 static const TesseraPort fillInputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "shape", INT64, 1, lengthSize, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "shape", INT64, 1, lengthSize, -1, -1}};
 static const TesseraPort fillOutputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "y", FLOAT32, 2, rowsByWidth, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "y", FLOAT32, 2, rowsByWidth, -1, -1}};
 
 static const TesseraEntry entries[] = {
     {sizeof(TesseraEntry), 2, 1, 1, 1, 1, "main", mainInputs, mainOutputs,
