@@ -1,5 +1,6 @@
 // Verifiers and result sizes of convolution and pooling.
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/WindowSizes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +21,19 @@ int64_t graph::windowOutputSize(int64_t size, int64_t kernel, int64_t stride,
     return room / stride + 1;
   int64_t count = llvm::divideCeilSigned(room, stride) + 1;
   return (count - 1) * stride >= size + padLow ? count - 1 : count;
+}
+
+AffineExpr graph::windowOutputSize(AffineExpr size, int64_t kernel,
+                                   int64_t stride, int64_t dilation,
+                                   int64_t padLow, int64_t padHigh,
+                                   bool ceilMode) {
+  int64_t reach = dilation * (kernel - 1) + 1;
+  if (!ceilMode)
+    return (size + (padLow + padHigh - reach)).floorDiv(stride) + 1;
+  // Of the windows that begin before the high padding, those that fit once it
+  // is rounded up: the smaller number, which the constants decide.
+  int64_t beyond = std::min<int64_t>(padHigh - reach + stride, 0);
+  return (size + (padLow + beyond)).ceilDiv(stride);
 }
 
 /// Checks that each array has one entry per spatial dimension and that those
@@ -56,8 +70,8 @@ static OpFoldResult reifyWindow(OpBuilder &builder, Location loc,
     return builder.getIndexAttr(windowOutputSize(
         *known, kernel, stride, dilation, padLow, padHigh, ceilMode));
   AffineExpr symbol = builder.getAffineSymbolExpr(0);
-  AffineExpr room = symbol + (padLow + padHigh - dilation * (kernel - 1) - 1);
-  AffineExpr count = (ceilMode ? room.ceilDiv(stride) : room.floorDiv(stride)) + 1;
+  AffineExpr count = windowOutputSize(symbol, kernel, stride, dilation, padLow,
+                                      padHigh, ceilMode);
   return affine::makeComposedFoldedAffineApply(builder, loc, count, {size});
 }
 

@@ -2,6 +2,7 @@
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeMaterialization.h"
+#include "dialects/Graph/IR/WindowSizes.h"
 #include "dialects/Interfaces/DimensionSource.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -235,9 +236,8 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
   };
   auto windowed = [&](Value input, int64_t kernel, int64_t stride,
                       int64_t dilation, int64_t low, int64_t high, bool ceil) {
-    AffineExpr room =
-        dimOf(input, dimension) + (low + high - dilation * (kernel - 1) - 1);
-    return (ceil ? room.ceilDiv(stride) : room.floorDiv(stride)) + 1;
+    return windowOutputSize(dimOf(input, dimension), kernel, stride, dilation,
+                            low, high, ceil);
   };
   ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
   return TypeSwitch<Operation *, AffineExpr>(op)

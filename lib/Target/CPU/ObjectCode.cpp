@@ -30,22 +30,26 @@ llvm::Value *bitsOf(llvm::Value *value, llvm::IRBuilder<> &builder) {
   return builder.CreateBitCast(value, bits);
 }
 
-/// Replaces a masked load or store of f16 or bf16 by one of integers.
+/// Replaces a masked load, store or gather of f16 or bf16 by one of integers.
 void replaceMasked(llvm::IntrinsicInst *access) {
   llvm::IRBuilder<> builder(access);
-  if (access->getIntrinsicID() == llvm::Intrinsic::masked_load) {
-    llvm::Value *rest = bitsOf(access->getArgOperand(2), builder);
-    llvm::Value *loaded = builder.CreateMaskedLoad(
-        rest->getType(), access->getArgOperand(0),
-        access->getParamAlign(0).valueOrOne(), access->getArgOperand(1), rest);
-    access->replaceAllUsesWith(
-        builder.CreateBitCast(loaded, access->getType()));
-  } else {
-    builder.CreateMaskedStore(bitsOf(access->getArgOperand(0), builder),
-                              access->getArgOperand(1),
-                              access->getParamAlign(1).valueOrOne(),
-                              access->getArgOperand(2));
+  llvm::Value *first = access->getArgOperand(0);
+  llvm::Value *second = access->getArgOperand(1);
+  llvm::Value *third = access->getArgOperand(2);
+  if (access->getIntrinsicID() == llvm::Intrinsic::masked_store) {
+    builder.CreateMaskedStore(bitsOf(first, builder), second,
+                              access->getParamAlign(1).valueOrOne(), third);
+    access->eraseFromParent();
+    return;
   }
+  llvm::Value *rest = bitsOf(third, builder);
+  llvm::Align align = access->getParamAlign(0).valueOrOne();
+  llvm::Value *loaded =
+      access->getIntrinsicID() == llvm::Intrinsic::masked_load
+          ? builder.CreateMaskedLoad(rest->getType(), first, align, second, rest)
+          : builder.CreateMaskedGather(rest->getType(), first, align, second,
+                                       rest);
+  access->replaceAllUsesWith(builder.CreateBitCast(loaded, access->getType()));
   access->eraseFromParent();
 }
 
@@ -115,7 +119,8 @@ void moveNarrowFloatsAsBits(llvm::Module &code) {
           if (isNarrow(store->getValueOperand()))
             stores.push_back(store);
         if (auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction))
-          if ((call->getIntrinsicID() == llvm::Intrinsic::masked_load &&
+          if (((call->getIntrinsicID() == llvm::Intrinsic::masked_load ||
+                call->getIntrinsicID() == llvm::Intrinsic::masked_gather) &&
                isNarrow(call)) ||
               (call->getIntrinsicID() == llvm::Intrinsic::masked_store &&
                isNarrow(call->getArgOperand(0))))

@@ -1,5 +1,6 @@
 // Convolution and pooling. Graph operations are channels-last, so transposes go
 // around them.
+#include "dialects/Graph/IR/WindowSizes.h"
 #include "lib/Importer/Onnx/Convolving.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/Reducing.h"
@@ -110,9 +111,9 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
           constant.getValue(), window.kernel[i], window.strides[i],
           window.dilations[i], window.low[i], window.high[i], ceilMode)));
     } else {
-      sizes.push_back((ceilMode ? room.ceilDiv(window.strides[i])
-                                : room.floorDiv(window.strides[i])) +
-                      1);
+      sizes.push_back(graph::windowOutputSize(
+          size, window.kernel[i], window.strides[i], window.dilations[i],
+          window.low[i], window.high[i], ceilMode));
     }
   }
   return sizes;
