@@ -28,10 +28,12 @@ def passes_have_tests(root, build):
 
 
 def sources_are_listed(root, build):
-    """Every .cpp stands in the CMakeLists.txt of its folder or of one above."""
+    """Every .cpp and every module of the wheels stands in the CMakeLists.txt of
+    its folder or of one above."""
     findings = []
-    folders = ["dialects", "lib", "tools", "test/unit"]
-    for path in files_below(root, folders, {".cpp"}):
+    sources = [*files_below(root, ["dialects", "lib", "tools", "test/unit"], {".cpp"}),
+               *files_below(root, ["python/tessera"], {".py"})]
+    for path in sources:
         for folder in path.relative_to(root).parents:
             listing = root / folder / "CMakeLists.txt"
             name = path.relative_to(root / folder).as_posix()
