@@ -47,3 +47,29 @@ def test_sizes_without_a_name_have_nothing_in_common(tmp_path):
     session = tessera.load(tessera.compile(tmp_path / "m.onnx"))
     x = np.arange(-3, 3, dtype=np.float32).reshape(2, 3)
     np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.maximum(x, 0))
+
+
+@pytest.mark.parametrize("operator", ["GatherElements", "ScatterElements"])
+def test_no_more_indices_than_elements(operator, tmp_path):
+    """Along the other dimensions; more would read or write outside."""
+    rows = "m" if operator == "GatherElements" else 3
+    inputs = [value("x", np.float32, [rows, 2]), value("i", np.int64, ["n", 2])]
+    if operator == "ScatterElements":
+        inputs.append(value("u", np.float32, ["n", 2]))
+    node = helper.make_node(operator, [i.name for i in inputs], ["y"], name="picked", axis=1)
+    path = tmp_path / "model.onnx"
+    onnx.save(model_of([node], inputs, [value("y", np.float32, [None, None])]), path)
+    session = tessera.load(tessera.compile(path))
+
+    def run(count):
+        feed = {"x": np.ones((3, 2), np.float32), "i": np.zeros((count, 2), np.int64)}
+        if operator == "ScatterElements":
+            feed["u"] = np.full((count, 2), 7, np.float32)
+        return session.run(None, feed)[0]
+
+    expected = np.ones((2, 2) if operator == "GatherElements" else (3, 2), np.float32)
+    if operator == "ScatterElements":
+        expected[:2, 0] = 7
+    np.testing.assert_array_equal(run(2), expected)
+    with pytest.raises(tessera.TesseraError, match="picked.*more indices than elements"):
+        run(4)

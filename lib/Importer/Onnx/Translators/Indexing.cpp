@@ -40,21 +40,37 @@ Value gatherPoints(NodeContext &node, Value data, Value indices,
                                        dimensions, node.dynamicSizes(shape));
 }
 
-/// result[.., i, ..] = data[.., indices[.., i, ..], ..] along `axis`.
+/// The run fails with `failure` unless `size` is at most `limit`.
+void requireAtMost(NodeContext &node, AffineExpr size, AffineExpr limit,
+                   const Twine &failure) {
+  if (!node.sizes.isAtMost(size, limit))
+    node.requireAtRunTime(
+        node.create<arith::CmpIOp>(arith::CmpIPredicate::sle,
+                                   node.materializeIndex(size),
+                                   node.materializeIndex(limit)),
+        failure);
+}
+
 /// Indices follow the data along all dimensions but `axis`: they may be fewer.
 LogicalResult checkIndexSizes(NodeContext &node, int64_t axis) {
-  for (auto [i, sizes] : llvm::enumerate(llvm::zip(
-           node.inputType(0).getShape(), node.inputType(1).getShape()))) {
-    auto [size, count] = sizes;
-    if (static_cast<int64_t>(i) != axis && !ShapedType::isDynamic(size) &&
-        !ShapedType::isDynamic(count) && count > size)
-      return node.error("expects at most " + Twine(size) +
+  Shape data = node.shapeOf(node.input(0));
+  Shape indices = node.shapeOf(node.input(1));
+  for (int64_t i = 0, e = data.size(); i < e; ++i) {
+    auto size = dyn_cast<AffineConstantExpr>(data[i]);
+    auto count = dyn_cast<AffineConstantExpr>(indices[i]);
+    if (i == axis)
+      continue;
+    if (size && count && count.getValue() > size.getValue())
+      return node.error("expects at most " + Twine(size.getValue()) +
                         " indices along dimension " + Twine(i) + " but got " +
-                        Twine(count));
+                        Twine(count.getValue()));
+    requireAtMost(node, indices[i], data[i],
+                  "has more indices than elements along dimension " + Twine(i));
   }
   return success();
 }
 
+/// result[.., i, ..] = data[.., indices[.., i, ..], ..] along `axis`.
 LogicalResult gatherElements(NodeContext &node) {
   int64_t rank = node.inputRank(0);
   FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 0), rank);
@@ -278,13 +294,8 @@ LogicalResult topK(NodeContext &node) {
   if (failed(count))
     return failure();
   Shape shape = node.shapeOf(node.input(0));
-  if (!isa<AffineConstantExpr>(*count) ||
-      !isa<AffineConstantExpr>(shape[*axis])) {
-    Value fits = node.create<arith::CmpIOp>(
-        arith::CmpIPredicate::sle, node.materializeIndex(*count),
-        node.materializeIndex(shape[*axis]));
-    node.requireAtRunTime(fits, "k is more than the axis has elements");
-  }
+  requireAtMost(node, *count, shape[*axis],
+                "k is more than the axis has elements");
   shape[*axis] = *count;
   bool isLargest = node.integer("largest", 1) != 0;
   Value indices = graph::TopIndicesOp::create(
