@@ -7,7 +7,7 @@ import pytest
 from models import model_of, onnx, value
 from processes import run
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples/pass-plugin"
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/pass-plugin"
 
 TWICE = """
 func.func @twice(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
