@@ -282,6 +282,14 @@ Session::planFor(std::vector<int64_t> symbols) const {
   return std::shared_ptr<const ShapePlan>(shared);
 }
 
+Result<std::shared_ptr<const ShapePlan>> Session::planForInputs(
+    const std::vector<const TesseraTensor *> &inputs) const {
+  auto symbols = bindSymbols(runEntry, inputs);
+  if (!symbols.ok())
+    return symbols.takeStatus();
+  return planFor(std::move(*symbols));
+}
+
 Status Session::runPrepared(const ShapePlan &plan,
                             const std::vector<const TesseraTensor *> &inputs,
                             const std::vector<TesseraOutputBinding *> &wanted) {
@@ -347,10 +355,7 @@ Status Session::run(const TesseraInputBinding *inputs, int64_t inputCount,
   auto wanted = matchOutputs(runEntry, outputs, outputCount);
   if (!wanted.ok())
     return wanted.takeStatus();
-  auto symbols = bindSymbols(runEntry, *tensors);
-  if (!symbols.ok())
-    return symbols.takeStatus();
-  auto plan = planFor(std::move(*symbols));
+  auto plan = planForInputs(*tensors);
   if (!plan.ok())
     return plan.takeStatus();
   return runPrepared(**plan, *tensors, *wanted);
@@ -362,10 +367,7 @@ Session::outputShape(const TesseraInputBinding *inputs, int64_t inputCount,
   auto tensors = matchInputs(runEntry, inputs, inputCount);
   if (!tensors.ok())
     return tensors.takeStatus();
-  auto symbols = bindSymbols(runEntry, *tensors);
-  if (!symbols.ok())
-    return symbols.takeStatus();
-  auto plan = planFor(std::move(*symbols));
+  auto plan = planForInputs(*tensors);
   if (!plan.ok())
     return plan.takeStatus();
   return (*plan)->outputShapes[output];

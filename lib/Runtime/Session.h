@@ -58,6 +58,8 @@ private:
   Session(std::shared_ptr<const Model> model, const Entry &entry)
       : model(std::move(model)), runEntry(entry) {}
 
+  Result<std::shared_ptr<const ShapePlan>>
+  planForInputs(const std::vector<const TesseraTensor *> &inputs) const;
   Result<ShapePlan> makePlan(std::vector<int64_t> symbols) const;
   Status runPrepared(const ShapePlan &plan,
                      const std::vector<const TesseraTensor *> &inputs,
