@@ -130,6 +130,25 @@ def test_gather_wraps_and_clamps(index_type):
     np.testing.assert_array_equal(run(data, index)[0], np.take(data, expected, 1))
 
 
+def test_gather_from_panels():
+    """Rows of a table whose transpose is packed, too large for the stack."""
+    run = kernels.compile(kernel(
+        [("p", (63, 24, 16), "f32"), ("i", ("s0",), "i64")], (("s0", 24), "f32"), 1, """
+        %c_e = tensor.empty() : tensor<24x1003xf32>
+        %c = linalg.unpack %p outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [16]
+          into %c_e : tensor<63x24x16xf32> -> tensor<24x1003xf32>
+        %t_e = tensor.empty() : tensor<1003x24xf32>
+        %t = linalg.transpose ins(%c : tensor<24x1003xf32>) outs(%t_e : tensor<1003x24xf32>)
+          permutation = [1, 0]
+        %y = graph.gather %t[%i] axis 0
+          : tensor<1003x24xf32>, tensor<?xi64> -> tensor<?x24xf32>"""))
+    table = np.zeros((63 * 16, 24), np.float32)
+    table[:1003] = normal(1003, 24)
+    panels = table.reshape(63, 16, 24).transpose(0, 2, 1)
+    index = np.array([0, 1002, -1, -1003, 17, 500])
+    np.testing.assert_array_equal(run(panels, index)[0], table[:1003][index])
+
+
 def test_reverse_and_iota():
     run = kernels.compile(kernel(
         [("x", ("s0", 5), "i64")], (("s0", 5), "i64"), 1, """

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/IR/Dominance.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -126,6 +127,54 @@ static bool shouldFuse(OpOperand *operand) {
   return readsOnce && producer->hasOneUse();
 }
 
+namespace {
+/// An element of what only moves elements is read where it comes from, so that a
+/// gather needs no copy of a transposed or unpacked table:
+///
+///   tensor.extract (linalg.generic { tensor.extract %p[f(i, j)] })[%a, %b]
+///     ==>  tensor.extract %p[f(%a, %b)]
+struct ExtractFromOrigin : OpRewritePattern<tensor::ExtractOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractOp op,
+                                PatternRewriter &rewriter) const override {
+    auto moved = op.getTensor().getDefiningOp<linalg::GenericOp>();
+    if (!moved || moved->getNumResults() != 1 || !onlyMovesElements(moved))
+      return rewriter.notifyMatchFailure(op, "expects moved elements");
+    OpOperand *init = moved.getDpsInitOperand(0);
+    if (!moved.getMatchingIndexingMap(init).isIdentity() ||
+        !moved.getMatchingBlockArgument(init).use_empty())
+      return rewriter.notifyMatchFailure(op, "expects loops over the result");
+    IRMapping mapping;
+    for (OpOperand *input : moved.getDpsInputOperands())
+      mapping.map(moved.getMatchingBlockArgument(input),
+                  elementOf(rewriter, moved, *input, op));
+    for (Operation &inner : moved.getBody()->without_terminator())
+      if (auto index = dyn_cast<linalg::IndexOp>(inner))
+        mapping.map(index.getResult(), op.getIndices()[index.getDim()]);
+      else
+        rewriter.clone(inner, mapping);
+    rewriter.replaceOp(op, mapping.lookupOrDefault(
+                               moved.getBody()->getTerminator()->getOperand(0)));
+    return success();
+  }
+
+private:
+  /// The element of `input` that belongs to the one which `op` extracts.
+  static Value elementOf(OpBuilder &builder, linalg::GenericOp moved,
+                         OpOperand &input, tensor::ExtractOp op) {
+    if (!isa<RankedTensorType>(input.get().getType()))
+      return input.get();
+    AffineMap map = moved.getMatchingIndexingMap(&input);
+    SmallVector<OpFoldResult> at = affine::makeComposedFoldedMultiResultAffineApply(
+        builder, op.getLoc(), map, getAsOpFoldResult(op.getIndices()));
+    return tensor::ExtractOp::create(
+        builder, op.getLoc(), input.get(),
+        getValueOrCreateConstantIndexOp(builder, op.getLoc(), at));
+  }
+};
+} // namespace
+
 static void addCanonicalization(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
   for (StringRef name : {"arith", "linalg", "tensor", "affine", "scf"}) {
@@ -145,6 +194,7 @@ static LogicalResult applyFusion(Operation *root,
   // Sizes of results become sizes of operands, so that they are no uses.
   memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
   memref::populateResolveShapedTypeResultDimsPatterns(patterns);
+  patterns.add<ExtractFromOrigin>(root->getContext());
   addCanonicalization(patterns);
   return applyPatternsGreedily(root, std::move(patterns));
 }

@@ -2,10 +2,13 @@
 #include "lib/Transforms/Graph/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/TypicalValue.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_PACKWEIGHTS
@@ -16,6 +19,9 @@ using namespace mlir;
 using namespace tessera;
 
 namespace {
+
+/// The places that read one declaration.
+using WeightReads = SmallVector<graph::WeightOp>;
 
 /// Whether the operand is read as [K, N] with N the columns of the result: the
 /// right-hand side of a plain product, or the filter of an ungrouped convolution.
@@ -40,91 +46,211 @@ bool isColumnOperand(OpOperand &use) {
          result.getDimPosition(result.getNumResults() - 1) == dims->n[0];
 }
 
+/// Whether the operand is the table of a gather, which reads a part of it.
+bool isGathered(OpOperand &use) {
+  return use.getOperandNumber() == 0 && isa<graph::GatherOp>(use.getOwner());
+}
+
+bool hasColumnOperand(const WeightReads &reads) {
+  return llvm::any_of(reads, [](graph::WeightOp weight) {
+    return llvm::any_of(weight->getUses(), isColumnOperand);
+  });
+}
+
+/// Multiply-adds of the module's products at typical sizes.
+double multiplyAddsOf(ModuleOp module) {
+  graph::SizeAnalysis sizes(module.getContext());
+  double total = 0;
+  module.walk([&](linalg::LinalgOp op) {
+    FailureOr<linalg::ContractionDimensions> dims =
+        linalg::inferContractionDims(op);
+    if (failed(dims) || op.getNumDpsInputs() != 2)
+      return;
+    double count = graph::typicalElementCountOf(op->getResult(0), sizes);
+    OpOperand *lhs = op.getDpsInputOperand(0);
+    AffineMap map = op.getMatchingIndexingMap(lhs);
+    for (unsigned loop : dims->k)
+      if (auto at = map.getResultPosition(
+              getAffineDimExpr(loop, module.getContext())))
+        count *= graph::typicalValueOf(sizes.dimOf(lhs->get(), *at), sizes, op);
+    total += count;
+  });
+  return total;
+}
+
+/// Whether what reads a weight, but for column operands, are gathers that may
+/// read panels instead. Elements of a panel's column lie `width` apart: each one is
+/// a cache line, whose time is that of about 128 multiply-adds.
+bool mayReadPanels(const WeightReads &reads, double multiplyAdds) {
+  constexpr double kLine = 128, kShare = 1.0 / 32;
+  double lines = 0;
+  for (graph::WeightOp weight : reads) {
+    graph::SizeAnalysis sizes(weight.getContext());
+    for (OpOperand &use : weight->getUses()) {
+      if (isColumnOperand(use))
+        continue;
+      if (!isGathered(use))
+        return false;
+      lines +=
+          graph::typicalElementCountOf(use.getOwner()->getResult(0), sizes);
+    }
+  }
+  return lines * kLine <= multiplyAdds * kShare;
+}
+
+/// Whether the recipes of `a` and `b` make one the transpose of the other.
+bool areTransposes(graph::WeightsOp a, graph::WeightsOp b) {
+  if (a.getSource() != b.getSource() ||
+      a.getSourceTypeAttr() != b.getSourceTypeAttr())
+    return false;
+  ArrayRef<Attribute> shorter = a.getRecipe().getValue();
+  ArrayRef<Attribute> longer = b.getRecipe().getValue();
+  if (shorter.size() > longer.size())
+    std::swap(shorter, longer);
+  if (shorter.size() + 1 != longer.size() || longer.drop_back() != shorter)
+    return false;
+  auto step = dyn_cast<graph::TransposeAttr>(longer.back());
+  return step && step.getPermutation() == ArrayRef<int64_t>{1, 0};
+}
+
 class WeightPacker {
 public:
   WeightPacker(ModuleOp module, int64_t width)
-      : module(module), symbols(module), width(width) {}
+      : symbols(module), width(width) {}
 
-  void pack(graph::WeightsOp weights, ArrayRef<graph::WeightOp> uses) {
-    auto type = cast<RankedTensorType>(weights.getType());
-    // A filter [spatial..., C, N] is a matrix of spatial * C rows.
-    int64_t columns = type.getShape().back();
-    int64_t rows = type.getNumElements() / std::max<int64_t>(columns, 1);
-    auto matrix = RankedTensorType::get({rows, columns}, type.getElementType());
-    OpBuilder builder(weights);
-    SmallVector<Attribute> recipe(weights.getRecipe().getValue());
-    if (matrix != type)
-      recipe.push_back(
-          graph::ReshapeAttr::get(builder.getContext(), matrix.getShape()));
-    recipe.push_back(graph::PackAttr::get(builder.getContext(), width));
-    auto packedType = RankedTensorType::get(
-        {llvm::divideCeilSigned(columns, width), rows, width},
-        type.getElementType());
-    auto packed = graph::WeightsOp::create(
-        builder, weights.getLoc(),
-        builder.getStringAttr(weights.getSymName() + "_packed"),
-        TypeAttr::get(packedType), weights.getSource(),
-        weights.getSourceTypeAttr(), builder.getArrayAttr(recipe));
-    symbols.insert(packed);
-    for (graph::WeightOp use : uses) {
-      builder.setInsertionPoint(use);
-      use.replaceAllUsesWith(unpacked(builder, use.getLoc(), packed, type,
-                                      matrix, packedType));
-      use.erase();
-    }
-    symbols.erase(weights);
-  }
+  /// Declares the panels of `weights` and makes `reads` read them.
+  graph::WeightsOp pack(graph::WeightsOp weights, WeightReads &reads);
+
+  /// Makes `reads`, of the transpose of the matrix that `packed` holds, read the
+  /// panels.
+  void readTransposed(graph::WeightsOp packed, WeightReads &reads);
 
 private:
+  void replace(WeightReads &reads,
+               llvm::function_ref<Value(OpBuilder &, graph::WeightOp)> value);
   Value unpacked(OpBuilder &builder, Location loc, graph::WeightsOp packed,
-                 RankedTensorType type, RankedTensorType matrix,
-                 RankedTensorType packedType) {
-    Value panels = graph::WeightOp::create(builder, loc, packedType,
-                                           FlatSymbolRefAttr::get(packed));
-    Value into = tensor::EmptyOp::create(builder, loc, matrix.getShape(),
-                                         matrix.getElementType());
-    Value value =
-        linalg::UnPackOp::create(builder, loc, panels, into,
-                                 /*innerDimsPos=*/ArrayRef<int64_t>{1},
-                                 {builder.getIndexAttr(width)},
-                                 /*outerDimsPerm=*/ArrayRef<int64_t>{1, 0})
-            .getResult();
+                 RankedTensorType matrix);
+
+  SymbolTable symbols;
+  int64_t width;
+};
+
+} // namespace
+
+graph::WeightsOp WeightPacker::pack(graph::WeightsOp weights,
+                                    WeightReads &reads) {
+  auto type = cast<RankedTensorType>(weights.getType());
+  // A filter [spatial..., C, N] is a matrix of spatial * C rows.
+  int64_t columns = type.getShape().back();
+  int64_t rows = type.getNumElements() / std::max<int64_t>(columns, 1);
+  auto matrix = RankedTensorType::get({rows, columns}, type.getElementType());
+  OpBuilder builder(weights);
+  SmallVector<Attribute> recipe(weights.getRecipe().getValue());
+  if (matrix != type)
+    recipe.push_back(
+        graph::ReshapeAttr::get(builder.getContext(), matrix.getShape()));
+  recipe.push_back(graph::PackAttr::get(builder.getContext(), width));
+  auto packedType = RankedTensorType::get(
+      {llvm::divideCeilSigned(columns, width), rows, width},
+      type.getElementType());
+  auto packed = graph::WeightsOp::create(
+      builder, weights.getLoc(),
+      builder.getStringAttr(weights.getSymName() + "_packed"),
+      TypeAttr::get(packedType), weights.getSource(),
+      weights.getSourceTypeAttr(), builder.getArrayAttr(recipe));
+  symbols.insert(packed);
+  replace(reads, [&](OpBuilder &at, graph::WeightOp read) -> Value {
+    Value value = unpacked(at, read.getLoc(), packed, matrix);
     if (matrix == type)
       return value;
     SmallVector<ReassociationIndices> groups(2);
     for (int64_t i = 0; i + 1 < type.getRank(); ++i)
       groups[0].push_back(i);
     groups[1].push_back(type.getRank() - 1);
-    return tensor::ExpandShapeOp::create(builder, loc, type, value, groups);
+    return tensor::ExpandShapeOp::create(at, read.getLoc(), type, value,
+                                         groups);
+  });
+  return packed;
+}
+
+void WeightPacker::readTransposed(graph::WeightsOp packed, WeightReads &reads) {
+  replace(reads, [&](OpBuilder &at, graph::WeightOp read) -> Value {
+    auto type = cast<RankedTensorType>(read.getType());
+    auto matrix = RankedTensorType::get({type.getDimSize(1), type.getDimSize(0)},
+                                        type.getElementType());
+    Value into = tensor::EmptyOp::create(at, read.getLoc(), type.getShape(),
+                                         type.getElementType());
+    return linalg::TransposeOp::create(
+               at, read.getLoc(), unpacked(at, read.getLoc(), packed, matrix),
+               into, ArrayRef<int64_t>{1, 0})
+        ->getResult(0);
+  });
+}
+
+void WeightPacker::replace(
+    WeightReads &reads,
+    llvm::function_ref<Value(OpBuilder &, graph::WeightOp)> value) {
+  for (graph::WeightOp read : reads) {
+    OpBuilder builder(read);
+    read.replaceAllUsesWith(value(builder, read));
+    read.erase();
   }
+  reads.clear();
+}
 
-  ModuleOp module;
-  SymbolTable symbols;
-  int64_t width;
-};
+Value WeightPacker::unpacked(OpBuilder &builder, Location loc,
+                             graph::WeightsOp packed, RankedTensorType matrix) {
+  Value panels =
+      graph::WeightOp::create(builder, loc, packed.getType(),
+                              FlatSymbolRefAttr::get(packed));
+  Value into = tensor::EmptyOp::create(builder, loc, matrix.getShape(),
+                                       matrix.getElementType());
+  return linalg::UnPackOp::create(builder, loc, panels, into,
+                                  /*innerDimsPos=*/ArrayRef<int64_t>{1},
+                                  {builder.getIndexAttr(width)},
+                                  /*outerDimsPerm=*/ArrayRef<int64_t>{1, 0})
+      .getResult();
+}
 
+namespace {
 struct PackWeights : tessera::impl::PackWeightsBase<PackWeights> {
   using PackWeightsBase::PackWeightsBase;
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    llvm::MapVector<Attribute, SmallVector<graph::WeightOp>> uses;
+    SymbolTable symbols(module);
+    llvm::MapVector<graph::WeightsOp, WeightReads> reads;
     module.walk([&](graph::WeightOp weight) {
-      uses[weight.getWeightsAttr()].push_back(weight);
+      auto weights = symbols.lookup<graph::WeightsOp>(weight.getWeights());
+      reads[weights].push_back(weight);
     });
+    const double multiplyAdds = multiplyAddsOf(module);
     WeightPacker packer(module, width);
-    for (auto &[name, weightOps] : uses) {
-      auto weights = module.lookupSymbol<graph::WeightsOp>(
-          cast<FlatSymbolRefAttr>(name).getAttr());
+    SmallVector<graph::WeightsOp> replaced;
+    for (auto &[weights, own] : reads) {
       auto type = cast<RankedTensorType>(weights.getType());
-      bool packable =
-          type.getRank() >= 2 && isa<FloatType>(type.getElementType()) &&
-          llvm::all_of(weightOps, [](graph::WeightOp weight) {
-            return llvm::all_of(weight->getUses(), isColumnOperand);
-          });
-      if (packable)
-        packer.pack(weights, weightOps);
+      if (type.getRank() < 2 || !isa<FloatType>(type.getElementType()) ||
+          !hasColumnOperand(own) || !mayReadPanels(own, multiplyAdds))
+        continue;
+      graph::WeightsOp packed = packer.pack(weights, own);
+      replaced.push_back(weights);
+      for (auto &[other, reading] : reads) {
+        if (reading.empty() || !areTransposes(weights, other) ||
+            hasColumnOperand(reading))
+          continue;
+        if (!mayReadPanels(reading, multiplyAdds)) {
+          remark::missed(other.getLoc(),
+                         remark::RemarkOpts::name("tied").category("weights"))
+              << ("'" + other.getSymName() + "' is stored a second time: more "
+                  "is read of it than gathers do well through panels")
+                     .str();
+          continue;
+        }
+        packer.readTransposed(packed, reading);
+        replaced.push_back(other);
+      }
     }
+    for (graph::WeightsOp weights : replaced)
+      weights.erase();
   }
 };
-
 } // namespace

@@ -3,6 +3,7 @@
 #include "lib/Transforms/Kernel/KernelGroups.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/TypicalValue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -40,7 +41,6 @@ public:
 private:
   /// Bytes of `value` at typical sizes.
   double bytesOf(Value value);
-  double evaluate(AffineExpr size, Operation *at);
 
   /// Whether `value` has queries x keys elements: dimensions of both sizes.
   bool hasScoreSizes(Value value);
@@ -60,38 +60,10 @@ private:
 
 } // namespace
 
-double ScorePrologue::evaluate(AffineExpr size, Operation *at) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(size))
-    return constant.getValue();
-  constexpr double unknown = 128;
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
-    FlatSymbolRefAttr name = sizes.symbols()[symbol.getPosition()].name;
-    auto declared =
-        name ? SymbolTable::lookupNearestSymbolFrom<graph::SymbolOp>(at, name)
-             : graph::SymbolOp();
-    return declared ? declared.getTypical() : unknown;
-  }
-  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
-  if (!binary)
-    return unknown;
-  double a = evaluate(binary.getLHS(), at), b = evaluate(binary.getRHS(), at);
-  switch (size.getKind()) {
-  case AffineExprKind::Add:
-    return a + b;
-  case AffineExprKind::Mul:
-    return a * b;
-  default:
-    return b == 0 ? a : a / b;
-  }
-}
-
 double ScorePrologue::bytesOf(Value value) {
-  Operation *at = value.getParentRegion()->getParentOp();
-  double bytes = llvm::divideCeil(
+  int64_t bytes = llvm::divideCeil(
       cast<RankedTensorType>(value.getType()).getElementTypeBitWidth(), 8);
-  for (AffineExpr size : sizes.dimsOf(value))
-    bytes *= evaluate(size, at);
-  return bytes;
+  return bytes * graph::typicalElementCountOf(value, sizes);
 }
 
 bool ScorePrologue::hasScoreSizes(Value value) {
