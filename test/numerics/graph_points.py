@@ -66,7 +66,7 @@ def cumulative(source, axis, is_sum, exclusive, reverse):
         source = np.flip(source, axis)
     join = np.cumsum if is_sum else np.cumprod
     result = join(source, axis, dtype=source.dtype)
-    if exclusive:
+    if exclusive and source.shape[axis]:
         first = np.full_like(np.take(source, [0], axis), 0 if is_sum else 1)
         rest = np.take(result, np.arange(source.shape[axis] - 1), axis)
         result = np.concatenate([first, rest], axis)

@@ -110,6 +110,33 @@ FailureOr<Value> ElementEmitter::Walk::sliced(tensor::ExtractSliceOp op,
   return get(op.getSource(), source);
 }
 
+FailureOr<LaneIndex> ElementEmitter::Walk::indexRead(Value indices,
+                                                     ElementAccess position,
+                                                     Value length) {
+  int64_t lanes = position.isUniform() ? 1 : position.lanes;
+  position.lanes = lanes;
+  if (lanes == 1)
+    position.mask = {};
+  FailureOr<Value> raw = get(indices, position);
+  if (failed(raw))
+    return failure();
+  Type type = lanes == 1 ? Type(builder.getIndexType())
+                         : VectorType::get({lanes}, builder.getIndexType());
+  Value index = arith::IndexCastOp::create(builder, loc, type, *raw);
+  Value bound = math.vectorOf({length, 0}, lanes);
+  Value zero = math.vectorOf(math.uniform(0), lanes);
+  Value one = math.vectorOf(math.uniform(1), lanes);
+  Value negative = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::slt, index, zero);
+  Value wrapped = arith::AddIOp::create(builder, loc, index, bound);
+  index = arith::SelectOp::create(builder, loc, negative, wrapped, index);
+  Value last = arith::SubIOp::create(builder, loc, bound, one);
+  index = arith::MinSIOp::create(builder, loc, index, last);
+  index = arith::MaxSIOp::create(builder, loc, index, zero);
+  return LaneIndex{index,
+                   lanes == 1 ? std::optional<int64_t>(0) : std::nullopt};
+}
+
 FailureOr<Value> ElementEmitter::Walk::gathered(graph::GatherOp op,
                                                 const ElementAccess &given) {
   FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
@@ -122,34 +149,64 @@ FailureOr<Value> ElementEmitter::Walk::gathered(graph::GatherOp op,
   ElementAccess position = *access;
   position.indices.assign(access->indices.begin() + axis,
                           access->indices.begin() + axis + indexRank);
-  int64_t lanes = position.isUniform() ? 1 : access->lanes;
-  position.lanes = lanes;
-  if (lanes == 1)
-    position.mask = {};
-  FailureOr<Value> raw = get(op.getIndices(), position);
-  if (failed(raw))
+  FailureOr<LaneIndex> index = indexRead(op.getIndices(), position, *length);
+  if (failed(index))
     return failure();
-  Type type = lanes == 1 ? Type(builder.getIndexType())
-                         : VectorType::get({lanes}, builder.getIndexType());
-  Value index = arith::IndexCastOp::create(builder, loc, type, *raw);
-  Value bound = math.vectorOf({*length, 0}, lanes);
-  Value zero = math.vectorOf(math.uniform(0), lanes);
-  Value one = math.vectorOf(math.uniform(1), lanes);
-  Value negative = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::slt, index, zero);
-  Value wrapped = arith::AddIOp::create(builder, loc, index, bound);
-  index = arith::SelectOp::create(builder, loc, negative, wrapped, index);
-  Value last = arith::SubIOp::create(builder, loc, bound, one);
-  index = arith::MinSIOp::create(builder, loc, index, last);
-  index = arith::MaxSIOp::create(builder, loc, index, zero);
   ElementAccess source = *access;
   source.indices.assign(access->indices.begin(),
                         access->indices.begin() + axis);
-  source.indices.push_back(
-      {index, lanes == 1 ? std::optional<int64_t>(0) : std::nullopt});
+  source.indices.push_back(*index);
   source.indices.append(access->indices.begin() + axis + indexRank,
                         access->indices.end());
   return get(op.getData(), source);
+}
+
+/// Of a dimension that may be empty, zero is read where it is.
+FailureOr<Value>
+ElementEmitter::Walk::gatheredPoints(graph::GatherPointsOp op,
+                                     const ElementAccess &given) {
+  FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
+  if (failed(access))
+    return failure();
+  auto vectors = cast<RankedTensorType>(op.getIndices().getType());
+  ElementAccess position = *access, source = *access;
+  position.indices.truncate(vectors.getRank() - 1);
+  position.indices.push_back({});
+  source.indices.clear();
+  SmallVector<Value> conditions;
+  int64_t component = 0;
+  for (auto [i, dimension] : llvm::enumerate(op.getDimensions())) {
+    if (dimension >= 0) {
+      source.indices.push_back(access->indices[dimension]);
+      continue;
+    }
+    FailureOr<Value> length = size(op.getData(), i);
+    if (failed(length))
+      return failure();
+    position.indices.back() = math.uniform(component++);
+    FailureOr<LaneIndex> index = indexRead(op.getIndices(), position, *length);
+    if (failed(index))
+      return failure();
+    source.indices.push_back(*index);
+    AffineExpr known = emitter.sizes.dimOf(op.getData(), i);
+    if (emitter.sizes.boundsOf(known).least.value_or(0) < 1)
+      conditions.push_back(arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::ne, *length, math.constant(0)));
+  }
+  if (conditions.empty())
+    return get(op.getData(), source);
+  Type type = typeOf(op.getResult(), access->lanes);
+  return select(
+      type, conditions, source,
+      [&](Value mask) {
+        ElementAccess inside = source;
+        inside.mask = mask;
+        return get(op.getData(), inside);
+      },
+      [&](Value) -> Result {
+        return Value(arith::ConstantOp::create(builder, loc,
+                                               builder.getZeroAttr(type)));
+      });
 }
 
 FailureOr<Value> ElementEmitter::Walk::reversed(graph::ReverseOp op,
@@ -259,6 +316,9 @@ FailureOr<Value> ElementEmitter::Walk::movement(OpResult result,
       .Case([&](tensor::ConcatOp op) { return joined(op, access); })
       .Case([&](graph::BroadcastToOp op) { return broadcasted(op, access); })
       .Case([&](graph::GatherOp op) { return gathered(op, access); })
+      .Case([&](graph::GatherPointsOp op) {
+        return gatheredPoints(op, access);
+      })
       .Case([&](graph::ReverseOp op) { return reversed(op, access); })
       .Case([&](graph::IotaOp op) { return iota(op, access); })
       .Case([&](linalg::UnPackOp op) { return unpacked(op, access); })

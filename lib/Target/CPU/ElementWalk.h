@@ -82,12 +82,18 @@ private:
   Result padded(mlir::tensor::PadOp op, const ElementAccess &access);
   Result joined(mlir::tensor::ConcatOp op, const ElementAccess &access);
   Result gathered(graph::GatherOp op, const ElementAccess &access);
+  Result gatheredPoints(graph::GatherPointsOp op, const ElementAccess &access);
   Result reversed(graph::ReverseOp op, const ElementAccess &access);
   Result iota(graph::IotaOp op, const ElementAccess &access);
   Result unpacked(mlir::linalg::UnPackOp op, const ElementAccess &access);
   Result listed(mlir::tensor::FromElementsOp op, const ElementAccess &access);
 
   mlir::FailureOr<mlir::Value> asIndex(mlir::OpFoldResult size);
+  /// The element of `indices` at `position`, as an index along a dimension of
+  /// `length`: a negative one counts from the end, one that is outside is clamped.
+  mlir::FailureOr<LaneIndex> indexRead(mlir::Value indices,
+                                       ElementAccess position,
+                                       mlir::Value length);
   /// The index along `sizes` (row-major) that `position` is.
   llvm::SmallVector<LaneIndex> delinearize(LaneIndex position,
                                            mlir::ArrayRef<mlir::Value> sizes,

@@ -291,6 +291,8 @@ LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel, func::FuncOp function) {
   OpBuilder builder(function.getBody().front().getTerminator());
   if (findPool(kernel))
     return emitWindows(rows, builder);
+  if (findCumulative(kernel))
+    return emitCumulative(rows, builder);
   auto outputs = llvm::to_vector(llvm::seq<int64_t>(0, kernel.getOutputs()));
   if (hasReductions(kernel) && failed(emitReductions(rows, builder, outputs)))
     return failure();

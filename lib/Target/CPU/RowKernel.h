@@ -55,6 +55,12 @@ graph::PoolOp findPool(kernel::FuncOp kernel);
 /// Emits a kernel of pooling with what precedes and follows it.
 mlir::LogicalResult emitWindows(RowKernel &rows, mlir::OpBuilder &builder);
 
+/// The cumulative sum or product of the kernel; null if there is none.
+graph::CumulativeOp findCumulative(kernel::FuncOp kernel);
+
+/// Emits a kernel that yields a cumulative sum or product.
+mlir::LogicalResult emitCumulative(RowKernel &rows, mlir::OpBuilder &builder);
+
 } // namespace tessera::cpu
 
 #endif // TESSERA_TARGET_CPU_ROWKERNEL_H

@@ -52,7 +52,8 @@ static bool isCostly(Operation *op) {
           math::RsqrtOp>(op))
     return false;
   return isa<math::MathDialect>(op->getDialect()) ||
-         isa<linalg::TransposeOp, graph::GatherOp, graph::ReverseOp,
+         isa<linalg::TransposeOp, graph::GatherOp, graph::GatherPointsOp,
+             graph::ReverseOp,
              arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(
              op);
 }

@@ -14,6 +14,43 @@ namespace tessera {
 using namespace mlir;
 using namespace tessera;
 
+/// The bytes of booleans, 0 or 1.
+static DenseElementsAttr bytesOf(DenseElementsAttr booleans) {
+  return cast<DenseIntElementsAttr>(booleans).mapValues(
+      IntegerType::get(booleans.getContext(), 8),
+      [](const llvm::APInt &bit) { return bit.zext(8); });
+}
+
+/// Weights of booleans, as large constants are imported, in files or not.
+///
+///   graph.weight @w : tensor<4xi1>   ==>   %b = graph.weight @w : tensor<4xi8>
+///                                          arith.trunci %b
+static void storeBooleansAsBytes(ModuleOp module) {
+  auto bytesType = [](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    return tensor.clone(IntegerType::get(type.getContext(), 8));
+  };
+  for (auto weights : module.getOps<graph::WeightsOp>()) {
+    if (!getElementTypeOrSelf(weights.getType()).isInteger(1))
+      continue;
+    weights.setType(bytesType(weights.getType()));
+    weights.setSourceType(bytesType(weights.getSourceType()));
+    if (auto elements = dyn_cast<DenseElementsAttr>(weights.getSource()))
+      weights.setSourceAttr(bytesOf(elements));
+  }
+  module.walk([&](graph::WeightOp weight) {
+    auto type = cast<RankedTensorType>(weight.getType());
+    if (!type.getElementType().isInteger(1))
+      return;
+    OpBuilder builder(weight->getContext());
+    builder.setInsertionPointAfter(weight);
+    weight.getResult().setType(bytesType(type));
+    auto truth =
+        arith::TruncIOp::create(builder, weight.getLoc(), type, weight);
+    weight.getResult().replaceAllUsesExcept(truth, truth);
+  });
+}
+
 namespace {
 
 struct OutlineConstants
@@ -29,9 +66,7 @@ struct OutlineConstants
         return;
       bool isBoolean = elements.getElementType().isInteger(1);
       if (isBoolean)
-        elements = cast<DenseIntElementsAttr>(elements).mapValues(
-            IntegerType::get(&getContext(), 8),
-            [](const llvm::APInt &bit) { return bit.zext(8); });
+        elements = bytesOf(elements);
       FlatSymbolRefAttr &name = made[elements];
       if (!name) {
         OpBuilder builder(&getContext());
@@ -51,6 +86,7 @@ struct OutlineConstants
       constant.replaceAllUsesWith(weight);
       constant.erase();
     });
+    storeBooleansAsBytes(module);
   }
 };
 

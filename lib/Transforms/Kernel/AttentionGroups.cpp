@@ -79,7 +79,7 @@ bool ScorePrologue::hasScoreSizes(Value value) {
 }
 
 bool ScorePrologue::isCheap(Operation *op) {
-  if (isa<graph::GatherOp>(op))
+  if (isa<graph::GatherOp, graph::GatherPointsOp>(op))
     return true;
   return OpTrait::hasElementwiseMappableTraits(op) &&
          isa<arith::ArithDialect>(op->getDialect()) &&

@@ -92,7 +92,7 @@ RootKind kindOf(Operation *op) {
     return RootKind::Window;
   if (isa<attention::SdpaOp>(op))
     return RootKind::Attention;
-  if (isElementwise(op) || isa<graph::GatherOp>(op))
+  if (isElementwise(op) || isa<graph::GatherOp, graph::GatherPointsOp>(op))
     return RootKind::Elementwise;
   if (isa<tensor::ConcatOp, tensor::PadOp>(op))
     return RootKind::Movement;
@@ -430,7 +430,8 @@ void GroupBuilder::place(Operation *op) {
   if (isAttentionLayout(op))
     return add(op, producers.front(), producers);
   RootKind kind = kindOf(op);
-  if (kind == RootKind::Elementwise && !isa<graph::GatherOp>(op))
+  if (kind == RootKind::Elementwise &&
+      !isa<graph::GatherOp, graph::GatherPointsOp>(op))
     return placeElementwise(op, candidates, producers);
   if (kind == RootKind::Rows)
     return placeReduction(op, candidates, producers);

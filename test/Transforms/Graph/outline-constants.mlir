@@ -32,3 +32,24 @@ func.func @boolean(%x: tensor<3xf32>, %y: tensor<3xf32>) -> tensor<3xf32> {
   %r = arith.select %m, %x, %y : tensor<3xi1>, tensor<3xf32>
   return %r : tensor<3xf32>
 }
+
+// -----
+
+// So are imported weights.
+
+// CHECK:      graph.weights @file : tensor<2x3xi8> from #graph.file<"m.onnx", 64, 6> as tensor<2x3xi8>
+// CHECK:      graph.weights @list : tensor<3xi8> from dense<[1, 0, 1]> : tensor<3xi8> as tensor<3xi8>
+// CHECK-LABEL: func.func @weights
+// CHECK:         %[[F:.*]] = graph.weight @file : tensor<2x3xi8>
+// CHECK:         %[[M:.*]] = arith.trunci %[[F]] : tensor<2x3xi8> to tensor<2x3xi1>
+// CHECK:         arith.select %[[M]]
+// CHECK:         %[[L:.*]] = graph.weight @list : tensor<3xi8>
+// CHECK:         arith.trunci %[[L]] : tensor<3xi8> to tensor<3xi1>
+graph.weights @file : tensor<2x3xi1> from #graph.file<"m.onnx", 64, 6> as tensor<2x3xi1>
+graph.weights @list : tensor<3xi1> from dense<[true, false, true]> : tensor<3xi1> as tensor<3xi1>
+func.func @weights(%x: tensor<2x3xf32>, %y: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<3xi1>) {
+  %m = graph.weight @file : tensor<2x3xi1>
+  %r = arith.select %m, %x, %y : tensor<2x3xi1>, tensor<2x3xf32>
+  %l = graph.weight @list : tensor<3xi1>
+  return %r, %l : tensor<2x3xf32>, tensor<3xi1>
+}

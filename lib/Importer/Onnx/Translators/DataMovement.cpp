@@ -39,6 +39,17 @@ LogicalResult transposeNode(NodeContext &node) {
   return success();
 }
 
+/// Leaves out inputs without an element along `axis`, but for one: partial rotary
+/// embeddings of the whole head join it with nothing.
+void dropEmpty(SmallVectorImpl<Value> &inputs, int64_t axis) {
+  Value first = inputs.front();
+  llvm::erase_if(inputs, [&](Value input) {
+    return cast<RankedTensorType>(input.getType()).getDimSize(axis) == 0;
+  });
+  if (inputs.empty())
+    inputs.push_back(first);
+}
+
 LogicalResult concat(NodeContext &node) {
   int64_t rank = node.inputRank(0);
   FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 0), rank);
@@ -63,9 +74,10 @@ LogicalResult concat(NodeContext &node) {
       if (!known || (d != *axis && constant))
         known = shape[d];
     }
-    inputs.push_back(input);
     viewed &= hasElements(input);
+    inputs.push_back(input);
   }
+  dropEmpty(inputs, *axis);
   if (inputs.size() == 1) {
     node.setOutput(0, inputs.front());
     return success();
