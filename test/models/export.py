@@ -223,11 +223,27 @@ def flat_inputs(case):
     return feeds
 
 
+def flat_axes(case):
+    """Names of dynamic axes by ONNX input name."""
+    axes = {}
+    for name, value in case.dynamic.items():
+        if isinstance(value, list):
+            axes |= {f"{name}_{i}": one for i, one in enumerate(value)}
+        else:
+            axes[name] = value
+    return axes
+
+
 def export(name, path, exporter="dynamo", layers=None):
     """Writes the ONNX file and gives example feeds, NumPy arrays by input name."""
     case = case_of(name, layers)
     if exporter not in case.exporters:
         raise SystemExit(f"{name} is exported by {', '.join(case.exporters)} only")
+    return export_case(case, path, exporter)
+
+
+def export_case(case, path, exporter):
+    """As export, of a Case."""
     common = {
         "input_names": list(flat_inputs(case)),
         "output_names": case.outputs,
@@ -256,7 +272,7 @@ def export(name, path, exporter="dynamo", layers=None):
             tuple(case.arguments.values()),
             str(path),
             dynamic_axes={
-                **case.dynamic,
+                **flat_axes(case),
                 **{output: {0: "batch"} for output in case.outputs},
             },
             **common,
