@@ -17,9 +17,9 @@ SMALLEST = np.float32(1e-45)
 TINY = np.float32(2e-38)
 
 
-def apply(function, x):
+def apply(function, x, attributes=""):
     text = kernel([("x", ("s0",), "f32")], [("out", ("s0",), "f32")],
-                  f"%y = {function} %x : tensor<?xf32>", ["%y"], symbols=1)
+                  f"%y = {function} %x {attributes} : tensor<?xf32>", ["%y"], symbols=1)
     return run(text, x)[0]
 
 
@@ -29,6 +29,20 @@ def sweep(lowest, highest, count=200_003):
     size = np.exp(np.linspace(math.log(1e-30), math.log(max(abs(lowest), highest)), count))
     spread = np.concatenate([-size, size])
     return np.concatenate([even, spread[(spread >= lowest) & (spread <= highest)]]).astype(np.float32)
+
+
+@pytest.mark.parametrize("lowest, bound", [(-3, 2e-7), (-86.9, 4e-7)])
+def test_powers_of_softmax(lowest, bound):
+    x = sweep(lowest, 0)
+    exact = np.exp(x.astype(np.float64))
+    error = np.abs(apply("math.exp", x, "{kernel.not_positive}") - exact) / exact
+    assert error.max() <= bound, f"at {x[error.argmax()]}"
+
+
+def test_edges_of_powers_of_softmax():
+    x = np.array([-INFINITY, -np.finfo(np.float32).max, -87.1, -0.0, 0, np.nan], np.float32)
+    result = apply("math.exp", x, "{kernel.not_positive}")
+    np.testing.assert_array_equal(result, [0, 0, 0, 1, 1, np.nan])
 
 
 def ulps(result, exact):

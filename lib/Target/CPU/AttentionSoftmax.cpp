@@ -40,11 +40,9 @@ Value AttentionTask::reduceLanes(Value vector,
 
 /// 2^distance, or e^distance where scores are natural.
 Value AttentionTask::exponential(Value distance) {
-  int64_t count = isa<VectorType>(distance.getType()) ? lanes : 1;
-  if (isNatural())
-    distance = arith::MulFOp::create(builder, loc, distance,
-                                     floatConstant(kLog2E, count));
-  return VectorMath(builder, loc).exp2NotPositive(distance);
+  VectorMath math(builder, loc);
+  return isNatural() ? math.expNotPositive(distance)
+                     : math.exp2NotPositive(distance);
 }
 
 /// Keys of the block before the first one behind what a row sees.

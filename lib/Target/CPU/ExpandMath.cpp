@@ -29,7 +29,7 @@ bool isScalarOrVector(Type type) {
          (vector && !vector.isScalable() && vector.hasRank());
 }
 
-/// math.exp %x : vector<8xf32>  ==>  its polynomial
+/// math.tanh %x : vector<8xf32>  ==>  its polynomial
 template <typename Op, Value (VectorMath::*emit)(Value)>
 struct ExpandUnary : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -40,6 +40,23 @@ struct ExpandUnary : OpRewritePattern<Op> {
       return rewriter.notifyMatchFailure(op, "expects f32");
     VectorMath math(rewriter, op.getLoc());
     rewriter.replaceOp(op, (math.*emit)(op.getOperand()));
+    return success();
+  }
+};
+
+/// math.exp %x : vector<8xf32>  ==>  its polynomial, for what is not above 0 the
+/// shorter one
+struct ExpandExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!isScalarOrVector(type) || !getElementTypeOrSelf(type).isF32())
+      return rewriter.notifyMatchFailure(op, "expects f32");
+    VectorMath math(rewriter, op.getLoc());
+    rewriter.replaceOp(op, op->hasAttr(kNotPositiveAttr)
+                               ? math.expNotPositive(op.getOperand())
+                               : math.exp(op.getOperand()));
     return success();
   }
 };
@@ -176,8 +193,7 @@ struct WidenNarrow : RewritePattern {
 struct ExpandMath : cpu::impl::ExpandMathBase<ExpandMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<WidenNarrow, ExpandRsqrt,
-                 ExpandUnary<math::ExpOp, &VectorMath::exp>,
+    patterns.add<WidenNarrow, ExpandRsqrt, ExpandExp,
                  ExpandUnary<math::Exp2Op, &VectorMath::exp2>,
                  ExpandUnary<math::ExpM1Op, &VectorMath::expm1>,
                  ExpandUnary<math::LogOp, &VectorMath::log>,

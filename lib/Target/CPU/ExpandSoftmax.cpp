@@ -1,6 +1,7 @@
 // linalg.softmax as reductions and elementwise operations.
 #include "dialects/Graph/IR/Graph.h"
 #include "lib/Target/CPU/RowStages.h"
+#include "lib/Target/CPU/VectorMath.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -99,7 +100,8 @@ static void expand(linalg::SoftmaxOp op, graph::SizeAnalysis &sizes) {
       });
   Value difference =
       arith::SubFOp::create(builder, loc, x, parts.repeated(max, type));
-  Value power = math::ExpOp::create(builder, loc, difference);
+  auto power = math::ExpOp::create(builder, loc, difference);
+  power->setAttr(kNotPositiveAttr, builder.getUnitAttr());
   Value sum = parts.reduce(power, builder.getFloatAttr(element, 0.0),
                            [&](OpBuilder &nested, Value in, Value out) -> Value {
                              return arith::AddFOp::create(nested, loc, in, out);

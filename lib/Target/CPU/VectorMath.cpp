@@ -12,6 +12,9 @@ using namespace tessera::cpu;
 // Adding 1.5 * 2^23 to a float below 2^22 rounds it to the nearest integer,
 // which then is in the low bits.
 static constexpr float kRounder = 12582912.0f;
+// With 126 more, the low bits of n + kPowerRounder are the exponent field of
+// 2^(n - 1); 0, that is 0.0, for n = -126.
+static constexpr float kPowerRounder = kRounder + 126.0f;
 static constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 //===----------------------------------------------------------------------===//
@@ -99,56 +102,63 @@ Value VectorMath::polynomial(Value x, ArrayRef<float> coefficients) {
 //===----------------------------------------------------------------------===//
 
 Value VectorMath::scale(Value x, Value shifted) {
-  // The exponent field of 2^(n - 1); 0, that is 0.0, for n = -126.
   Value power = arith::ShLIOp::create(builder, loc, toInteger(shifted),
                                       bits(23, x.getType()));
-  power =
-      arith::AddIOp::create(builder, loc, power, bits(126u << 23, x.getType()));
   return mul(x, toFloat(power));
 }
 
-// e^x = 2^n e^r with |r| <= ln 2 / 2, where e^r = 1 + r + r^2 P(r). The result
-// is 2 e^r times 2^(n - 1), so that n = 128 has an exponent, too.
+// e^x = 2^n e^r with |r| <= ln 2 / 2. The result is 2 e^r times 2^(n - 1), so
+// that n = 128 has an exponent, too.
 Value VectorMath::exp(Value x) {
   Type type = x.getType();
   x = atLeast(atMost(x, 88.8f), -87.5f);
-  Value shifted = fma(x, constant(1.44269504f, type), constant(kRounder, type));
-  Value n = sub(shifted, constant(kRounder, type));
+  Value rounder = constant(kPowerRounder, type);
+  Value shifted = fma(x, constant(1.44269504f, type), rounder);
+  Value n = sub(shifted, rounder);
   // ln 2 in two parts, the first with 10 trailing zeros.
   Value r = fma(n, constant(-0.693359375f, type), x);
   r = fma(n, constant(2.12194440e-4f, type), r);
-  Value p = polynomial(r, {4.99999940e-1f, 1.66665211e-1f, 4.16683890e-2f,
-                           8.36874545e-3f, 1.38145394e-3f});
-  Value rest = fma(p, mul(r, r), r);
-  Value twice = fma(rest, constant(2.0f, type), constant(2.0f, type));
+  Value twice =
+      polynomial(r, {2.0f, 2.0f, 9.99999881e-1f, 3.33330423e-1f,
+                     8.33367780e-2f, 1.67374332e-2f, 2.76291976e-3f});
+  return scale(twice, shifted);
+}
+
+// As exp, but ln 2 is one number, whose error counts 126 times at most.
+Value VectorMath::expNotPositive(Value x) {
+  Type type = x.getType();
+  x = atLeast(x, -87.5f);
+  Value rounder = constant(kPowerRounder, type);
+  Value shifted = fma(x, constant(1.44269504f, type), rounder);
+  Value r = fma(sub(shifted, rounder), constant(-0.693147182f, type), x);
+  Value twice =
+      polynomial(r, {2.0f, 1.99999940f, 9.99983013e-1f, 3.33352745e-1f,
+                     8.37959498e-2f, 1.65806133e-2f});
   return scale(twice, shifted);
 }
 
 Value VectorMath::exp2(Value x) {
   Type type = x.getType();
   x = atLeast(atMost(x, 128.4f), -126.25f);
-  Value shifted = add(x, constant(kRounder, type));
-  Value r = sub(x, sub(shifted, constant(kRounder, type)));
-  Value p = polynomial(r, {6.93147182e-1f, 2.40226477e-1f, 5.55033199e-2f,
-                           9.61843878e-3f, 1.33990031e-3f, 1.53532572e-4f});
-  Value twice = fma(mul(p, r), constant(2.0f, type), constant(2.0f, type));
+  Value rounder = constant(kPowerRounder, type);
+  Value shifted = add(x, rounder);
+  Value r = sub(x, sub(shifted, rounder));
+  Value twice =
+      polynomial(r, {2.0f, 1.38629436f, 4.80452955e-1f, 1.11006647e-1f,
+                     1.92368738e-2f, 2.67977500e-3f, 3.07067239e-4f});
   return scale(twice, shifted);
 }
 
-// The exponent of 2^n is added to that of 2^r, which is a normal number. What
-// comes of x below -125, -infinity included, is replaced.
 Value VectorMath::exp2NotPositive(Value x) {
   Type type = x.getType();
-  Value shifted = add(x, constant(kRounder, type));
-  Value r = sub(x, sub(shifted, constant(kRounder, type)));
-  Value p = polynomial(r, {1.0f, 6.93147182e-1f, 2.40226477e-1f, 5.55033199e-2f,
-                           9.61843878e-3f, 1.33990031e-3f, 1.53532572e-4f});
-  Value exponent = arith::ShLIOp::create(builder, loc, toInteger(shifted),
-                                         bits(23, type));
-  Value power = toFloat(
-      arith::AddIOp::create(builder, loc, toInteger(p), exponent));
-  return select(compare(arith::CmpFPredicate::OLT, x, -125.0f),
-                constant(0.0f, type), power);
+  x = atLeast(x, -126.25f);
+  Value rounder = constant(kPowerRounder, type);
+  Value shifted = add(x, rounder);
+  Value r = sub(x, sub(shifted, rounder));
+  Value twice =
+      polynomial(r, {2.0f, 1.38629401f, 4.80444849e-1f, 1.11014672e-1f,
+                     1.93430260e-2f, 2.65294546e-3f});
+  return scale(twice, shifted);
 }
 
 Value VectorMath::expm1(Value x) {

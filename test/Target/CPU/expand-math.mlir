@@ -11,6 +11,17 @@ func.func @vector_exp(%x: vector<16xf32>) -> vector<16xf32> {
   return %y : vector<16xf32>
 }
 
+// Below 0 one constant for ln 2 and a polynomial of degree 5 will do.
+// CHECK-LABEL: func.func @power_of_softmax
+// CHECK: arith.cmpf
+// CHECK-COUNT-7: math.fma
+// CHECK-NOT: math.fma
+// CHECK-NOT: arith.cmpf
+func.func @power_of_softmax(%x: vector<16xf32>) -> vector<16xf32> {
+  %y = math.exp %x {kernel.not_positive} : vector<16xf32>
+  return %y : vector<16xf32>
+}
+
 // CHECK-LABEL: func.func @scalar_tanh
 // CHECK-NOT: math.tanh
 // CHECK: arith.divf %{{.*}} : f32
