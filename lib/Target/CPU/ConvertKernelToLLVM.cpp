@@ -218,6 +218,15 @@ void moveMaskedAsIntegers(ModuleOp module) {
   });
 }
 
+/// Upstream leaves what is known of a loop beside the property of its branch.
+void annotateLoops(ModuleOp module) {
+  module.walk([](LLVM::BrOp branch) {
+    if (auto annotation = dyn_cast_or_null<LLVM::LoopAnnotationAttr>(
+            branch->removeDiscardableAttr("llvm.loop_annotation")))
+      branch.setLoopAnnotationAttr(annotation);
+  });
+}
+
 struct ConvertKernelToLLVM
     : cpu::impl::ConvertKernelToLLVMBase<ConvertKernelToLLVM> {
   void runOnOperation() override {
@@ -243,6 +252,7 @@ struct ConvertKernelToLLVM
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
     moveMaskedAsIntegers(module);
+    annotateLoops(module);
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (!function.isExternal())
         function.setLinkage(LLVM::Linkage::Internal);

@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -95,12 +96,25 @@ LogicalResult emitLoop(OpBuilder &builder, Location loc, Value lower,
   return result;
 }
 
+/// Keeps LLVM from unrolling `loop`.
+static void keepRolled(scf::ForOp loop) {
+  MLIRContext *context = loop.getContext();
+  auto unroll =
+      LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true),
+                                {}, {}, {}, {}, {}, {});
+  loop->setAttr("llvm.loop_annotation",
+                LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {},
+                                              {}, {}, {}, {}, {}, {}, {}, {},
+                                              {}, {}));
+}
+
 FailureOr<SmallVector<Value>>
 emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
          int64_t step, ValueRange state,
          function_ref<FailureOr<SmallVector<Value>>(OpBuilder &, Value,
                                                     ValueRange)>
-             body) {
+             body,
+         bool isRolled) {
   std::optional<int64_t> first = constantOf(lower), end = constantOf(upper);
   if (first && end && *end <= *first)
     return Strip::State(state);
@@ -117,7 +131,17 @@ emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
       });
   if (failedBody)
     return failure();
+  if (isRolled)
+    keepRolled(loop);
   return Strip::State(loop.getResults());
+}
+
+/// Unrolled in full, the passes over a row keep its elements in registers for
+/// each other: good for a few vectors, otherwise they spill.
+bool Strip::fitsRegisters(Value length) const {
+  constexpr int64_t kVectors = 8;
+  std::optional<int64_t> known = constantOf(length);
+  return known && *known <= kVectors * lanes;
 }
 
 FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
@@ -138,11 +162,12 @@ FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
     State sets;
     for (int64_t i = 0; i < unroll; ++i)
       llvm::append_range(sets, initial);
-    FailureOr<State> all =
-        emitLoop(builder, loc, lower, wide, lanes * unroll, sets,
-                      [&](OpBuilder &inner, Value index, ValueRange values) {
-                        return step(inner, {index, unroll, {}}, values);
-                      });
+    FailureOr<State> all = emitLoop(
+        builder, loc, lower, wide, lanes * unroll, sets,
+        [&](OpBuilder &inner, Value index, ValueRange values) {
+          return step(inner, {index, unroll, {}}, values);
+        },
+        /*isRolled=*/!fitsRegisters(length));
     if (failed(all))
       return failure();
     // Joined as a balanced tree.

@@ -50,13 +50,15 @@ emitLoop(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
          llvm::function_ref<mlir::LogicalResult(mlir::OpBuilder &, mlir::Value)>
              body);
 
-/// The same with values that each iteration takes from the last one.
+/// The same with values that each iteration takes from the last one. Where
+/// `isRolled`, LLVM must not unroll it.
 mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitLoop(
     mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
     mlir::Value upper, int64_t step, mlir::ValueRange state,
     llvm::function_ref<mlir::FailureOr<llvm::SmallVector<mlir::Value>>(
         mlir::OpBuilder &, mlir::Value, mlir::ValueRange)>
-        body);
+        body,
+    bool isRolled = false);
 
 /// One step of a strip: `vectors` vectors of `lanes` elements from `index` on.
 /// The mask is null but for the tail's single vector.
@@ -94,6 +96,8 @@ public:
            step);
 
 private:
+  bool fitsRegisters(mlir::Value length) const;
+
   int64_t lanes, unroll;
 };
 

@@ -78,6 +78,25 @@ func.func @parallel(%ctx: !llvm.ptr, %n: index) {
 
 // -----
 
+// What is known of a loop becomes a property of its branch, which is translated.
+// CHECK: #[[ANNOTATION:.*]] = #llvm.loop_annotation
+// CHECK-LABEL: llvm.func internal @rolled
+// CHECK:         llvm.br ^bb1(%{{.*}}) {loop_annotation = #[[ANNOTATION]]}
+func.func @rolled(%n: index) {
+  %zero = arith.constant 0 : index
+  cf.br ^bb1(%zero : index)
+^bb1(%i: index):
+  %more = arith.cmpi slt, %i, %n : index
+  cf.cond_br %more, ^bb2, ^bb3
+^bb2:
+  %next = arith.addi %i, %n : index
+  cf.br ^bb1(%next : index) {llvm.loop_annotation = #llvm.loop_annotation<unroll = <disable = true>>}
+^bb3:
+  return
+}
+
+// -----
+
 func.func @allocates(%n: index) {
   // expected-error @+1 {{failed to legalize operation 'memref.alloc'}}
   %x = memref.alloc(%n) : memref<?xf32>

@@ -108,3 +108,32 @@ kernel.func @long_row(%x: tensor<?xf32>, %out: tensor<f32>, %n: index) -> tensor
   %s = linalg.reduce { arith.addf } ins(%x : tensor<?xf32>) outs(%f : tensor<f32>) dimensions = [0]
   kernel.yield %s : tensor<f32>
 }
+
+// -----
+
+// A loop over more than 8 vectors stays one: unrolled by LLVM, the row that two
+// passes read would be kept in registers, and spill. That over fewer may unroll.
+// CHECK-LABEL: func.func private @long_loop
+// CHECK: scf.for %{{.*}} = %c0 to %c96 step %c16
+// CHECK: } {llvm.loop_annotation =
+// CHECK-LABEL: func.func private @short_loop
+// CHECK: scf.for %{{.*}} = %c0 to %c64 step %c16
+// CHECK-NOT: llvm.loop_annotation
+kernel.func @long_loop(%x: tensor<?x96xf32>, %out: tensor<?xf32>, %n: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 2, taskElements = 1024>],
+                shapes = [affine_map<()[s0] -> (s0, 96)>, affine_map<()[s0] -> (s0)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<?x96xf32>) outs(%f : tensor<?xf32>) dimensions = [1]
+  kernel.yield %s : tensor<?xf32>
+}
+kernel.func @short_loop(%x: tensor<?x64xf32>, %out: tensor<?xf32>, %n: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 2, taskElements = 1024>],
+                shapes = [affine_map<()[s0] -> (s0, 64)>, affine_map<()[s0] -> (s0)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<?x64xf32>) outs(%f : tensor<?xf32>) dimensions = [1]
+  kernel.yield %s : tensor<?xf32>
+}
