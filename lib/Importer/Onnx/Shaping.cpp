@@ -13,9 +13,35 @@ static std::optional<int64_t> constantOf(AffineExpr size) {
   return std::nullopt;
 }
 
-/// Whether `limited` is min(size, limit) for a named size and a constant limit of
-/// 2 or more. They broadcast only where both are equal, which is where the size is
-/// within the limit: this becomes part of the model's declared range.
+/// The declared symbols that `size` is the sum of; none if it is no such sum.
+static SmallVector<std::pair<AffineExpr, graph::SymbolOp>>
+namedTermsOf(NodeContext &node, AffineExpr size) {
+  if (auto sum = dyn_cast<AffineBinaryOpExpr>(size);
+      sum && size.getKind() == AffineExprKind::Add) {
+    auto left = namedTermsOf(node, sum.getLHS()),
+         right = namedTermsOf(node, sum.getRHS());
+    if (left.empty() || right.empty())
+      return {};
+    left.append(right);
+    return left;
+  }
+  auto symbol = dyn_cast<AffineSymbolExpr>(size);
+  FlatSymbolRefAttr name =
+      symbol ? node.sizes.symbols()[symbol.getPosition()].name
+             : FlatSymbolRefAttr();
+  auto declared =
+      name ? SymbolTable::lookupNearestSymbolFrom<graph::SymbolOp>(
+                 node.builder.getInsertionBlock()->getParentOp(), name)
+           : graph::SymbolOp();
+  if (!declared)
+    return {};
+  return {{size, declared}};
+}
+
+/// Whether `limited` is min(size, limit) for a named size, or a sum of them, and a
+/// constant limit of 2 or more. They broadcast only where both are equal, which is
+/// where the size is within the limit: this becomes part of the model's declared
+/// ranges.
 ///
 ///   position = Slice(table of 512 rows, 0, seq)       min(seq, 512)
 ///   Add(embedding of seq rows, position)              seq is at most 512
@@ -28,21 +54,21 @@ static bool isSizeLimitedTo(NodeContext &node, AffineExpr size,
   if (isa<AffineConstantExpr>(other))
     std::swap(other, limit);
   std::optional<int64_t> most = constantOf(limit);
-  auto symbol = dyn_cast<AffineSymbolExpr>(size);
-  if (!most || *most < 2 || !symbol || !node.sizes.areEqual(size, other))
+  if (!most || *most < 2 || !node.sizes.areEqual(size, other))
     return false;
-  FlatSymbolRefAttr name = node.sizes.symbols()[symbol.getPosition()].name;
-  auto declared =
-      name ? SymbolTable::lookupNearestSymbolFrom<graph::SymbolOp>(
-                 node.builder.getInsertionBlock()->getParentOp(), name)
-           : graph::SymbolOp();
-  if (!declared || static_cast<int64_t>(declared.getMin()) > *most)
+  auto terms = namedTermsOf(node, size);
+  if (terms.empty() || llvm::any_of(terms, [&](auto &term) {
+        return static_cast<int64_t>(term.second.getMin()) > *most;
+      }))
     return false;
-  int64_t max = std::min<int64_t>(declared.getMax(), *most);
-  declared.setMax(max);
-  declared.setTypical(std::min<int64_t>(declared.getTypical(), max));
-  node.sizes.assumeAtMost(size, *most);
-  return true;
+  for (auto [term, declared] : terms) {
+    int64_t max = std::min<int64_t>(declared.getMax(), *most);
+    declared.setMax(max);
+    declared.setTypical(std::min<int64_t>(declared.getTypical(), max));
+    node.sizes.assumeAtMost(term, *most);
+  }
+  return terms.size() == 1 ||
+         succeeded(node.requireEqual(size, limited, "sizes that broadcast"));
 }
 
 /// The sizes that `size`, made by broadcasting, is the common one of; else
@@ -112,8 +138,11 @@ FailureOr<Shape> broadcastShapes(NodeContext &node, ArrayRef<Shape> shapes) {
       result.insert(result.begin(), shape.size() - result.size(),
                     node.constantSize(1));
     size_t added = result.size() - shape.size();
-    for (auto [i, size] : llvm::enumerate(shape)) {
+    // From the last one on: what keys are limited to limits queries too.
+    for (size_t i = shape.size(); i-- > 0;) {
       AffineExpr &target = result[added + i];
+      target = node.sizes.resolve(target);
+      AffineExpr size = node.sizes.resolve(shape[i]);
       AffineExpr common = broadcastSize(node, target, size);
       if (!common)
         return node.error("sizes " + Twine(*constantOf(target)) + " and " +

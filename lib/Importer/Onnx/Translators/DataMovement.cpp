@@ -67,11 +67,12 @@ LogicalResult concat(NodeContext &node) {
     common.resize(rank);
     for (int64_t d = 0; d < rank; ++d) {
       AffineExpr &known = common[d];
-      bool constant = isa<AffineConstantExpr>(shape[d]);
-      if (d != *axis && known && constant && isa<AffineConstantExpr>(known) &&
-          known != shape[d])
-        return node.error("inputs differ in dimension " + Twine(d));
-      if (!known || (d != *axis && constant))
+      if (known && d != *axis &&
+          failed(node.requireEqual(known, shape[d],
+                                   "the inputs' sizes of dimension " +
+                                       Twine(d))))
+        return failure();
+      if (!known || isa<AffineConstantExpr>(shape[d]))
         known = shape[d];
     }
     viewed &= hasElements(input);
@@ -90,6 +91,8 @@ LogicalResult concat(NodeContext &node) {
                                    node.inputType(0).getElementType()));
     return success();
   }
+  for (AffineExpr &size : common)
+    size = node.sizes.resolve(size);
   common[*axis] = node.constantSize(0);
   for (Value input : inputs)
     common[*axis] = common[*axis] + node.shapeOf(input)[*axis];
