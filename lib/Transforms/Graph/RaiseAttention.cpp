@@ -47,15 +47,20 @@ Value AttentionMatch::buildOperand(OpBuilder &builder, const Labelled &operand,
   return castElements(builder, loc, wide, type);
 }
 
-/// The query, times the factors of the scores that are no constants.
-Value AttentionMatch::buildQuery(OpBuilder &builder, Type type) {
+/// The query, times the factors of the scores that are no constants: none varies
+/// along the keys.
+Value AttentionMatch::buildQuery(OpBuilder &builder,
+                                 ScoreOperandBuilder &operands, Type type) {
   Location loc = product.getLoc();
   AxisList heads(keyHeads);
   heads.append(group);
   Value made = buildOperand(builder, query, {batch, heads, queries, depth},
                             type);
   for (const ScoreFactor &factor : scores.factors) {
-    Value wide = createBroadcast(builder, castElements(builder, loc, factor.value, type),
+    Value narrow = factor.labels.empty()
+                       ? factor.value
+                       : operands.build(factor.value, factor.labels);
+    Value wide = createBroadcast(builder, castElements(builder, loc, narrow, type),
                                  sizes.dimsOf(made), sizes);
     if (factor.divides)
       made = arith::DivFOp::create(builder, loc, made, wide);
@@ -149,13 +154,13 @@ void AttentionMatch::rewrite(RewriterBase &rewriter) {
 
   AxisList heads(keyHeads);
   heads.append(group);
-  Value q = buildQuery(rewriter, type);
+  ScoreOperandBuilder operands(rewriter, loc, axes, sizes,
+                               {batch, heads, queries, keys});
+  Value q = buildQuery(rewriter, operands, type);
   Value k = buildOperand(rewriter, key, {batch, keyHeads, keys, depth},
                          type);
   Value v = buildOperand(rewriter, value, {batch, keyHeads, keys, columns},
                          type);
-  ScoreOperandBuilder operands(rewriter, loc, axes, sizes,
-                               {batch, heads, queries, keys});
   SmallVector<Value> biases, masks;
   for (const ScoreOperand &bias : scores.biases)
     biases.push_back(buildBias(rewriter, operands, bias));
@@ -174,12 +179,19 @@ void AttentionMatch::rewrite(RewriterBase &rewriter) {
     for (Value &bias : biases)
       bias = castElements(rewriter, loc, bias, biasType);
   }
+  Value bias = join<arith::AddFOp>(rewriter, operands, biases);
+  if (bias && scores.floor)
+    bias = arith::MaximumFOp::create(
+        rewriter, loc, bias,
+        castElements(rewriter, loc,
+                     filledLike(rewriter, loc, *scores.floor, bias, sizes),
+                     getElementTypeOrSelf(bias)));
   auto queryType = cast<RankedTensorType>(q.getType());
   SmallVector<int64_t> shape(queryType.getShape());
   shape[3] = cast<RankedTensorType>(v.getType()).getDimSize(3);
   auto attention = attention::SdpaOp::create(
       rewriter, loc, queryType.clone(shape), q, k, v,
-      join<arith::AddFOp>(rewriter, operands, biases),
+      bias,
       join<arith::AndIOp>(rewriter, operands, masks),
       static_cast<float>(scores.scale));
   if (scores.softcap)

@@ -27,11 +27,13 @@ public:
   /// Broadcasts `values`, of rank 4, to their common shape.
   void broadcastTogether(llvm::SmallVectorImpl<mlir::Value> &values);
 
+  /// The axes that `value` depends on, `depth` operations above what was asked for.
+  AxisList dependencies(mlir::Value value, AxisLabels labels,
+                        unsigned depth = 0);
+
 private:
   /// Goes back through index maps as far as no axis must be split for it.
   void followMaps(mlir::Value &value, AxisLabels &labels);
-  /// The axes that `value` depends on.
-  AxisList dependencies(mlir::Value value, AxisLabels labels, unsigned depth);
 
   mlir::OpBuilder &builder;
   mlir::Location loc;

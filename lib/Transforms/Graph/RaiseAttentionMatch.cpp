@@ -217,6 +217,22 @@ LogicalResult AttentionMatch::checkUses() {
   return success();
 }
 
+/// Factors go to the queries, so they must be the same for all keys.
+LogicalResult AttentionMatch::checkFactors() {
+  AxisList heads(keyHeads);
+  heads.append(group);
+  OpBuilder unused(product);
+  ScoreOperandBuilder operands(unused, product.getLoc(), axes, sizes,
+                               {batch, heads, queries, keys});
+  for (const ScoreFactor &factor : scores.factors)
+    for (unsigned axis : operands.dependencies(factor.value, factor.labels))
+      if (contains(keys, axis))
+        return stop(factor.op,
+                    "the scores are multiplied with a tensor that differs from "
+                    "key to key");
+  return success();
+}
+
 LogicalResult AttentionMatch::match() {
   bool found = false;
   for (unsigned i : {0u, 1u}) {
@@ -240,5 +256,6 @@ LogicalResult AttentionMatch::match() {
     if (!type.isF32() && !type.isF16() && !type.isBF16())
       return stop(product, "expects f32, f16 or bf16 elements");
   }
-  return failure(failed(groupAxes()) || failed(checkUses()));
+  return failure(failed(groupAxes()) || failed(checkUses()) ||
+                 failed(checkFactors()));
 }

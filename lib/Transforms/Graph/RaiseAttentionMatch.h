@@ -46,12 +46,14 @@ private:
   mlir::LogicalResult matchQueryAndKey();
   mlir::LogicalResult groupAxes();
   mlir::LogicalResult checkUses();
+  mlir::LogicalResult checkFactors();
   /// Goes on through index maps, constant factors (into `scale`) and widening.
   void followOperand(Labelled &operand);
 
   mlir::Value buildOperand(mlir::OpBuilder &builder, const Labelled &operand,
                            const AxisLabels &layout, mlir::Type type);
-  mlir::Value buildQuery(mlir::OpBuilder &builder, mlir::Type type);
+  mlir::Value buildQuery(mlir::OpBuilder &builder,
+                         ScoreOperandBuilder &operands, mlir::Type type);
   mlir::Value buildBias(mlir::OpBuilder &builder, ScoreOperandBuilder &operands,
                         const ScoreOperand &bias);
   mlir::Value buildMask(mlir::OpBuilder &builder, ScoreOperandBuilder &operands,

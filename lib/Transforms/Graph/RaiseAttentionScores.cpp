@@ -121,6 +121,7 @@ private:
   LogicalResult stepScale(Operation *op, bool divides);
   LogicalResult stepSum(Operation *op, bool subtracts);
   LogicalResult stepSelect(arith::SelectOp op);
+  LogicalResult stepFloor(Operation *op);
   LogicalResult addBias(Operation *op, Value bias, double factor);
 
   /// Whether a product is found below `from` through what this walk passes.
@@ -149,7 +150,8 @@ bool ScoreWalk::leadsToProduct(Value from, unsigned depth) {
   if (isa<arith::SelectOp>(op))
     return leadsToProduct(op->getOperand(1), depth + 1) ||
            leadsToProduct(op->getOperand(2), depth + 1);
-  if (isa<arith::MulFOp, arith::DivFOp, arith::AddFOp, arith::SubFOp>(op))
+  if (isa<arith::MulFOp, arith::DivFOp, arith::AddFOp, arith::SubFOp,
+          arith::MaximumFOp, arith::MaxNumFOp>(op))
     return leadsToProduct(op->getOperand(0), depth + 1) ||
            leadsToProduct(op->getOperand(1), depth + 1);
   return false;
@@ -166,12 +168,15 @@ LogicalResult ScoreWalk::stepScale(Operation *op, bool divides) {
       return success();
     }
     if (Value scalar = scalarTensor(factor)) {
-      scores.factors.push_back({scalar, divides});
+      scores.factors.push_back({scalar, divides, {}, op});
       value = op->getOperand(1 - i);
       return success();
     }
   }
-  return stop(op, "the scores are multiplied with a tensor");
+  unsigned score = divides || leadsToProduct(op->getOperand(0)) ? 0 : 1;
+  scores.factors.push_back({op->getOperand(1 - score), divides, labels, op});
+  value = op->getOperand(score);
+  return success();
 }
 
 LogicalResult ScoreWalk::addBias(Operation *op, Value bias, double factor) {
@@ -216,6 +221,8 @@ LogicalResult ScoreWalk::stepSelect(arith::SelectOp op) {
     operand.labels = labels;
     operand.inverted = inverted;
     double hidden = outer * *number;
+    if (scores.floor)
+      hidden = std::max(hidden, *scores.floor);
     if (std::isinf(hidden) && hidden < 0) {
       scores.masks.push_back(operand);
     } else if (hidden <= kAbsorbs) {
@@ -229,6 +236,25 @@ LogicalResult ScoreWalk::stepSelect(arith::SelectOp op) {
     return success();
   }
   return stop(op, "a selection of scores that is no mask");
+}
+
+LogicalResult ScoreWalk::stepFloor(Operation *op) {
+  for (unsigned i : {1u, 0u}) {
+    std::optional<double> number = constantNumber(op->getOperand(i));
+    if (!number)
+      continue;
+    double least = outer * *number;
+    if (outer <= 0 || least > kAbsorbs || std::isinf(least))
+      return stop(op, "a lower limit of the scores that is not low enough to hide "
+                      "a key");
+    if (!scores.factors.empty() || !scores.biases.empty() ||
+        !scores.masks.empty() || scores.softcap || scores.floor)
+      return stop(op, "a lower limit of the scores that is not the last step");
+    scores.floor = least;
+    value = op->getOperand(1 - i);
+    return success();
+  }
+  return stop(op, "the scores are one of two tensors");
 }
 
 LogicalResult ScoreWalk::step(Operation *op) {
@@ -257,6 +283,8 @@ LogicalResult ScoreWalk::step(Operation *op) {
     return stepSum(op, /*subtracts=*/true);
   if (auto select = dyn_cast<arith::SelectOp>(op))
     return stepSelect(select);
+  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op))
+    return stepFloor(op);
   if (isa<math::TanhOp>(op)) {
     if (scores.softcap || !scores.factors.empty() || outer <= 0)
       return stop(op, "no soft cap");

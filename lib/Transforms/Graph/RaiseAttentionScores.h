@@ -30,16 +30,22 @@ struct ScoreOperand {
   std::optional<double> elseValue;
 };
 
-/// A factor of the scores that is known at run time only: a scalar tensor.
+/// A factor of the scores that is known at run time only: a scalar tensor, or,
+/// with `labels`, one of the scores' dimensions, as of a scale for each head.
 struct ScoreFactor {
   mlir::Value value;
   bool divides;
+  AxisLabels labels;
+  mlir::Operation *op;
 };
 
 /// The scores as softmax sees them, in terms of a contraction.
 struct Scores {
   double scale = 1;
   std::optional<double> softcap;
+  /// The number below which the sum of scores and biases is raised to it. It is so
+  /// low that only rows of nothing but hidden keys change: -inf becomes a number.
+  std::optional<double> floor;
   llvm::SmallVector<ScoreOperand> biases, masks;
   llvm::SmallVector<ScoreFactor> factors;
   /// The product of queries and keys, and the axes of its result.

@@ -73,3 +73,50 @@ func.func @two_masks(%q: tensor<5x8xf32>, %kt: tensor<8x7xf32>, %v: tensor<7x4xf
   %y = linalg.matmul ins(%p, %v : tensor<5x7xf32>, tensor<7x4xf32>) outs(%f2 : tensor<5x4xf32>) -> tensor<5x4xf32>
   return %y : tensor<5x4xf32>
 }
+
+// -----
+
+// A factor that all keys share goes to the queries.
+
+// CHECK-LABEL: @factor_of_each_query
+// CHECK:         %[[Q:.+]] = arith.mulf %{{.+}}, %{{.+}} : tensor<1x1x5x8xf32>
+// CHECK:         attention.sdpa %[[Q]]
+func.func @factor_of_each_query(%q: tensor<5x8xf32>, %kt: tensor<8x7xf32>, %v: tensor<7x4xf32>, %w: tensor<5x1xf32>) -> tensor<5x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %wide = graph.broadcast_to %w : tensor<5x1xf32> -> tensor<5x7xf32>
+  %e = tensor.empty() : tensor<5x7xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %s = linalg.matmul ins(%q, %kt : tensor<5x8xf32>, tensor<8x7xf32>) outs(%f : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %x = arith.mulf %s, %wide : tensor<5x7xf32>
+  %p = linalg.softmax dimension(1) ins(%x : tensor<5x7xf32>) outs(%e : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %e2 = tensor.empty() : tensor<5x4xf32>
+  %f2 = linalg.fill ins(%zero : f32) outs(%e2 : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %y = linalg.matmul ins(%p, %v : tensor<5x7xf32>, tensor<7x4xf32>) outs(%f2 : tensor<5x4xf32>) -> tensor<5x4xf32>
+  return %y : tensor<5x4xf32>
+}
+
+// -----
+
+// A lower limit of the scores becomes one of the bias.
+
+// CHECK-LABEL: @lower_limit
+// CHECK:         %[[B:.+]] = arith.maximumf %{{.+}} : tensor<1x1x1x7xf32>
+// CHECK:         attention.sdpa %{{.+}} bias %[[B]]
+func.func @lower_limit(%q: tensor<5x8xf32>, %kt: tensor<8x7xf32>, %v: tensor<7x4xf32>, %m: tensor<7xi1>) -> tensor<5x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %none = arith.constant dense<0.0> : tensor<5x7xf32>
+  %away = arith.constant dense<0xFF800000> : tensor<5x7xf32>
+  %low = arith.constant dense<-3.40282347E+38> : tensor<5x7xf32>
+  %mw = graph.broadcast_to %m : tensor<7xi1> -> tensor<5x7xi1>
+  %b = arith.select %mw, %none, %away : tensor<5x7xi1>, tensor<5x7xf32>
+  %e = tensor.empty() : tensor<5x7xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %s = linalg.matmul ins(%q, %kt : tensor<5x8xf32>, tensor<8x7xf32>) outs(%f : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %t = arith.addf %s, %b : tensor<5x7xf32>
+  %x = arith.maximumf %t, %low : tensor<5x7xf32>
+  %p = linalg.softmax dimension(1) ins(%x : tensor<5x7xf32>) outs(%e : tensor<5x7xf32>) -> tensor<5x7xf32>
+  %e2 = tensor.empty() : tensor<5x4xf32>
+  %f2 = linalg.fill ins(%zero : f32) outs(%e2 : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %y = linalg.matmul ins(%p, %v : tensor<5x7xf32>, tensor<7x4xf32>) outs(%f2 : tensor<5x4xf32>) -> tensor<5x4xf32>
+  return %y : tensor<5x4xf32>
+}
