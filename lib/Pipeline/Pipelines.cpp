@@ -37,6 +37,7 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addPass(createFoldConstants());
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());
+    passes.addNestedPass<func::FuncOp>(createSimplifyPowers());
     // Before anything moves scales, transposes and reshapes of its parts.
     passes.addNestedPass<func::FuncOp>(createRaiseAttention());
     passes.addPass(createCanonicalizerPass());

@@ -19,6 +19,20 @@ def SinkReshapes : Pass<"graph-sink-reshapes", "mlir::func::FuncOp"> {
                            "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
 }
 
+def SimplifyPowers : Pass<"graph-simplify-powers", "mlir::func::FuncOp"> {
+  let summary = "Turn powers with known small exponents into products and roots";
+  let description = [{
+    The general power is a call for each element. With one exponent for all elements:
+
+      math.powf %x, 3.0   ==>   %s = arith.mulf %x, %x ; arith.mulf %s, %x
+
+    Exponents 1, 2, -1 and 0.5 (as C's pow: 0 for -0, infinity for -infinity), and
+    3 and 4, which round twice, where elements have 32 bits or more.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::math::MathDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
+}
+
 def RaiseAttention : Pass<"raise-attention", "mlir::func::FuncOp"> {
   let summary = "Make attention that was taken apart one operation";
   let description = [{

@@ -4,6 +4,7 @@
 // dim] from where index maps begin.
 #include "dialects/Attention/IR/Attention.h"
 #include "dialects/Graph/IR/Graph.h"
+#include "lib/Transforms/Graph/ConstantNumber.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Graph/RaiseAttentionMatch.h"
 

@@ -1,4 +1,5 @@
 // Biases and masks of an attention; see the header.
+#include "lib/Transforms/Graph/ConstantNumber.h"
 #include "lib/Transforms/Graph/RaiseAttentionMasks.h"
 #include "lib/Transforms/Graph/RaiseAttentionScores.h"
 

@@ -4,6 +4,7 @@
 // to the product of queries and keys, by data flow: index maps are followed by axes
 // (RaiseAttentionAxes.h), scales, biases and masks collected
 // (RaiseAttentionScores.h). Then query, key and value are followed further up.
+#include "lib/Transforms/Graph/ConstantNumber.h"
 #include "lib/Transforms/Graph/RaiseAttentionMatch.h"
 
 #include "dialects/Graph/IR/Graph.h"

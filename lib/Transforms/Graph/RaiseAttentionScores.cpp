@@ -2,6 +2,7 @@
 //
 // Seen from softmax, x is C * (x' ...) + ... with the outermost operation first:
 // `outer` is the constant that everything below is multiplied with.
+#include "lib/Transforms/Graph/ConstantNumber.h"
 #include "lib/Transforms/Graph/RaiseAttentionScores.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -19,57 +20,6 @@ using namespace tessera;
 /// Below this a score of any size vanishes in the sum: adding the number to a
 /// score gives the number itself, so that a selection is a sum.
 static constexpr double kAbsorbs = -1e20;
-
-static bool isIndexMap(Operation *op) {
-  return isa<graph::BroadcastToOp, graph::ReshapeOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp, tensor::CastOp, linalg::TransposeOp>(op);
-}
-
-static bool isFloatCast(Operation *op) {
-  return isa<arith::ExtFOp, arith::TruncFOp>(op);
-}
-
-std::optional<double> tessera::constantNumber(Value value) {
-  Attribute constant;
-  if (matchPattern(value, m_Constant(&constant))) {
-    if (auto number = dyn_cast<FloatAttr>(constant))
-      return number.getValueAsDouble();
-    if (auto number = dyn_cast<IntegerAttr>(constant))
-      return static_cast<double>(number.getInt());
-    auto elements = dyn_cast<DenseElementsAttr>(constant);
-    if (!elements || !elements.isSplat())
-      return std::nullopt;
-    if (isa<FloatType>(elements.getElementType()))
-      return elements.getSplatValue<FloatAttr>().getValueAsDouble();
-    if (isa<IntegerType>(elements.getElementType()))
-      return static_cast<double>(
-          elements.getSplatValue<IntegerAttr>().getInt());
-    return std::nullopt;
-  }
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return std::nullopt;
-  if (isIndexMap(op) || isFloatCast(op) || isa<arith::SIToFPOp>(op))
-    return constantNumber(op->getOperand(0));
-  if (auto elements = dyn_cast<tensor::FromElementsOp>(op))
-    return elements.getElements().size() == 1
-               ? constantNumber(elements.getElements()[0])
-               : std::nullopt;
-  if (op->getNumOperands() == 1 && isa<math::SqrtOp, math::RsqrtOp>(op)) {
-    std::optional<double> x = constantNumber(op->getOperand(0));
-    if (!x)
-      return std::nullopt;
-    double root = std::sqrt(static_cast<float>(*x));
-    return isa<math::SqrtOp>(op) ? root : 1 / root;
-  }
-  if (!isa<arith::MulFOp, arith::DivFOp>(op))
-    return std::nullopt;
-  std::optional<double> a = constantNumber(op->getOperand(0)),
-                        b = constantNumber(op->getOperand(1));
-  if (!a || !b)
-    return std::nullopt;
-  return isa<arith::MulFOp>(op) ? *a * *b : *a / *b;
-}
 
 Value tessera::scalarTensor(Value value) {
   while (Operation *op = value.getDefiningOp()) {

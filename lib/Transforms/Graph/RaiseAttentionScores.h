@@ -53,10 +53,6 @@ struct Scores {
   AxisLabels labels;
 };
 
-/// The value of a constant whose elements are all one number, through broadcasts,
-/// reshapes and arithmetic.
-std::optional<double> constantNumber(mlir::Value value);
-
 /// If `value` has one element only, or repeats one: a tensor of that element.
 mlir::Value scalarTensor(mlir::Value value);
 

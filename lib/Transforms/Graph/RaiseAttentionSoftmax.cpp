@@ -1,4 +1,5 @@
 // Softmax in the forms that exporters write it; see the header.
+#include "lib/Transforms/Graph/ConstantNumber.h"
 #include "lib/Transforms/Graph/RaiseAttentionSoftmax.h"
 #include "lib/Transforms/Graph/RaiseAttentionScores.h"
 
