@@ -51,14 +51,12 @@ struct Power {
   /// NaN.
   Value root() {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    Value positive =
-        arith::AddFOp::create(builder, loc, base, filled(0.0));
-    Value isInfinite =
-        arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, positive,
-                              filled(-kInfinity));
-    Value finite = arith::SelectOp::create(builder, loc, isInfinite,
-                                           filled(kInfinity), positive);
-    return math::SqrtOp::create(builder, loc, finite);
+    Value isInfinite = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OEQ, base, filled(-kInfinity));
+    Value radicand = arith::SelectOp::create(builder, loc, isInfinite,
+                                             filled(kInfinity), base);
+    Value root = math::SqrtOp::create(builder, loc, radicand);
+    return math::AbsFOp::create(builder, loc, root);
   }
 
   /// Null if no short form is as exact.

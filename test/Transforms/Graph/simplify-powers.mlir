@@ -30,15 +30,16 @@ func.func @square_of_f16(%x: tensor<4xf16>) -> tensor<4xf16> {
   return %p : tensor<4xf16>
 }
 
-// Minus infinity becomes infinity, and -0 becomes 0, before the root.
+// Minus infinity becomes infinity before the root, and -0 becomes 0 after it.
 
 // CHECK-LABEL: func.func @root
-// CHECK:         %[[P:.*]] = arith.addf
+// CHECK-SAME:    %[[X:.*]]: tensor<?xf32>
 // CHECK:         arith.constant dense<0xFF800000>
-// CHECK:         %[[I:.*]] = arith.cmpf oeq, %[[P]]
+// CHECK:         %[[I:.*]] = arith.cmpf oeq, %[[X]]
 // CHECK:         arith.constant dense<0x7F800000>
-// CHECK:         %[[F:.*]] = arith.select %[[I]], %{{.*}}, %[[P]]
-// CHECK:         math.sqrt %[[F]]
+// CHECK:         %[[F:.*]] = arith.select %[[I]], %{{.*}}, %[[X]]
+// CHECK:         %[[R:.*]] = math.sqrt %[[F]]
+// CHECK:         math.absf %[[R]]
 func.func @root(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> {
   %half = arith.constant dense<0.5> : tensor<f32>
   %e = graph.broadcast_to %half sizes(%n) : tensor<f32> -> tensor<?xf32>
