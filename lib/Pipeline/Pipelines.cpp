@@ -55,6 +55,9 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addPass(createFoldScalesIntoWeights());
     // After everything that may fold into a weight's recipe.
     passes.addPass(createPackWeights());
+    // After everything that may move what reads a product or its bias.
+    passes.addPass(createMergeContractions());
+    passes.addPass(createCSEPass());
   }
   passes.addPass(createOutlineConstants());
   passes.addPass(createSymbolDCEPass());

@@ -32,6 +32,30 @@ graph.weights @w : tensor<4xf32> from dense<0.0> : tensor<2xf32> as tensor<4xf32
 
 // -----
 
+// weights_c1_part
+// expected-error @+1 {{C1: expects a file or elements as source}}
+graph.weights @w : tensor<4xf32> from #graph.concat<<1 : i64 as tensor<4xf32> recipe []>> as tensor<4xf32>
+
+// -----
+
+// weights_c1_recipe
+// expected-error @+1 {{C1: expects no recipe behind parts}}
+graph.weights @w : tensor<2x2xf32> from #graph.concat<<#graph.file<"m", 0, 16> as tensor<4xf32> recipe []>> as tensor<4xf32> recipe [#graph.reshape<[2, 2]>]
+
+// -----
+
+// weights_c2_part
+// expected-error @+1 {{C2: expects parts of 'tensor<4x2xf32>', but got 'tensor<2x3xf32>'}}
+graph.weights @w : tensor<4x2xf32> from #graph.concat<<#graph.file<"m", 0, 16> as tensor<2x2xf32> recipe []>, <#graph.file<"m", 0, 24> as tensor<2x3xf32> recipe []>> as tensor<4x2xf32>
+
+// -----
+
+// weights_c2_parts
+// expected-error @+1 {{C2: expects parts of 'tensor<4x2xf32>', but they have 5 together}}
+graph.weights @w : tensor<4x2xf32> from #graph.concat<<#graph.file<"m", 0, 16> as tensor<2x2xf32> recipe []>, <#graph.file<"m", 0, 24> as tensor<2x3xf32> recipe [#graph.transpose<[1, 0]>]>> as tensor<4x2xf32>
+
+// -----
+
 // weights_c3_transpose
 // expected-error @+1 {{C3: the recipe does not apply: a transpose does not permute its source's dimensions}}
 graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.transpose<[1, 0]>]

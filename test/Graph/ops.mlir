@@ -12,6 +12,12 @@ graph.weights @c : tensor<4xi64> from dense<[1, 2, 3, 4]> : tensor<4xi64> as ten
 graph.weights @r : tensor<2x2xi64> from dense<[1, 2, 3, 4]> : tensor<4xi64>
   as tensor<4xi64> recipe [#graph.reshape<[2, 2]>]
 
+// CHECK: graph.weights @parts : tensor<4xf32> from #graph.concat<<#graph.file<"m.onnx", 64, 8> as tensor<1x2xf32> recipe [#graph.reshape<[2]>]>, <dense<0.000000e+00> : tensor<2xf32> as tensor<2xf32> recipe []>> as tensor<4xf32>
+graph.weights @parts : tensor<4xf32>
+  from #graph.concat<<#graph.file<"m.onnx", 64, 8> as tensor<1x2xf32> recipe [#graph.reshape<[2]>]>,
+                     <dense<0.0> : tensor<2xf32> as tensor<2xf32> recipe []>>
+  as tensor<4xf32>
+
 // CHECK-LABEL: @sizes_and_weights
 func.func @sizes_and_weights() -> (index, tensor<3x8x16xf32>) {
   // CHECK: graph.size @n

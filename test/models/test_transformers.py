@@ -30,6 +30,7 @@ MODELS = {
     "vit-torchscript": ("vit-b16", "torchscript", 2),
     "vit-dynamo": ("vit-b16", "dynamo", 2),
 }
+WIDTHS = {"minilm": 384, "bert-base": 768, "gpt2": 768, "vit-b16": 768}
 ENCODER_SIZES = [(1, 1), (1, 17), (3, 128), (8, 5), (1, 511)]
 DECODER_SIZES = [(1, 7, 0), (1, 1, 5), (3, 17, 5), (1, 1, 512), (2, 128, 12)]
 
@@ -108,6 +109,15 @@ def test_nothing_is_generic(model):
     *_, report = model
     generic = [kernel["name"] for kernel in report["kernels"] if kernel["route"] == "generic"]
     assert not generic
+
+
+def test_query_key_and_value_are_one_product(model):
+    name, *_, report = model
+    columns = f"x{3 * WIDTHS[name]}xf32"
+    products = [kernel for kernel in report["kernels"] if "contraction" in kernel["schedule"]]
+    assert any(kernel["arguments"][-1].endswith(columns) for kernel in products)
+    [attention] = [kernel for kernel in report["kernels"] if "attention" in kernel["schedule"]]
+    assert any(argument.endswith(columns) for argument in attention["arguments"])
 
 
 def test_no_value_has_queries_times_keys(model):

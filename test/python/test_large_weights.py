@@ -69,9 +69,29 @@ def save_one(path, megabytes, transposed, external):
     return rows * columns * 4
 
 
+def save_parallel(path, megabytes, transposed, external):
+    """Products of one operand, which become one: a weight of all the weights."""
+    size = 2048
+    nodes, weights, outputs = [], [], []
+    for branch in range(megabytes // (size * size * 4 >> 20)):
+        w = np.full((size, size), 1 / size, np.float32)
+        weights.append(numpy_helper.from_array(w, f"w{branch}"))
+        inputs = ["x", f"w{branch}"]
+        nodes += [
+            helper.make_node("Gemm", inputs, [f"p{branch}"], transB=1)
+            if transposed
+            else helper.make_node("MatMul", inputs, [f"p{branch}"]),
+            helper.make_node("Transpose", [f"p{branch}"], [f"y{branch}"], perm=[1, 0]),
+        ]
+        outputs.append(value(f"y{branch}", "f4", [size, "n"]))
+    model = model_of(nodes, [value("x", "f4", ["n", size])], outputs, weights)
+    onnx.save(model, path, save_as_external_data=external, location="weights.data")
+    return len(weights) * size * size * 4
+
+
 @pytest.mark.parametrize("external", [False, True], ids=["inside", "external"])
 @pytest.mark.parametrize("transposed", [False, True], ids=["plain", "transposed"])
-@pytest.mark.parametrize("save", [save_one, save_chain])
+@pytest.mark.parametrize("save", [save_one, save_chain, save_parallel])
 def test_peak_memory(tool, tmp_path, save, transposed, external):
     megabytes = LARGE_MIB if LARGE else SMALL_MIB
     # A protobuf message has less than 2 GB, so all of it fits inside too.

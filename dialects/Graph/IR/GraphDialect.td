@@ -58,6 +58,31 @@ def Graph_FileAttr : Graph_Attr<"File", "file"> {
   let assemblyFormat = "`<` $path `,` $offset `,` $bytes `>`";
 }
 
+def Graph_PartAttr : Graph_Attr<"Part", "part"> {
+  let summary = "What a part of a weight is made of: source, its type, and a recipe";
+  let parameters = (ins "::mlir::Attribute":$source,
+                        "::mlir::RankedTensorType":$sourceType,
+                        "::mlir::ArrayAttr":$recipe);
+  let assemblyFormat = "`<` $source `as` $sourceType `recipe` $recipe `>`";
+}
+
+def Graph_ConcatAttr : Graph_Attr<"Concat", "concat"> {
+  let summary = "Parts, one after another along the first dimension";
+  let description = [{
+    The source of a `graph.weights` whose bytes are those of its parts, each after
+    its own recipe, in order.
+
+    ```mlir
+    #graph.concat<<#graph.file<"m.onnx", 0, 64> as tensor<4x4xf32> recipe []>,
+                  <#graph.file<"m.onnx", 64, 32> as tensor<4x2xf32> recipe [#graph.transpose<[1, 0]>]>>
+    ```
+
+    is a tensor<6x4xf32>.
+  }];
+  let parameters = (ins ArrayRefParameter<"PartAttr">:$parts);
+  let assemblyFormat = "`<` $parts `>`";
+}
+
 def Graph_TransposeAttr : Graph_Attr<"Transpose", "transpose"> {
   let summary = "Recipe step: dimension i of the result is permutation[i] of the source";
   let description = [{

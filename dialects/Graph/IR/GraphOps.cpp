@@ -95,31 +95,74 @@ FailureOr<RankedTensorType> graph::applyRecipe(RankedTensorType source,
   return RankedTensorType::get(shape, source.getElementType());
 }
 
-LogicalResult WeightsOp::verify() {
-  auto sourceType = cast<RankedTensorType>(getSourceType());
-  if (auto file = dyn_cast<FileAttr>(getSource())) {
+/// Whether `source` has the elements of `sourceType`; `type` is what `recipe`
+/// makes of them.
+static LogicalResult verifySteps(WeightsOp op, Attribute source,
+                                 RankedTensorType sourceType, ArrayAttr recipe,
+                                 RankedTensorType &type);
+
+/// Whether the parts make `type`.
+static LogicalResult verifyParts(WeightsOp op, ConcatAttr concat,
+                                 RankedTensorType type) {
+  int64_t size = 0;
+  for (PartAttr part : concat.getParts()) {
+    RankedTensorType made;
+    if (failed(verifySteps(op, part.getSource(), part.getSourceType(),
+                           part.getRecipe(), made)))
+      return failure();
+    if (made.getRank() == 0 || made.getRank() != type.getRank() ||
+        made.getElementType() != type.getElementType() ||
+        made.getShape().drop_front() != type.getShape().drop_front())
+      return op.emitOpError("C2: expects parts of ")
+             << type << ", but got " << made;
+    size += made.getDimSize(0);
+  }
+  if (type.getRank() == 0 || size != type.getDimSize(0))
+    return op.emitOpError("C2: expects parts of ")
+           << type << ", but they have " << size << " together";
+  return success();
+}
+
+static LogicalResult verifySteps(WeightsOp op, Attribute source,
+                                 RankedTensorType sourceType, ArrayAttr recipe,
+                                 RankedTensorType &type) {
+  if (auto file = dyn_cast<FileAttr>(source)) {
     uint64_t bits = sourceType.getElementTypeBitWidth();
     uint64_t bytes =
         sourceType.getNumElements() * (bits == 1 ? 8 : bits) / 8;
     if (bytes != file.getBytes())
-      return emitOpError("C2: expects ")
+      return op.emitOpError("C2: expects ")
              << bytes << " bytes for " << sourceType << ", but got "
              << file.getBytes();
-  } else if (auto elements = dyn_cast<ElementsAttr>(getSource())) {
+  } else if (auto elements = dyn_cast<ElementsAttr>(source)) {
     if (elements.getType() != sourceType)
-      return emitOpError("C2: expects elements of ")
+      return op.emitOpError("C2: expects elements of ")
              << sourceType << ", but got " << elements.getType();
+  } else if (auto concat = dyn_cast<ConcatAttr>(source)) {
+    if (!recipe.empty())
+      return op.emitOpError("C1: expects no recipe behind parts");
+    if (failed(verifyParts(op, concat, sourceType)))
+      return failure();
   } else {
-    return emitOpError("C1: expects a file or elements as source");
+    return op.emitOpError("C1: expects a file or elements as source");
   }
   std::string reason;
-  FailureOr<RankedTensorType> made =
-      applyRecipe(sourceType, getRecipe(), reason);
+  FailureOr<RankedTensorType> made = applyRecipe(sourceType, recipe, reason);
   if (failed(made))
-    return emitOpError("C3: the recipe does not apply: ") << reason;
-  if (*made != getType())
+    return op.emitOpError("C3: the recipe does not apply: ") << reason;
+  type = *made;
+  return success();
+}
+
+LogicalResult WeightsOp::verify() {
+  RankedTensorType made;
+  if (failed(verifySteps(*this, getSource(),
+                         cast<RankedTensorType>(getSourceType()), getRecipe(),
+                         made)))
+    return failure();
+  if (made != getType())
     return emitOpError("C3: the recipe gives ")
-           << *made << ", but the type is " << getType();
+           << made << ", but the type is " << getType();
   return success();
 }
 

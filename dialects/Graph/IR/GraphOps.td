@@ -61,12 +61,13 @@ def Graph_WeightsOp : Graph_Op<"weights", [Symbol]> {
   let summary = "Declare constant data by its place and the steps that shape it";
   let description = [{
     `source` is `#graph.file<path, offset, bytes>` (row-major, little-endian,
-    `source_type`) or an elements attribute. The `recipe` steps turn it into
-    `type`; they run once, streaming, when the artifact is written.
+    `source_type`), an elements attribute, or a `#graph.concat` of such parts. The
+    `recipe` steps turn it into `type`; they run once, streaming, when the artifact
+    is written.
 
-    C1: `source` is a file or elements attribute. C2: the file holds exactly
-    the bytes of `source_type`. C3: applying the recipe to `source_type` gives
-    `type`.
+    C1: `source` is a file or elements attribute, or a concatenation of them without
+    steps behind it. C2: the file holds exactly the bytes of `source_type`; parts
+    make it together. C3: applying the recipe to `source_type` gives `type`.
 
     ```mlir
     graph.weights @w : tensor<192x768x16xf32> from #graph.file<"m.onnx", 64, 9437184>

@@ -59,12 +59,11 @@ llvm::Expected<WeightSource> WeightSource::openFile(llvm::StringRef path,
   return source;
 }
 
-llvm::Expected<WeightSource> WeightSource::open(graph::WeightsOp weights) {
-  if (auto file = dyn_cast<graph::FileAttr>(weights.getSource()))
+llvm::Expected<WeightSource> WeightSource::open(Attribute attribute) {
+  if (auto file = dyn_cast<graph::FileAttr>(attribute))
     return openFile(file.getPath(), file.getOffset(), file.getBytes());
   WeightSource source;
-  if (auto resource =
-          dyn_cast<DenseResourceElementsAttr>(weights.getSource())) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob)
       return llvm::createStringError("the resource has no bytes");
@@ -72,7 +71,7 @@ llvm::Expected<WeightSource> WeightSource::open(graph::WeightsOp weights) {
     source.bytes = blob->getData().size();
     return source;
   }
-  auto dense = dyn_cast<DenseElementsAttr>(weights.getSource());
+  auto dense = dyn_cast<DenseElementsAttr>(attribute);
   if (!dense)
     return llvm::createStringError("expects a file or dense elements");
   auto bytes = elementBytes(dense);

@@ -15,9 +15,9 @@ namespace tessera::artifact {
 /// pages of a file leave the process together with it.
 class WeightSource {
 public:
-  /// The source of `weights`: a part of a file or an elements attribute. Fails,
-  /// naming the file, if it cannot be read or is too short.
-  static llvm::Expected<WeightSource> open(graph::WeightsOp weights);
+  /// The source of a `graph.weights`: a part of a file or an elements attribute.
+  /// Fails, naming the file, if it cannot be read or is too short.
+  static llvm::Expected<WeightSource> open(mlir::Attribute source);
 
   /// All of the file `path`.
   static llvm::Expected<WeightSource> openFile(llvm::StringRef path,

@@ -107,15 +107,17 @@ struct WeightPart {
   }
 };
 
-/// Runs one weight's recipe.
+/// Runs the recipe of one weight, or of a part of it.
 class RecipeRun {
 public:
-  RecipeRun(graph::WeightsOp weights, ByteSink &sink, StringRef outputPath,
+  RecipeRun(graph::PartAttr weight, ByteSink &sink, StringRef outputPath,
             std::vector<char> &buffer)
-      : weights(weights), sink(&sink), outputPath(outputPath), buffer(buffer) {}
+      : weight(weight), sink(&sink), outputPath(outputPath), buffer(buffer) {}
 
   llvm::Error run() {
-    RankedTensorType type = cast<RankedTensorType>(weights.getSourceType());
+    if (auto concat = dyn_cast<graph::ConcatAttr>(weight.getSource()))
+      return writeParts(concat);
+    RankedTensorType type = weight.getSourceType();
     Type element = type.getElementType();
     unsigned bits = element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
     if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
@@ -124,7 +126,7 @@ public:
           llvm::Twine(bits));
     elementBytes = bits / 8;
 
-    auto opened = WeightSource::open(weights);
+    auto opened = WeightSource::open(weight.getSource());
     if (!opened)
       return opened.takeError();
     WeightSource source = std::move(*opened);
@@ -134,7 +136,7 @@ public:
           "expects " + llvm::Twine(type.getNumElements() * elementBytes) +
           " bytes, but the source has " + llvm::Twine(source.size()));
     view = StridedView::dense(type.getShape());
-    for (Attribute step : weights.getRecipe()) {
+    for (Attribute step : weight.getRecipe()) {
       if (apply(step))
         continue;
       if (llvm::Error error = materialize(source))
@@ -147,6 +149,13 @@ public:
   }
 
 private:
+  llvm::Error writeParts(graph::ConcatAttr concat) {
+    for (graph::PartAttr part : concat.getParts())
+      if (auto error = RecipeRun(part, *sink, outputPath, buffer).run())
+        return error;
+    return llvm::Error::success();
+  }
+
   /// False if the view has to be materialized first.
   bool apply(Attribute step) {
     if (auto scale = dyn_cast<graph::ScaleAttr>(step)) {
@@ -289,7 +298,7 @@ private:
     return llvm::Error::success();
   }
 
-  graph::WeightsOp weights;
+  graph::PartAttr weight;
   ByteSink *sink;
   StringRef outputPath;
   std::vector<char> &buffer;
@@ -438,7 +447,10 @@ FailureOr<WeightDigest> writeWeights(ArrayRef<ModuleOp> modules, int file,
              << offset;
     if (failed(pad(offset)))
       return failure();
-    if (llvm::Error error = RecipeRun(weights, sink, outputPath, buffer).run())
+    auto whole = graph::PartAttr::get(
+        weights.getContext(), weights.getSource(),
+        cast<RankedTensorType>(weights.getSourceType()), weights.getRecipe());
+    if (llvm::Error error = RecipeRun(whole, sink, outputPath, buffer).run())
       return weights.emitOpError(llvm::toString(std::move(error)));
   }
   uint64_t bytes = weightBytesOf(modules);

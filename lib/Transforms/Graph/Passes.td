@@ -109,6 +109,32 @@ def PackWeights : Pass<"graph-pack-weights", "mlir::ModuleOp"> {
                            "mlir::tensor::TensorDialect"];
 }
 
+def MergeContractions : Pass<"graph-merge-contractions", "mlir::ModuleOp"> {
+  let summary = "Make contractions of one operand with several weights one";
+  let description = [{
+    Query, key and value projections read the same rows. One product reads them
+    once, starts its tasks once, and has longer rows of columns to share out:
+
+      %q = linalg.matmul %x, %wq                %y = linalg.matmul %x, %w
+      %a = arith.addf %q, (bias of q)    ==>    %z = arith.addf %y, (biases)
+      %k = linalg.matmul %x, %wk                %a = tensor.extract_slice %z[0, 0] …
+      %b = arith.addf %k, (bias of k)           %b = tensor.extract_slice %z[0, 768] …
+
+    The weight is a `#graph.concat` of the panels, a bias one of the biases; where
+    some add none, -0.0 is added. Expects packed weights and biases that are weights
+    or splats.
+
+    Contractions that another one stands between, as those of each layer's keys of
+    one encoder, stay apart: their results would all be stored at once. Only results
+    that others read through index maps are merged, since a slice is
+    none to them: by attention, joins and split or transposed views. What reads a
+    result as it is (an epilogue, as of a gated layer, a product, an output of the
+    entry) would need it stored by itself.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
+}
+
 def PropagateTransposes : Pass<"graph-propagate-transposes", "mlir::func::FuncOp"> {
   let summary = "Move transposes of computed values until they cancel";
   let description = [{
