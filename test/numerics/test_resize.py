@@ -22,11 +22,17 @@ METHODS = [{"mode": "linear"}] + [
 SCALES = [(2, 2), (3, 4), (1.5, 0.5), (1, 2.25)]
 
 
-def resize_model(coordinates, height, width):
-    nodes, outputs, constants = [], [], []
+CUBIC = [{"mode": "cubic"}, {"mode": "cubic", "cubic_coeff_a": -0.5}]
+
+
+def methods_of(coordinates):
     # Its positions are whole numbers but for rounding: no matter of right or wrong.
-    methods = [m for m in METHODS if coordinates != "half_pixel_symmetric"
-               or m.get("nearest_mode") not in ("floor", "ceil")]
+    return [m for m in METHODS if coordinates != "half_pixel_symmetric"
+            or m.get("nearest_mode") not in ("floor", "ceil")]
+
+
+def resize_model(coordinates, methods, height, width):
+    nodes, outputs, constants = [], [], []
 
     def resized(inputs, method):
         name = f"y{len(outputs)}"
@@ -60,9 +66,11 @@ def resize_model(coordinates, height, width):
 
 
 @pytest.mark.parametrize("height, width", [("h", "w"), (6, 9)])
-@pytest.mark.parametrize("coordinates", COORDINATES)
-def test_resize(coordinates, height, width, tmp_path):
-    model = resize_model(coordinates, height, width)
+@pytest.mark.parametrize("coordinates, methods", [
+    *[(c, methods_of(c)) for c in COORDINATES], ("half_pixel", CUBIC),
+    ("align_corners", CUBIC[:1])])
+def test_resize(coordinates, methods, height, width, tmp_path):
+    model = resize_model(coordinates, methods, height, width)
     path = tmp_path / "resize.onnx"
     onnx.save(model, path)
     session = tessera.load(tessera.compile(path, tmp_path / "resize.so"))

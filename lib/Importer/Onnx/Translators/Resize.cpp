@@ -1,63 +1,16 @@
 // Resize and Upsample: along each axis a repetition of elements, a gather
-// (nearest) or two (linear), by indices and weights that are computed here or,
-// where sizes are not known, at run time.
+// (nearest), two (linear) or four (cubic), by indices and weights
+// (ResizeSources.h).
 #include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/ResizeSources.h"
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
-
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 
 namespace tessera::onnx_importer {
 namespace {
-
-/// How one axis is resized.
-struct AxisScale {
-  int64_t axis;
-  AffineExpr from, to;
-  std::optional<double> scale; // as given; else to / from
-};
-
-enum class Nearest { Floor, Ceil, RoundPreferFloor, RoundPreferCeil };
-
-struct Method {
-  bool isLinear = false;
-  StringRef coordinates;
-  Nearest nearest = Nearest::RoundPreferFloor;
-};
-
-/// The position in the source that element `x` of the result is at.
-double sourcePosition(double from, double to, double scale,
-                      StringRef coordinates, double x) {
-  if (coordinates == "asymmetric")
-    return x / scale;
-  // The width before it is rounded down to a number of elements.
-  double width = scale * from;
-  if (coordinates == "align_corners")
-    return width > 1.0 ? x * (from - 1) / (width - 1.0) : 0.0;
-  if (coordinates == "pytorch_half_pixel" && to <= 1)
-    return 0.0;
-  double position = (x + 0.5) / scale - 0.5;
-  if (coordinates == "half_pixel_symmetric")
-    position += from / 2.0 * (1.0 - to / width);
-  return position;
-}
-
-double nearestPosition(Nearest nearest, double position) {
-  switch (nearest) {
-  case Nearest::Floor:
-    return std::floor(position);
-  case Nearest::Ceil:
-    return std::ceil(position);
-  case Nearest::RoundPreferFloor:
-    return std::ceil(position - 0.5);
-  case Nearest::RoundPreferCeil:
-    return std::floor(position + 0.5);
-  }
-  llvm_unreachable("covered switch");
-}
 
 Value gatherAlong(NodeContext &node, Value tensor, const AxisScale &s,
                   Value indices) {
@@ -69,16 +22,23 @@ Value gatherAlong(NodeContext &node, Value tensor, const AxisScale &s,
                                  indices, s.axis);
 }
 
-/// low + (high - low) * weight, with one weight for each element of the axis.
-FailureOr<Value> interpolate(NodeContext &node, Value low, Value high,
-                             const AxisScale &s, Value weights) {
-  auto type = cast<RankedTensorType>(low.getType());
+/// One weight for each element of the axis, in the shape of `like`.
+FailureOr<Value> spreadWeights(NodeContext &node, Value weights,
+                               const AxisScale &s, Value like) {
+  auto type = cast<RankedTensorType>(like.getType());
   Shape shape(type.getRank() - s.axis, node.constantSize(1));
   shape[0] = s.to;
   FailureOr<Value> wide =
       reshapeTo(node, castFloat(node, weights, type.getElementType()), shape);
   if (succeeded(wide))
-    wide = broadcastTo(node, *wide, node.shapeOf(low));
+    wide = broadcastTo(node, *wide, node.shapeOf(like));
+  return wide;
+}
+
+/// low + (high - low) * weight
+FailureOr<Value> interpolate(NodeContext &node, Value low, Value high,
+                             const AxisScale &s, Value weights) {
+  FailureOr<Value> wide = spreadWeights(node, weights, s, low);
   if (failed(wide))
     return failure();
   Value difference = node.create<arith::SubFOp>(high, low);
@@ -86,149 +46,25 @@ FailureOr<Value> interpolate(NodeContext &node, Value low, Value high,
       low, node.create<arith::MulFOp>(difference, *wide));
 }
 
-/// Where the elements of the result come from: vectors with one element for
-/// each. Nearest has only `low`.
-struct Sources {
-  Value low, high, weights;
-};
-
-Sources knownSources(NodeContext &node, int64_t from, int64_t to, double scale,
-                     const Method &method) {
-  SmallVector<int64_t> low, high;
-  SmallVector<float> weights;
-  auto clamped = [&](double position) {
-    return static_cast<int64_t>(
-        std::clamp<double>(position, 0.0, static_cast<double>(from - 1)));
-  };
-  for (int64_t x = 0; x < to; ++x) {
-    double position = sourcePosition(from, to, scale, method.coordinates, x);
-    if (!method.isLinear) {
-      low.push_back(clamped(nearestPosition(method.nearest, position)));
-      continue;
-    }
-    double before = std::floor(position);
-    low.push_back(clamped(before));
-    high.push_back(clamped(before + 1));
-    weights.push_back(static_cast<float>(position - before));
+/// The sum of the elements at `sources`, each times its weight.
+FailureOr<Value> weightedSum(NodeContext &node, Value tensor,
+                             const AxisScale &s, const Sources &sources) {
+  Value sum;
+  for (auto [indices, weights] : llvm::zip(sources.indices, sources.weights)) {
+    Value elements = gatherAlong(node, tensor, s, indices);
+    FailureOr<Value> wide = spreadWeights(node, weights, s, elements);
+    if (failed(wide))
+      return failure();
+    Value term = node.create<arith::MulFOp>(elements, *wide);
+    sum = sum ? node.create<arith::AddFOp>(sum, term) : term;
   }
-  auto constant = [&](Type type, auto numbers) {
-    return arith::ConstantOp::create(
-        node.builder, node.loc,
-        DenseElementsAttr::get(RankedTensorType::get(to, type), numbers));
-  };
-  Type i64 = node.builder.getI64Type();
-  Sources sources;
-  sources.low = constant(i64, ArrayRef<int64_t>(low));
-  if (method.isLinear) {
-    sources.high = constant(i64, ArrayRef<int64_t>(high));
-    sources.weights =
-        constant(node.builder.getF32Type(), ArrayRef<float>(weights));
-  }
-  return sources;
+  return sum;
 }
-
-/// As knownSources, computed at run time in f32, as ONNX Runtime does.
-class SourcesAtRunTime {
-public:
-  SourcesAtRunTime(NodeContext &node, const AxisScale &s, const Method &method)
-      : node(node), method(method), shape{s.to}, from(number(s.from)),
-        to(number(s.to)),
-        scale(s.scale ? constant(*s.scale)
-                      : node.create<arith::DivFOp>(to, from)) {}
-
-  Sources compute() {
-    Value position = positions();
-    if (!method.isLinear)
-      return {index(nearest(position)), {}, {}};
-    Value before = node.create<math::FloorOp>(position);
-    return {index(before), index(add(before, all(constant(1)))),
-            node.create<arith::SubFOp>(position, before)};
-  }
-
-private:
-  Value constant(double value) {
-    return node.scalar(value, node.builder.getF32Type());
-  }
-  Value number(AffineExpr size) {
-    Value integer = node.create<arith::IndexCastOp>(
-        node.builder.getI64Type(), node.materializeIndex(size));
-    return node.create<arith::SIToFPOp>(node.builder.getF32Type(), integer);
-  }
-  Value all(Value scalar) { return node.filled(scalar, shape); }
-  Value add(Value a, Value b) { return node.create<arith::AddFOp>(a, b); }
-  Value sub(Value a, Value b) { return node.create<arith::SubFOp>(a, b); }
-  Value mul(Value a, Value b) { return node.create<arith::MulFOp>(a, b); }
-  Value div(Value a, Value b) { return node.create<arith::DivFOp>(a, b); }
-
-  /// The elements' numbers.
-  Value numbers() {
-    Value iota = graph::IotaOp::create(
-        node.builder, node.loc, node.typeOf(shape, node.builder.getI64Type()),
-        /*dimension=*/0, node.dynamicSizes(shape));
-    return node.create<arith::SIToFPOp>(
-        node.typeOf(shape, node.builder.getF32Type()), iota);
-  }
-
-  /// sourcePosition of each element.
-  Value positions() {
-    Value x = numbers(), one = constant(1), half = constant(0.5);
-    if (method.coordinates == "asymmetric")
-      return div(x, all(scale));
-    Value width = mul(scale, from);
-    auto orZero = [&](Value size, Value value) {
-      Value isMany = node.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, size,
-                                                one);
-      return node.create<arith::SelectOp>(isMany, value, constant(0));
-    };
-    if (method.coordinates == "align_corners") {
-      // Products first: where the position is whole it is exact.
-      Value room = node.create<arith::MaximumFOp>(sub(width, one),
-                                                  constant(1e-6));
-      return div(mul(x, all(orZero(width, sub(from, one)))), all(room));
-    }
-    Value position = sub(div(add(x, all(half)), all(scale)), all(half));
-    if (method.coordinates == "pytorch_half_pixel")
-      return mul(position, all(orZero(to, one)));
-    if (method.coordinates == "half_pixel_symmetric")
-      return add(position,
-                 all(mul(mul(from, half), sub(one, div(to, width)))));
-    return position;
-  }
-
-  Value nearest(Value position) {
-    Value half = all(constant(0.5));
-    switch (method.nearest) {
-    case Nearest::Floor:
-      return node.create<math::FloorOp>(position);
-    case Nearest::Ceil:
-      return node.create<math::CeilOp>(position);
-    case Nearest::RoundPreferFloor:
-      return node.create<math::CeilOp>(sub(position, half));
-    case Nearest::RoundPreferCeil:
-      return node.create<math::FloorOp>(add(position, half));
-    }
-    llvm_unreachable("covered switch");
-  }
-
-  /// `position`, whole numbers, as indices of the source.
-  Value index(Value position) {
-    Value last = sub(from, constant(1));
-    Value inside = node.create<arith::MinimumFOp>(
-        node.create<arith::MaximumFOp>(position, all(constant(0))), all(last));
-    return node.create<arith::FPToSIOp>(
-        node.typeOf(shape, node.builder.getI64Type()), inside);
-  }
-
-  NodeContext &node;
-  const Method &method;
-  Shape shape;
-  Value from, to, scale;
-};
 
 /// The whole number of times that every element is repeated, if that is what
 /// the method comes to whatever the size.
 std::optional<int64_t> repetitionsOf(const AxisScale &s, const Method &method) {
-  if (!s.scale || method.isLinear || *s.scale < 1 || *s.scale > 64 ||
+  if (!s.scale || method.kind != Interpolation::Nearest || *s.scale < 1 || *s.scale > 64 ||
       *s.scale != std::floor(*s.scale) || method.coordinates == "align_corners")
     return std::nullopt;
   auto times = static_cast<int64_t>(*s.scale);
@@ -272,31 +108,28 @@ FailureOr<Value> resizeAxis(NodeContext &node, Value tensor, const AxisScale &s,
                             const Method &method) {
   if (std::optional<int64_t> times = repetitionsOf(s, method))
     return repeatAlong(node, tensor, s.axis, *times);
-  auto from = dyn_cast<AffineConstantExpr>(s.from);
-  auto to = dyn_cast<AffineConstantExpr>(s.to);
-  Sources sources;
-  if (from && to) {
-    double scale = s.scale ? *s.scale
-                           : static_cast<double>(to.getValue()) / from.getValue();
-    sources =
-        knownSources(node, from.getValue(), to.getValue(), scale, method);
-  } else {
-    sources = SourcesAtRunTime(node, s, method).compute();
-  }
-  Value first = gatherAlong(node, tensor, s, sources.low);
-  if (!method.isLinear)
+  Sources sources = sourcesOf(node, s, method);
+  if (method.kind == Interpolation::Cubic)
+    return weightedSum(node, tensor, s, sources);
+  Value first = gatherAlong(node, tensor, s, sources.indices[0]);
+  if (method.kind == Interpolation::Nearest)
     return first;
-  return interpolate(node, first, gatherAlong(node, tensor, s, sources.high), s,
-                     sources.weights);
+  return interpolate(node, first, gatherAlong(node, tensor, s, sources.indices[1]),
+                     s, sources.weights[0]);
 }
 
 FailureOr<Method> methodOf(NodeContext &node) {
   Method method;
   StringRef mode = node.string("mode", "nearest");
-  method.isLinear = mode == "linear" || mode == "bilinear";
-  if (!method.isLinear && mode != "nearest")
-    return node.error("mode '" + mode +
-                      "' is not supported; nearest and linear are");
+  if (mode == "linear" || mode == "bilinear")
+    method.kind = Interpolation::Linear;
+  else if (mode == "cubic")
+    method.kind = Interpolation::Cubic;
+  else if (mode != "nearest")
+    return node.error("mode '" + mode + "' does not exist");
+  method.cubicCoefficient = node.number("cubic_coeff_a", -0.75);
+  if (method.kind != Interpolation::Nearest && node.integer("exclude_outside", 0))
+    return node.error("exclude_outside is not supported");
   if (node.integer("antialias", 0))
     return node.error("antialias is not supported");
   // Before opset 11 there was one way.
@@ -435,17 +268,17 @@ LogicalResult resize(NodeContext &node) {
   if (failed(scales))
     return failure();
   Type type = node.inputType(0).getElementType();
-  if (method->isLinear && !isa<FloatType>(type))
-    return node.error("linear interpolation of integers is not supported");
+  bool computes = method->kind != Interpolation::Nearest;
+  if (computes && !isa<FloatType>(type))
+    return node.error("interpolation of integers is not supported");
   FailureOr<Value> result =
-      method->isLinear ? widenToF32(node, node.input(0)) : node.input(0);
+      computes ? widenToF32(node, node.input(0)) : node.input(0);
   for (const AxisScale &scale : *scales) {
     result = resizeAxis(node, *result, scale, *method);
     if (failed(result))
       return failure();
   }
-  node.setOutput(0,
-                 method->isLinear ? castFloat(node, *result, type) : *result);
+  node.setOutput(0, computes ? castFloat(node, *result, type) : *result);
   return success();
 }
 
