@@ -27,10 +27,10 @@ Value reciprocalRoot(NodeContext &node, Value x, double epsilon) {
       node.create<arith::AddFOp>(x, node.filled(epsilon, x)));
 }
 
-/// Zero mean and unit variance over `axes`, in the type of `x`. `mean` and
-/// `deviation` (1 / sqrt(variance + epsilon)) keep the axes with size 1.
+/// Zero mean and unit variance over `axes`, in the type of `x`. `mean`, `variance`
+/// and `deviation` (1 / sqrt(variance + epsilon)) keep the axes with size 1.
 struct Standardized {
-  Value value, mean, deviation;
+  Value value, mean, variance, deviation;
 };
 
 FailureOr<Standardized> standardize(NodeContext &node, Value x,
@@ -41,8 +41,8 @@ FailureOr<Standardized> standardize(NodeContext &node, Value x,
   if (failed(centred))
     return failure();
   Value square = node.create<arith::MulFOp>(*centred, *centred);
-  Value variance = reduceMean(node, square, axes, /*keepDims=*/true);
-  result.deviation = reciprocalRoot(node, variance, epsilon);
+  result.variance = reduceMean(node, square, axes, /*keepDims=*/true);
+  result.deviation = reciprocalRoot(node, result.variance, epsilon);
   FailureOr<Value> value =
       binary<arith::MulFOp>(node, *centred, result.deviation);
   if (failed(value))
@@ -121,13 +121,42 @@ FailureOr<Value> perChannel(NodeContext &node, unsigned index) {
   return vector;
 }
 
+/// By the statistics of the batch, of which the running ones take their part: for
+/// training, and for standardizing weights.
+LogicalResult batchNormalizationByBatch(NodeContext &node) {
+  if (node.inputRank(0) < 2)
+    return node.error("expects an input of rank 2 or more");
+  SmallVector<int64_t> axes{0};
+  llvm::append_range(axes, llvm::seq<int64_t>(2, node.inputRank(0)));
+  FailureOr<Value> scale = perChannel(node, 1), bias = perChannel(node, 2);
+  if (failed(scale) || failed(bias))
+    return failure();
+  FailureOr<Standardized> s =
+      standardize(node, widenToF32(node, node.input(0)), axes,
+                  node.number("epsilon", 1e-5f));
+  if (failed(s) || failed(setScaled(node, s->value, *scale, *bias)))
+    return failure();
+  double momentum = node.number("momentum", 0.9f);
+  for (auto [output, value] : {std::pair(1u, s->mean), {2u, s->variance}}) {
+    Value now = dropDims(node, value, axes);
+    Value before = widenToF32(node, node.input(output + 2));
+    FailureOr<Value> running = binary<arith::AddFOp>(
+        node, node.create<arith::MulFOp>(before, node.filled(momentum, before)),
+        node.create<arith::MulFOp>(now, node.filled(1 - momentum, now)));
+    if (failed(running))
+      return failure();
+    node.setOutput(output, castFloat(node, *running,
+                                     node.inputType(output + 2).getElementType()));
+  }
+  return success();
+}
+
 LogicalResult batchNormalization(NodeContext &node) {
   if (!node.integer("spatial", 1))
     return node.error("spatial 0 is not supported; statistics must be per "
                       "channel");
   if (node.integer("training_mode", 0))
-    return node.error("training_mode is not supported; export the model for "
-                      "inference");
+    return batchNormalizationByBatch(node);
   for (unsigned i = 1; i < node.outputCount(); ++i)
     if (node.hasOutput(i))
       return node.error("outputs of training are not supported; export the "
