@@ -45,8 +45,58 @@ AffineExpr SizeAnalysis::opaque(Value value, int64_t dimension) {
   return getAffineSymbolExpr(symbolList.size() - 1, context);
 }
 
+/// The terms of a sum.
+static void appendTerms(AffineExpr expression,
+                        SmallVectorImpl<AffineExpr> &terms) {
+  if (expression.getKind() != AffineExprKind::Add) {
+    terms.push_back(expression);
+    return;
+  }
+  auto binary = cast<AffineBinaryOpExpr>(expression);
+  appendTerms(binary.getLHS(), terms);
+  appendTerms(binary.getRHS(), terms);
+}
+
+/// Quotients of quotients become one, for any whole number n:
+///
+///   (x floordiv 5 + n) floordiv 2   ==>   (x + 5 * n) floordiv 10
+static AffineExpr mergeQuotients(AffineExpr expression) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expression);
+  if (!binary)
+    return expression;
+  AffineExprKind kind = expression.getKind();
+  AffineExpr lhs = mergeQuotients(binary.getLHS()),
+             rhs = mergeQuotients(binary.getRHS());
+  auto isPositive = [](AffineExpr divisor) {
+    auto constant = dyn_cast<AffineConstantExpr>(divisor);
+    return constant && constant.getValue() > 0;
+  };
+  bool divides =
+      kind == AffineExprKind::FloorDiv || kind == AffineExprKind::CeilDiv;
+  if (divides && isPositive(rhs)) {
+    SmallVector<AffineExpr> terms;
+    appendTerms(lhs, terms);
+    for (AffineExpr &term : terms) {
+      auto inner = dyn_cast<AffineBinaryOpExpr>(term);
+      if (!inner || term.getKind() != kind || !isPositive(inner.getRHS()))
+        continue;
+      AffineExpr sum = inner.getLHS();
+      for (AffineExpr &other : terms)
+        if (&other != &term)
+          sum = sum + other * inner.getRHS();
+      return mergeQuotients(
+          getAffineBinaryOpExpr(kind, sum, inner.getRHS() * rhs));
+    }
+  }
+  return getAffineBinaryOpExpr(kind, lhs, rhs);
+}
+
 AffineExpr SizeAnalysis::simplify(AffineExpr expression) {
-  return resolve(simplifyAffineExpr(expression, 0, symbolList.size()));
+  AffineExpr simple = simplifyAffineExpr(expression, 0, symbolList.size());
+  AffineExpr merged = mergeQuotients(simple);
+  if (merged != simple)
+    merged = simplifyAffineExpr(merged, 0, symbolList.size());
+  return resolve(merged);
 }
 
 SmallVector<AffineExpr> SizeAnalysis::identity() {

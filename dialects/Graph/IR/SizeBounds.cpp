@@ -121,7 +121,22 @@ SizeBounds SizeAnalysis::boundsOf(AffineExpr size) {
 }
 
 bool SizeAnalysis::isAtMost(AffineExpr a, AffineExpr b) {
-  return boundsOf(simplify(a - b)).most.value_or(1) <= 0;
+  if (boundsOf(simplify(a - b)).most.value_or(1) <= 0)
+    return true;
+  // max(x, y) <= b if both are, min(x, y) <= b if one is; and so of b.
+  auto operandsOf = [&](AffineExpr size, Kind kind) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(size);
+    return symbol && symbolList[symbol.getPosition()].kind == kind
+               ? symbolList[symbol.getPosition()].operands
+               : SmallVector<AffineExpr, 0>();
+  };
+  auto isBelow = [&](AffineExpr x) { return isAtMost(resolve(x), b); };
+  auto isAbove = [&](AffineExpr x) { return isAtMost(a, resolve(x)); };
+  auto larger = operandsOf(a, Kind::Max), smaller = operandsOf(b, Kind::Min);
+  return (!larger.empty() && llvm::all_of(larger, isBelow)) ||
+         (!smaller.empty() && llvm::all_of(smaller, isAbove)) ||
+         llvm::any_of(operandsOf(a, Kind::Min), isBelow) ||
+         llvm::any_of(operandsOf(b, Kind::Max), isAbove);
 }
 
 //===----------------------------------------------------------------------===//

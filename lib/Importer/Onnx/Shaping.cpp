@@ -71,6 +71,29 @@ static bool isSizeLimitedTo(NodeContext &node, AffineExpr size,
          succeeded(node.requireEqual(size, limited, "sizes that broadcast"));
 }
 
+/// Whether `limited` is max(size, 0), as a slice that ends before the end has: no
+/// size is negative, so both are equal in every run.
+///
+///   Slice(x of n rows, 0, -1)                         max(n - 1, 0)
+///   Add(y of n - 1 rows, slice)                       n is at least 1
+static bool isSizeOrZero(NodeContext &node, AffineExpr size,
+                         AffineExpr limited) {
+  using Symbol = graph::SizeAnalysis::Symbol;
+  auto symbol = dyn_cast<AffineSymbolExpr>(limited);
+  if (!symbol)
+    return false;
+  // A copy: the list may grow below.
+  Symbol maximum = node.sizes.symbols()[symbol.getPosition()];
+  if (maximum.kind != Symbol::Kind::Max)
+    return false;
+  for (unsigned i : {0u, 1u})
+    if (constantOf(maximum.operands[1 - i]) == 0 &&
+        node.sizes.areEqual(maximum.operands[i], size))
+      return succeeded(
+          node.requireEqual(size, limited, "sizes that broadcast"));
+  return false;
+}
+
 /// The sizes that `size`, made by broadcasting, is the common one of; else
 /// itself.
 static void appendBroadcastParts(NodeContext &node, AffineExpr size,
@@ -111,9 +134,9 @@ static AffineExpr broadcastSize(NodeContext &node, AffineExpr a, AffineExpr b) {
     return a;
   if (constantB)
     return b;
-  if (isSizeLimitedTo(node, a, b))
+  if (isSizeLimitedTo(node, a, b) || isSizeOrZero(node, a, b))
     return a;
-  if (isSizeLimitedTo(node, b, a))
+  if (isSizeLimitedTo(node, b, a) || isSizeOrZero(node, b, a))
     return b;
   // A size that cannot be 1 is the result's.
   if (node.sizes.boundsOf(a).least.value_or(0) > 1)

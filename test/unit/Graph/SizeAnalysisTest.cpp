@@ -138,6 +138,38 @@ TEST_F(SizeAnalysisTest, FactorsCancelInQuotients) {
   EXPECT_FALSE(sizes.areEqual(e[2], e[0]));
 }
 
+TEST_F(SizeAnalysisTest, QuotientsOfQuotientsAreOne) {
+  auto e = expressionsOf("%c5 = arith.constant 5 : index\n"
+                         "%c2 = arith.constant 2 : index\n"
+                         "%c10 = arith.constant 10 : index\n"
+                         "%a = arith.floordivsi %seq, %c5 : index\n"
+                         "%b = arith.subi %a, %c1 : index\n"
+                         "%c = arith.floordivsi %b, %c2 : index\n"
+                         "%d = arith.subi %seq, %c5 : index\n"
+                         "%e = arith.floordivsi %d, %c10 : index\n"
+                         "%f = arith.floordivsi %seq, %c10 : index\n"
+                         "return %c, %e, %f : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_FALSE(sizes.areEqual(e[0], e[2]));
+}
+
+TEST_F(SizeAnalysisTest, ExtremaAreBoundedByTheirOperands) {
+  auto e = expressionsOf("%less = arith.subi %seq, %c1 : index\n"
+                         "%a = arith.maxsi %less, %c0 : index\n"
+                         "%b = arith.minsi %a, %seq : index\n"
+                         "%more = arith.addi %seq, %c1 : index\n"
+                         "%c = arith.maxsi %more, %batch : index\n"
+                         "return %a, %b, %seq, %c : index, index, index, index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.isAtMost(e[0], e[2]));
+  EXPECT_TRUE(sizes.isAtMost(e[2], e[3]));
+  EXPECT_FALSE(sizes.isAtMost(e[3], e[2]));
+}
+
 TEST_F(SizeAnalysisTest, AssumptionsReplaceWhatIsLeastKnown) {
   auto e = expressionsOf("%total = arith.addi %batch, %seq : index\n"
                          "%one = arith.cmpi eq, %any, %c1 : index\n"

@@ -83,6 +83,12 @@ LogicalResult divide(NodeContext &node) {
   });
 }
 
+/// Whether `x` is a size, or made of sizes, that is never negative.
+bool isNonNegativeSize(NodeContext &node, Value x) {
+  return x.getType().isInteger() &&
+         node.sizes.boundsOf(node.sizes.sizeOf(x)).least.value_or(-1) >= 0;
+}
+
 /// fmod = 0: the result has the divisor's sign, as in Python; fmod = 1: the
 /// dividend's, as in C. Of integers, the rest by 0 is 0.
 LogicalResult modulo(NodeContext &node) {
@@ -96,7 +102,8 @@ LogicalResult modulo(NodeContext &node) {
       return node.create<arith::RemUIOp>(x[0], divisor);
     Value rest = floats ? node.create<arith::RemFOp>(x[0], x[1])
                         : node.create<arith::RemSIOp>(x[0], divisor);
-    if (isC)
+    if (isC || (!floats && constantInteger(x[1]).value_or(0) > 0 &&
+                isNonNegativeSize(node, x[0])))
       return rest;
     Value zero = node.filled(0.0, rest);
     auto isNegative = [&](Value v) {
@@ -118,7 +125,8 @@ LogicalResult modulo(NodeContext &node) {
   });
 }
 
-/// The exponent may have another type than the base, which is the result's.
+/// The exponent may have another type than the base, which is the result's. A
+/// small constant power of integers, as of sizes, is a product.
 LogicalResult power(NodeContext &node) {
   return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
     Type base = getElementTypeOrSelf(x[0]);
@@ -127,6 +135,15 @@ LogicalResult power(NodeContext &node) {
       Value wide = castElements(node, x[1], node.isUnsigned(1), base,
                                 /*toUnsigned=*/false);
       return node.create<math::PowFOp>(x[0], wide);
+    }
+    constexpr int64_t largestProduct = 4;
+    std::optional<int64_t> times =
+        isFloat(x[1]) ? std::nullopt : constantInteger(x[1]);
+    if (times && *times >= 1 && *times <= largestProduct) {
+      Value product = x[0];
+      for (int64_t i = 1; i < *times; ++i)
+        product = node.create<arith::MulIOp>(product, x[0]);
+      return product;
     }
     if (!isFloat(x[1]) && base == exponent)
       return node.create<math::IPowIOp>(x[0], x[1]);
