@@ -51,6 +51,12 @@ struct Machine {
   bool prefetchPanels = false;
   /// Cycles of one full vector store.
   double storeCycles = 1;
+  /// Bytes that a kernel of rows reads and writes from which on stores past the
+  /// caches gain, also when the results are read next; 0: at no size. Loses in
+  /// cache, so that it was measured on both sides: `test/models/measure_rows.py`.
+  int64_t streamBytes = 0;
+  /// How many rows ahead kernels of rows gain by prefetching; 0: none.
+  int64_t prefetchRows = 0;
 };
 
 /// The names that machineFor takes.

@@ -62,5 +62,6 @@ kernel::RowsAttr tessera::chooseRowSchedule(kernel::FuncOp kernel,
   while (elements < kMost && 2 * elements * seconds <= kTaskSeconds)
     elements *= 2;
   return kernel::RowsAttr::get(kernel.getContext(), machine.lanes,
-                               /*unroll=*/4, elements);
+                               /*unroll=*/4, elements, machine.streamBytes,
+                               machine.prefetchRows);
 }

@@ -89,9 +89,14 @@ ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t lanes, int64_t unroll,
-                               int64_t taskElements) {
+                               int64_t taskElements, int64_t streamBytes,
+                               int64_t prefetchRows) {
   if (lanes < 1 || unroll < 1 || taskElements < 1)
     return emitError() << "C1: expects positive sizes";
+  if (streamBytes < 0 || prefetchRows < 0)
+    return emitError() << "C1: expects streamBytes and prefetchRows not to be "
+                          "negative, but got "
+                       << streamBytes << " and " << prefetchRows;
   return success();
 }
 

@@ -116,15 +116,25 @@ def Kernel_RowsAttr : Kernel_Schedule<"Rows", "rows"> {
   let summary = "Row kernel: elementwise work and reductions over the same rows";
   let description = [{
     `lanes` elements a vector, `unroll` vectors (or reduction accumulators) in
-    flight; a task covers about `taskElements` elements.
+    flight; a task covers about `taskElements` elements. Where the kernel's largest
+    tensors take `streamBytes` together or more, outputs are written past the
+    caches. Passes over a row prefetch the `prefetchRows`-th row after it. 0, which
+    may be left out: never.
 
-    C1: all are positive.
+    C1: the first three are positive, the others not negative.
 
     ```mlir
     #kernel.rows<lanes = 8, unroll = 4, taskElements = 4096>
+    #kernel.rows<lanes = 16, unroll = 4, taskElements = 4096, streamBytes = 25165824>
     ```
   }];
-  let parameters = (ins "int64_t":$lanes, "int64_t":$unroll, "int64_t":$taskElements);
+  let parameters = (ins "int64_t":$lanes, "int64_t":$unroll, "int64_t":$taskElements,
+                        DefaultValuedParameter<"int64_t", "0">:$streamBytes,
+                        DefaultValuedParameter<"int64_t", "0">:$prefetchRows);
+  let builders = [AttrBuilder<(ins "int64_t":$lanes, "int64_t":$unroll,
+                                   "int64_t":$taskElements), [{
+    return $_get($_ctxt, lanes, unroll, taskElements, 0, 0);
+  }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -155,8 +155,8 @@ LogicalResult ColumnReductions::emit(OpBuilder &builder) {
   Value perTask = atLeastOne(
       indexDiv(builder, loc(), chunk, atLeastOne(columns)));
   Value blocks = indexCeilDiv(builder, loc(), outerCount, perTask);
-  return emitTasks(
-      builder, loc(), indexMul(builder, loc(), blocks, parts), rows.context,
+  return rows.emitTasks(
+      builder, indexMul(builder, loc(), blocks, parts),
       [&](OpBuilder &task, Value number) -> LogicalResult {
         passes.allocateScratch(task, strip);
         SmallVector<Value> place =

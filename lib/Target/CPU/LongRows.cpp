@@ -47,9 +47,8 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
     slots.push_back(memref::AllocaOp::create(
         builder, loc(), MemRefType::get({kMostParts}, value.getType())));
   Value extent = sizes[stages.reduced.front()];
-  LogicalResult result = emitTasks(
-      builder, loc(), parts, rows.context,
-      [&](OpBuilder &task, Value part) -> LogicalResult {
+  LogicalResult result = rows.emitTasks(
+      builder, parts, [&](OpBuilder &task, Value part) -> LogicalResult {
         Value from = indexMul(task, loc(), part, chunk);
         Value to = indexMin(task, loc(), indexAdd(task, loc(), from, chunk),
                             extent);

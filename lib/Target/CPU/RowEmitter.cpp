@@ -4,9 +4,11 @@
 #include "lib/Target/CPU/OperandView.h"
 #include "lib/Target/CPU/RowKernel.h"
 #include "lib/Target/CPU/RowPasses.h"
+#include "lib/Target/CPU/StreamedStores.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -38,7 +40,9 @@ RowKernel::RowKernel(kernel::FuncOp kernel, func::FuncOp function,
       memrefs(memrefArguments(kernel, function)),
       elements(kernel, memrefs, symbolArguments(kernel, function)),
       lanes(schedule.getLanes()), unroll(schedule.getUnroll()),
-      taskElements(schedule.getTaskElements()) {}
+      taskElements(schedule.getTaskElements()),
+      streamBytes(schedule.getStreamBytes()),
+      prefetchRows(schedule.getPrefetchRows()) {}
 
 Value RowKernel::yielded(int64_t number) {
   return kernel.getYield().getValues()[number];
@@ -65,8 +69,10 @@ FailureOr<SmallVector<Value>> RowKernel::sizesOf(OpBuilder &builder,
   return sizes;
 }
 
-void RowKernel::store(OpBuilder &builder, Value value, Value memref,
-                      ArrayRef<Value> indices, Value mask) {
+/// The store, if it is a vector.store.
+static vector::StoreOp emitStore(OpBuilder &builder, Location loc, Value value,
+                                 Value memref, ArrayRef<Value> indices,
+                                 Value mask) {
   Type stored = cast<MemRefType>(memref.getType()).getElementType();
   auto vectorType = dyn_cast<VectorType>(value.getType());
   if (getElementTypeOrSelf(value.getType()).isInteger(1) &&
@@ -79,7 +85,38 @@ void RowKernel::store(OpBuilder &builder, Value value, Value memref,
   else if (mask)
     vector::MaskedStoreOp::create(builder, loc, memref, indices, mask, value);
   else
-    vector::StoreOp::create(builder, loc, value, memref, indices);
+    return vector::StoreOp::create(builder, loc, value, memref, indices);
+  return {};
+}
+
+void RowKernel::store(OpBuilder &builder, Value value, Value memref,
+                      ArrayRef<Value> indices, Value mask) {
+  emitStore(builder, loc, value, memref, indices, mask);
+}
+
+void RowKernel::storeResult(OpBuilder &builder, Value value, Value memref,
+                            ArrayRef<Value> indices, Value mask) {
+  vector::StoreOp store = emitStore(builder, loc, value, memref, indices, mask);
+  if (!streams || !store)
+    return;
+  int64_t bits = store.getVectorType().getNumElements() *
+                 store.getVectorType().getElementTypeBitWidth();
+  store.setNontemporal(true);
+  // Without it LLVM takes the store apart.
+  store.setAlignment(std::min<int64_t>(64, bits / 8));
+}
+
+LogicalResult RowKernel::emitTasks(
+    OpBuilder &builder, Value count,
+    function_ref<LogicalResult(OpBuilder &, Value)> body) {
+  return cpu::emitTasks(builder, loc, count, context,
+                        [&](OpBuilder &task, Value number) -> LogicalResult {
+                          if (failed(body(task, number)))
+                            return failure();
+                          if (streams)
+                            emitStoreFence(task, loc);
+                          return success();
+                        });
 }
 
 Value cpu::flatten(OpBuilder &builder, Location loc, Value memref) {
@@ -135,9 +172,8 @@ LogicalResult Elementwise::emitFlat(OpBuilder &builder, ArrayRef<Value> sizes) {
   Value chunk = indexConstant(
       builder, loc(), llvm::divideCeil(rows.taskElements, strip) * strip);
   Value count = indexCeilDiv(builder, loc(), size, chunk);
-  return emitTasks(
-      builder, loc(), count, rows.context,
-      [&](OpBuilder &task, Value number) -> LogicalResult {
+  return rows.emitTasks(
+      builder, count, [&](OpBuilder &task, Value number) -> LogicalResult {
         Value from = indexMul(task, loc(), number, chunk);
         Value to =
             indexMin(task, loc(), indexAdd(task, loc(), from, chunk), size);
@@ -155,7 +191,7 @@ LogicalResult Elementwise::emitFlat(OpBuilder &builder, ArrayRef<Value> sizes) {
                       if (failed(values))
                         return failure();
                       for (auto [value, memref] : llvm::zip(*values, flat))
-                        rows.store(inner, value, memref, position, at.mask);
+                        rows.storeResult(inner, value, memref, position, at.mask);
                     }
                     return success();
                   });
@@ -177,7 +213,7 @@ LogicalResult Elementwise::emitRow(OpBuilder &builder, ArrayRef<Value> outer,
                 if (failed(values))
                   return failure();
                 for (auto [value, memref] : llvm::zip(*values, memrefs))
-                  rows.store(inner, value, memref, indices, at.mask);
+                  rows.storeResult(inner, value, memref, indices, at.mask);
               }
               return success();
             });
@@ -199,9 +235,8 @@ LogicalResult Elementwise::emitRows(OpBuilder &builder, ArrayRef<Value> sizes) {
       one);
   Value blocks = indexCeilDiv(builder, loc(), rowCount, rowsPerTask);
   Value count = indexMul(builder, loc(), blocks, parts);
-  return emitTasks(
-      builder, loc(), count, rows.context,
-      [&](OpBuilder &task, Value number) -> LogicalResult {
+  return rows.emitTasks(
+      builder, count, [&](OpBuilder &task, Value number) -> LogicalResult {
         SmallVector<Value> place =
             cpu::delinearize(task, loc(), number, {blocks, parts});
         Value first = indexMul(task, loc(), place[0], rowsPerTask);
@@ -281,6 +316,18 @@ static LogicalResult emitReductions(RowKernel &rows, OpBuilder &builder,
                                : emitColumnReductions(rows, builder, *stages);
 }
 
+static LogicalResult emitOutputs(RowKernel &rows, OpBuilder &builder) {
+  auto outputs =
+      llvm::to_vector(llvm::seq<int64_t>(0, rows.kernel.getOutputs()));
+  if (hasReductions(rows.kernel) &&
+      failed(emitReductions(rows, builder, outputs)))
+    return failure();
+  for (ArrayRef<int64_t> group : groupOutputs(rows, outputs))
+    if (failed(emitElementwise(rows, builder, group)))
+      return failure();
+  return success();
+}
+
 LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel, func::FuncOp function) {
   auto schedule = dyn_cast_or_null<kernel::RowsAttr>(kernel.getSchedule());
   if (!schedule)
@@ -293,11 +340,16 @@ LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel, func::FuncOp function) {
     return emitWindows(rows, builder);
   if (findCumulative(kernel))
     return emitCumulative(rows, builder);
-  auto outputs = llvm::to_vector(llvm::seq<int64_t>(0, kernel.getOutputs()));
-  if (hasReductions(kernel) && failed(emitReductions(rows, builder, outputs)))
+  RowKernel streaming(kernel, function, schedule);
+  streaming.streams = true;
+  FailureOr<Value> isStreamed = emitIsStreamed(streaming, builder);
+  if (failed(isStreamed))
     return failure();
-  for (ArrayRef<int64_t> group : groupOutputs(rows, outputs))
-    if (failed(emitElementwise(rows, builder, group)))
-      return failure();
-  return success();
+  if (!*isStreamed)
+    return emitOutputs(rows, builder);
+  auto forms = scf::IfOp::create(builder, rows.loc, *isStreamed,
+                                 /*withElseRegion=*/true);
+  OpBuilder past = forms.getThenBodyBuilder(), into = forms.getElseBodyBuilder();
+  return success(succeeded(emitOutputs(streaming, past)) &&
+                 succeeded(emitOutputs(rows, into)));
 }

@@ -27,13 +27,28 @@ struct RowKernel {
   void store(mlir::OpBuilder &builder, mlir::Value value, mlir::Value memref,
              mlir::ArrayRef<mlir::Value> indices, mlir::Value mask);
 
+  /// The same for an element of an output that the kernel does not read again;
+  /// past the caches where `streams`.
+  void storeResult(mlir::OpBuilder &builder, mlir::Value value,
+                   mlir::Value memref, mlir::ArrayRef<mlir::Value> indices,
+                   mlir::Value mask);
+
+  /// cpu::emitTasks; with a fence where `streams`.
+  mlir::LogicalResult
+  emitTasks(mlir::OpBuilder &builder, mlir::Value count,
+            llvm::function_ref<mlir::LogicalResult(mlir::OpBuilder &,
+                                                   mlir::Value task)>
+                body);
+
   kernel::FuncOp kernel;
   mlir::func::FuncOp function;
   mlir::Location loc;
   mlir::Value context;
   llvm::SmallVector<mlir::Value> memrefs;
   ElementEmitter elements;
-  int64_t lanes, unroll, taskElements;
+  int64_t lanes, unroll, taskElements, streamBytes, prefetchRows;
+  /// Whether the form of the kernel that stores past the caches is emitted.
+  bool streams = false;
 };
 
 /// A dense memref as one dimension, row-major.

@@ -348,7 +348,8 @@ RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
     rest = rest.drop_front();
   }
   for (int64_t output : pass.outputs) {
-    rows.store(builder, rest.front(), outputMemref(output), indices, mask);
+    rows.storeResult(builder, rest.front(), outputMemref(output), indices,
+                     mask);
     rest = rest.drop_front();
   }
   return next;

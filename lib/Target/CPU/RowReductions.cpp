@@ -2,6 +2,8 @@
 #include "lib/Target/CPU/RowReductions.h"
 #include "lib/Target/CPU/LaneIndex.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
@@ -44,6 +46,8 @@ RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
               place.back() =
                   indexAdd(inner, loc(), at.index,
                            indexConstant(inner, loc(), i * rows.lanes));
+              if (number == 0)
+                prefetch(inner, place.back(), i);
               FailureOr<State> one =
                   passes.step(inner, group, number, place, rows.lanes, at.mask,
                               state.slice(i * width, width));
@@ -56,13 +60,45 @@ RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
           merge);
 }
 
-LogicalResult RowReductions::emitRow(OpBuilder &builder, Value row) {
+void RowReductions::prefetch(OpBuilder &builder, Value column, int64_t vector) {
+  constexpr int64_t kLineBits = 512;
+  if (ahead.empty())
+    return;
+  SmallVector<Value> place(ahead);
+  place.back() = column;
+  for (int64_t number : prefetched) {
+    bool isWrite = number >= rows.kernel.getInputCount();
+    Value memref = rows.memrefs[number];
+    int64_t bits = rows.lanes * cast<MemRefType>(memref.getType())
+                                    .getElementTypeBitWidth();
+    // Once for each line.
+    if ((vector * bits) % std::max(bits, kLineBits) == 0)
+      memref::PrefetchOp::create(builder, loc(), memref, place, isWrite,
+                                 /*localityHint=*/3, /*isDataCache=*/true);
+  }
+}
+
+LogicalResult RowReductions::emitRow(OpBuilder &builder, Value row,
+                                     Value last) {
+  auto indicesOf = [&](Value number) {
+    SmallVector<Value> indices(stages.rank());
+    SmallVector<Value> place =
+        cpu::delinearize(builder, loc(), number, sizesOf(stages.kept));
+    for (auto [dimension, index] : llvm::zip(stages.kept, place))
+      indices[dimension] = index;
+    return indices;
+  };
   RowGroup group;
-  group.indices.resize(stages.rank());
-  SmallVector<Value> place =
-      cpu::delinearize(builder, loc(), row, sizesOf(stages.kept));
-  for (auto [dimension, index] : llvm::zip(stages.kept, place))
-    group.indices[dimension] = index;
+  group.indices = indicesOf(row);
+  if (!prefetched.empty()) {
+    auto constant = [&](int64_t value) {
+      return indexConstant(builder, loc(), value);
+    };
+    ahead = indicesOf(indexMin(
+        builder, loc(),
+        indexAdd(builder, loc(), row, constant(rows.prefetchRows)),
+        indexSub(builder, loc(), last, constant(1))));
+  }
   Value zero = indexConstant(builder, loc(), 0);
   Value rowSize = sizes[stages.reduced.front()];
   if (passes.isLinear()) {
@@ -99,9 +135,16 @@ LogicalResult RowReductions::emit(OpBuilder &builder) {
                indexMax(builder, loc(), rowSize, one)),
       one);
   Value count = indexCeilDiv(builder, loc(), rowCount, perTask);
-  return emitTasks(
-      builder, loc(), count, rows.context,
-      [&](OpBuilder &task, Value number) -> LogicalResult {
+  graph::SizeAnalysis analysis(rows.kernel.getContext());
+  if (rows.prefetchRows > 0 && !passes.isLinear() && stages.reduced.size() == 1)
+    for (int64_t i = 0, e = rows.memrefs.size(); i < e; ++i) {
+      bool isStreamed = rows.streams && i >= rows.kernel.getInputCount();
+      if (!isStreamed && analysis.haveSameSizes(rows.kernel.getArgument(i),
+                                                stages.space))
+        prefetched.push_back(i);
+    }
+  return rows.emitTasks(
+      builder, count, [&](OpBuilder &task, Value number) -> LogicalResult {
         passes.allocateScratch(task, 1);
         if (passes.isLinear())
           passes.flattenOutputs(task);
@@ -110,7 +153,9 @@ LogicalResult RowReductions::emit(OpBuilder &builder) {
                               indexAdd(task, loc(), first, perTask), rowCount);
         return emitLoop(
             task, loc(), first, last, 1,
-            [&](OpBuilder &inner, Value row) { return emitRow(inner, row); });
+            [&](OpBuilder &inner, Value row) {
+              return emitRow(inner, row, rowCount);
+            });
       });
 }
 

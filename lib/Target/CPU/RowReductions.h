@@ -41,7 +41,9 @@ protected:
                                [&](int64_t d) { return sizes[d]; });
   }
 
-  mlir::LogicalResult emitRow(mlir::OpBuilder &builder, mlir::Value row);
+  /// `last`: the number of rows.
+  mlir::LogicalResult emitRow(mlir::OpBuilder &builder, mlir::Value row,
+                              mlir::Value last);
 
   /// The pass over the reduced dimensions from number `depth` on, of which that
   /// goes over [from, to): its accumulators, in vectors.
@@ -54,6 +56,16 @@ protected:
   const RowStages &stages;
   RowPasses passes;
   llvm::SmallVector<mlir::Value> sizes;
+
+private:
+  /// Brings the elements at `column` and what follows in a vector, of the row
+  /// `ahead`, near: of all tensors of the space that are loaded or stored.
+  void prefetch(mlir::OpBuilder &builder, mlir::Value column, int64_t vector);
+
+  /// Indices of the row that the first pass prefetches; empty: none.
+  llvm::SmallVector<mlir::Value> ahead;
+  /// The arguments that have the sizes of the space.
+  llvm::SmallVector<int64_t> prefetched;
 };
 
 /// Few rows, each of which is split into parts for several threads.

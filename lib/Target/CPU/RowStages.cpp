@@ -288,7 +288,10 @@ LogicalResult StageFinder::placeOutputs() {
              << i << " to have the sizes of the reduced tensors or of their rows";
     }
   }
-  // Scratch in the rows of outputs that are written last.
+  // Scratch in the rows of outputs that are written last; where these bypass the
+  // caches, on the stack.
+  if (rows.streams)
+    return success();
   for (RowPass &pass : stages.passes)
     for (StoredRow &stored : pass.stored)
       if (stored.output < 0)

@@ -137,3 +137,32 @@ kernel.func @short_loop(%x: tensor<?x64xf32>, %out: tensor<?xf32>, %n: index) ->
   %s = linalg.reduce { arith.addf } ins(%x : tensor<?x64xf32>) outs(%f : tensor<?xf32>) dimensions = [1]
   kernel.yield %s : tensor<?xf32>
 }
+
+// -----
+
+// The first pass prefetches what a later row reads and writes, once for each line
+// of two vectors, and not behind the last row.
+// CHECK-LABEL: func.func private @prefetch
+// CHECK-SAME: %{{.*}}: !llvm.ptr, %[[X:.*]]: memref<?x32xf32>, %[[G:.*]]: memref<32xf32>, %[[OUT:.*]]: memref<?x32xf32>, %[[N:.*]]: index)
+// CHECK: scf.for %[[I:.*]] =
+// CHECK: %[[NEXT:.*]] = arith.addi %[[I]], %c2
+// CHECK: %[[LAST:.*]] = arith.subi %[[N]], %c1
+// CHECK: %[[AHEAD:.*]] = arith.minui %[[NEXT]], %[[LAST]]
+// CHECK: scf.for %[[J:.*]] = %c0 to %c32
+// CHECK: memref.prefetch %[[X]][%[[AHEAD]], %[[J]]], read, locality<3>, data
+// CHECK: memref.prefetch %[[OUT]][%[[AHEAD]], %[[J]]], write, locality<3>, data
+// CHECK-NOT: memref.prefetch
+kernel.func @prefetch(%x: tensor<?x32xf32>, %g: tensor<32xf32>, %out: tensor<?x32xf32>, %n: index) -> tensor<?x32xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 2, taskElements = 1024, prefetchRows = 2>],
+                shapes = [affine_map<()[s0] -> (s0, 32)>, affine_map<()[s0] -> (32)>, affine_map<()[s0] -> (s0, 32)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<?x32xf32>) outs(%f : tensor<?xf32>) dimensions = [1]
+  %k = tensor.expand_shape %s [[0, 1]] output_shape [%n, 1] : tensor<?xf32> into tensor<?x1xf32>
+  %r = graph.broadcast_to %k sizes(%n) : tensor<?x1xf32> -> tensor<?x32xf32>
+  %y = arith.subf %x, %r : tensor<?x32xf32>
+  %w = graph.broadcast_to %g sizes(%n) : tensor<32xf32> -> tensor<?x32xf32>
+  %z = arith.mulf %y, %w : tensor<?x32xf32>
+  kernel.yield %z : tensor<?x32xf32>
+}

@@ -1,6 +1,7 @@
 // RUN: tessera-opt %s --kernel-choose-schedules=cpu=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: tessera-opt %s --kernel-choose-schedules=cpu=znver4 | FileCheck %s --check-prefixes=CHECK,AVX512
 // RUN: not tessera-opt %s --kernel-choose-schedules=cpu=pentium 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: tessera-opt %s --kernel-choose-schedules=cpu=emeraldrapids | FileCheck %s --check-prefix=PREFETCH
 
 // UNKNOWN: unknown CPU 'pentium'; known are native, x86-64-v3
 
@@ -18,8 +19,9 @@ kernel.func @product(%x: tensor<6x4xf32>, %w: tensor<4x8xf32>, %out: tensor<6x8x
 }
 
 // CHECK-LABEL: kernel.func @scale
-// AVX2-SAME:     #kernel.rows<lanes = 8
-// AVX512-SAME:   #kernel.rows<lanes = 16
+// AVX2-SAME:     #kernel.rows<lanes = 8, unroll = 4, taskElements = {{[0-9]+}}>
+// AVX512-SAME:   #kernel.rows<lanes = 16, unroll = 4, taskElements = {{[0-9]+}}, streamBytes = 25165824>
+// PREFETCH:      #kernel.rows<lanes = 16, unroll = 4, taskElements = {{[0-9]+}}, prefetchRows = 1>
 kernel.func @scale(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
     attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6)>, affine_map<() -> (6)>]} {
   %r = arith.mulf %x, %x : tensor<6xf32>

@@ -1,0 +1,131 @@
+// Stores past the caches; see the header.
+#include "lib/Target/CPU/StreamedStores.h"
+#include "lib/Target/CPU/GenericKernel.h"
+#include "lib/Target/CPU/LaneIndex.h"
+#include "lib/Target/CPU/RowStages.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+static constexpr int64_t kLineBytes = 64;
+
+static int64_t bytesOf(Type element) {
+  return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+}
+
+/// What passes store for each other must not lie in the rows of outputs, which
+/// would bring these into the caches after all: it has to fit on the stack.
+static FailureOr<bool> keepsOutputsFree(RowKernel &rows) {
+  if (!hasReductions(rows.kernel))
+    return true;
+  FailureOr<RowStages> stages = findStages(rows);
+  if (failed(stages))
+    return failure();
+  auto space = cast<RankedTensorType>(stages->space.getType());
+  int64_t elements = 1, bytes = 0;
+  bool isKnown = stages->hasLanesAlongRows();
+  for (int64_t dimension : stages->reduced) {
+    isKnown = isKnown && !space.isDynamicDim(dimension);
+    elements *= isKnown ? space.getDimSize(dimension) : 1;
+  }
+  for (const RowPass &pass : stages->passes)
+    for (const StoredRow &stored : pass.stored)
+      if (stored.output < 0)
+        bytes += elements * bytesOf(getElementTypeOrSelf(stored.value.getType()));
+  return bytes == 0 || (isKnown && bytes <= kStackBytes);
+}
+
+/// Whether every vector of an output can begin at a multiple of its own size.
+static bool mayBeAligned(RowKernel &rows) {
+  if (!llvm::isPowerOf2_64(rows.lanes))
+    return false;
+  for (int64_t i = 0, e = rows.kernel.getOutputs(); i < e; ++i) {
+    auto type = cast<MemRefType>(rows.output(i).getType());
+    if (!type.getLayout().isIdentity())
+      return false;
+    if (type.getRank() < 2 || type.isDynamicDim(type.getRank() - 1))
+      continue;
+    int64_t columns = type.getShape().back();
+    if (columns != 1 && columns * bytesOf(type.getElementType()) % kLineBytes)
+      return false;
+  }
+  return true;
+}
+
+static Value isMultipleOfLine(OpBuilder &builder, Location loc, Value bytes) {
+  Value rest = builder.createOrFold<arith::AndIOp>(
+      loc, bytes, indexConstant(builder, loc, kLineBytes - 1));
+  return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, rest,
+                                             indexConstant(builder, loc, 0));
+}
+
+/// Bytes of the tensors of the highest rank: others are read again and again.
+static Value emitBytes(RowKernel &rows, OpBuilder &builder) {
+  Location loc = rows.loc;
+  int64_t highest = 0;
+  for (Value memref : rows.memrefs)
+    highest = std::max(highest, cast<MemRefType>(memref.getType()).getRank());
+  Value total = indexConstant(builder, loc, 0);
+  for (Value memref : rows.memrefs) {
+    auto type = cast<MemRefType>(memref.getType());
+    if (type.getRank() != highest)
+      continue;
+    Value bytes = indexConstant(builder, loc, bytesOf(type.getElementType()));
+    for (int64_t i = 0; i < highest; ++i)
+      bytes = indexMul(builder, loc, bytes,
+                       builder.createOrFold<memref::DimOp>(loc, memref, i));
+    total = indexAdd(builder, loc, total, bytes);
+  }
+  return total;
+}
+
+FailureOr<Value> cpu::emitIsStreamed(RowKernel &rows, OpBuilder &builder) {
+  Location loc = rows.loc;
+  bool isTransposed =
+      !rows.kernel.getBody().front().getOps<linalg::TransposeOp>().empty();
+  if (rows.streamBytes == 0 || isTransposed || !mayBeAligned(rows))
+    return Value();
+  FailureOr<bool> isFree = keepsOutputsFree(rows);
+  if (failed(isFree))
+    return failure();
+  if (!*isFree)
+    return Value();
+  Value bytes = emitBytes(rows, builder);
+  if (std::optional<int64_t> known = constantOf(bytes);
+      known && *known < rows.streamBytes)
+    return Value();
+  Value streams = builder.createOrFold<arith::CmpIOp>(
+      loc, arith::CmpIPredicate::uge, bytes,
+      indexConstant(builder, loc, rows.streamBytes));
+  auto require = [&](Value condition) {
+    streams = builder.createOrFold<arith::AndIOp>(loc, streams, condition);
+  };
+  for (int64_t i = 0, e = rows.kernel.getOutputs(); i < e; ++i) {
+    Value output = rows.output(i);
+    auto type = cast<MemRefType>(output.getType());
+    require(isMultipleOfLine(
+        builder, loc,
+        memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, output)));
+    int64_t last = type.getRank() - 1;
+    if (last < 1 || !type.isDynamicDim(last))
+      continue;
+    Value columns = builder.createOrFold<memref::DimOp>(loc, output, last);
+    require(isMultipleOfLine(
+        builder, loc,
+        indexMul(builder, loc, columns,
+                 indexConstant(builder, loc, bytesOf(type.getElementType())))));
+  }
+  return streams;
+}
+
+void cpu::emitStoreFence(OpBuilder &builder, Location loc) {
+  LLVM::CallIntrinsicOp::create(builder, loc,
+                                builder.getStringAttr("llvm.x86.sse.sfence"),
+                                ValueRange());
+}
