@@ -52,8 +52,8 @@ struct Machine {
   /// Cycles of one full vector store.
   double storeCycles = 1;
   /// Bytes that a kernel of rows reads and writes from which on stores past the
-  /// caches gain, also when the results are read next; 0: at no size. Loses in
-  /// cache, so that it was measured on both sides: `test/models/measure_rows.py`.
+  /// caches gain where arithmetic does not hide them, also when the results are
+  /// read next; 0: at no size. Below they lose.
   int64_t streamBytes = 0;
   /// How many rows ahead kernels of rows gain by prefetching; 0: none.
   int64_t prefetchRows = 0;

@@ -32,25 +32,44 @@ static double cyclesOf(Operation *op, int64_t lanes) {
              : 0;
 }
 
-double tessera::estimateRowSeconds(kernel::FuncOp kernel,
-                                   const Machine &machine) {
+namespace {
+/// Of one element of the iteration space.
+struct Work {
+  double bytes = 0, cycles = 0;
+};
+} // namespace
+
+static Work workOf(kernel::FuncOp kernel, const Machine &machine) {
+  Work work;
   auto tensors = llvm::make_filter_range(
       kernel.getArgumentTypes(), llvm::IsaPred<RankedTensorType>);
   int64_t highest = 0;
   for (Type type : tensors)
     highest = std::max(highest, cast<RankedTensorType>(type).getRank());
   // What has fewer dimensions than the largest tensors is read again and again.
-  double bytes = 0;
   for (Type type : tensors)
     if (auto tensor = cast<RankedTensorType>(type); tensor.getRank() == highest)
-      bytes += llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
-  double cycles = 0;
+      work.bytes += llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
   for (Operation &op : kernel.getBody().front())
     if (op.getNumResults() == 1 && isa<RankedTensorType>(op.getResult(0).getType()))
-      cycles += cyclesOf(&op, machine.lanes) / machine.lanes;
-  return std::max(bytes / machine.l3GigabytesPerSecond,
-                  cycles / machine.gigahertz) *
+      work.cycles += cyclesOf(&op, machine.lanes) / machine.lanes;
+  return work;
+}
+
+double tessera::estimateRowSeconds(kernel::FuncOp kernel,
+                                   const Machine &machine) {
+  Work work = workOf(kernel, machine);
+  return std::max(work.bytes / machine.l3GigabytesPerSecond,
+                  work.cycles / machine.gigahertz) *
          1e-9;
+}
+
+/// Whether memory takes so much longer than arithmetic that its traffic counts.
+/// Softmax is as fast with stores past the caches as without.
+static bool waitsForMemory(kernel::FuncOp kernel, const Machine &machine) {
+  Work work = workOf(kernel, machine);
+  return 2 * work.cycles / machine.gigahertz <
+         work.bytes / machine.memoryGigabytesPerSecond;
 }
 
 kernel::RowsAttr tessera::chooseRowSchedule(kernel::FuncOp kernel,
@@ -62,6 +81,9 @@ kernel::RowsAttr tessera::chooseRowSchedule(kernel::FuncOp kernel,
   while (elements < kMost && 2 * elements * seconds <= kTaskSeconds)
     elements *= 2;
   return kernel::RowsAttr::get(kernel.getContext(), machine.lanes,
-                               /*unroll=*/4, elements, machine.streamBytes,
+                               /*unroll=*/4, elements,
+                               waitsForMemory(kernel, machine)
+                                   ? machine.streamBytes
+                                   : 0,
                                machine.prefetchRows);
 }

@@ -288,10 +288,7 @@ LogicalResult StageFinder::placeOutputs() {
              << i << " to have the sizes of the reduced tensors or of their rows";
     }
   }
-  // Scratch in the rows of outputs that are written last; where these bypass the
-  // caches, on the stack.
-  if (rows.streams)
-    return success();
+  // Scratch in the rows of outputs that are written last.
   for (RowPass &pass : stages.passes)
     for (StoredRow &stored : pass.stored)
       if (stored.output < 0)

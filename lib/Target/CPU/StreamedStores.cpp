@@ -1,6 +1,5 @@
 // Stores past the caches; see the header.
 #include "lib/Target/CPU/StreamedStores.h"
-#include "lib/Target/CPU/GenericKernel.h"
 #include "lib/Target/CPU/LaneIndex.h"
 #include "lib/Target/CPU/RowStages.h"
 
@@ -19,26 +18,19 @@ static int64_t bytesOf(Type element) {
   return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
 }
 
-/// What passes store for each other must not lie in the rows of outputs, which
-/// would bring these into the caches after all: it has to fit on the stack.
-static FailureOr<bool> keepsOutputsFree(RowKernel &rows) {
+/// Whether passes keep intermediates in the rows of outputs, which are then in the
+/// caches anyway.
+static FailureOr<bool> borrowsOutputs(RowKernel &rows) {
   if (!hasReductions(rows.kernel))
-    return true;
+    return false;
   FailureOr<RowStages> stages = findStages(rows);
   if (failed(stages))
     return failure();
-  auto space = cast<RankedTensorType>(stages->space.getType());
-  int64_t elements = 1, bytes = 0;
-  bool isKnown = stages->hasLanesAlongRows();
-  for (int64_t dimension : stages->reduced) {
-    isKnown = isKnown && !space.isDynamicDim(dimension);
-    elements *= isKnown ? space.getDimSize(dimension) : 1;
-  }
-  for (const RowPass &pass : stages->passes)
-    for (const StoredRow &stored : pass.stored)
-      if (stored.output < 0)
-        bytes += elements * bytesOf(getElementTypeOrSelf(stored.value.getType()));
-  return bytes == 0 || (isKnown && bytes <= kStackBytes);
+  return llvm::any_of(stages->passes, [&](const RowPass &pass) {
+    return llvm::any_of(pass.stored, [&](const StoredRow &stored) {
+      return stored.output >= 0 && rows.yielded(stored.output) != stored.value;
+    });
+  });
 }
 
 /// Whether every vector of an output can begin at a multiple of its own size.
@@ -91,10 +83,10 @@ FailureOr<Value> cpu::emitIsStreamed(RowKernel &rows, OpBuilder &builder) {
       !rows.kernel.getBody().front().getOps<linalg::TransposeOp>().empty();
   if (rows.streamBytes == 0 || isTransposed || !mayBeAligned(rows))
     return Value();
-  FailureOr<bool> isFree = keepsOutputsFree(rows);
-  if (failed(isFree))
+  FailureOr<bool> borrows = borrowsOutputs(rows);
+  if (failed(borrows))
     return failure();
-  if (!*isFree)
+  if (*borrows)
     return Value();
   Value bytes = emitBytes(rows, builder);
   if (std::optional<int64_t> known = constantOf(bytes);

@@ -28,6 +28,15 @@ kernel.func @scale(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
   kernel.yield %r : tensor<6xf32>
 }
 
+// Arithmetic hides the stores: they need not go past the caches.
+// CHECK-LABEL: kernel.func @angle
+// AVX512-SAME:   #kernel.rows<lanes = 16, unroll = 4, taskElements = {{[0-9]+}}>
+kernel.func @angle(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6)>, affine_map<() -> (6)>]} {
+  %r = math.sin %x : tensor<6xf32>
+  kernel.yield %r : tensor<6xf32>
+}
+
 // CHECK-LABEL: kernel.func @attention
 // AVX2-SAME:     #kernel.attention<{{.*}}lanes = 8
 // AVX512-SAME:   #kernel.attention<{{.*}}lanes = 16
