@@ -53,6 +53,17 @@ def test_pooling(kind, window, channels):
         close(result, expected)
 
 
+@pytest.mark.parametrize("kind", ["max", "average", "average_with_padding"])
+def test_window_larger_than_all(kind):
+    """Rounded up, one window has all that there is (EfficientNet's last pooling). Here
+    ONNX's reference evaluator averages wrongly."""
+    window = dict(kernel_shape=[14, 10], strides=[14, 10], pads=[0, 0, 0, 0], ceil_mode=1)
+    x = normal(2, 11, 10, 20)
+    reduce = np.max if kind == "max" else np.mean
+    result = run(pool(kind, window, (11, 10), 20, (1, 1)), x)[0]
+    close(result, reduce(x, (1, 2), keepdims=True))
+
+
 @pytest.mark.parametrize("element", ["f16", "i8", "i32"])
 def test_types(element):
     window = WINDOWS[2]

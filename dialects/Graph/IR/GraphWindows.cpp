@@ -15,11 +15,10 @@ int64_t graph::windowOutputSize(int64_t size, int64_t kernel, int64_t stride,
                                 int64_t dilation, int64_t padLow,
                                 int64_t padHigh, bool ceilMode) {
   int64_t room = size + padLow + padHigh - dilation * (kernel - 1) - 1;
-  if (room < 0)
-    return 0;
   if (!ceilMode)
-    return room / stride + 1;
-  int64_t count = llvm::divideCeilSigned(room, stride) + 1;
+    return room < 0 ? 0 : room / stride + 1;
+  // Rounded up, a window may be larger than all that there is.
+  int64_t count = std::max<int64_t>(llvm::divideCeilSigned(room, stride) + 1, 0);
   return (count - 1) * stride >= size + padLow ? count - 1 : count;
 }
 

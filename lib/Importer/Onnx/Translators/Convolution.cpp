@@ -104,7 +104,8 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
     int64_t reach = window.dilations[i] * (window.kernel[i] - 1);
     AffineExpr room = size + (window.low[i] + window.high[i] - reach - 1);
     if (auto constant = dyn_cast<AffineConstantExpr>(size)) {
-      if (cast<AffineConstantExpr>(room).getValue() < 0)
+      int64_t least = ceilMode ? 1 - window.strides[i] : 0;
+      if (cast<AffineConstantExpr>(room).getValue() < least)
         return node.error("the window is larger than the padded dimension " +
                           Twine(i + 2));
       sizes.push_back(node.constantSize(graph::windowOutputSize(
