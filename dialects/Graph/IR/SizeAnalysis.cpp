@@ -2,6 +2,7 @@
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeMaterialization.h"
+#include "dialects/Graph/IR/SizeTerms.h"
 #include "dialects/Graph/IR/WindowSizes.h"
 #include "dialects/Interfaces/DimensionSource.h"
 
@@ -43,18 +44,6 @@ AffineExpr SizeAnalysis::opaque(Value value, int64_t dimension) {
     symbol.bounds.least = 0;
   symbolList.push_back(symbol);
   return getAffineSymbolExpr(symbolList.size() - 1, context);
-}
-
-/// The terms of a sum.
-static void appendTerms(AffineExpr expression,
-                        SmallVectorImpl<AffineExpr> &terms) {
-  if (expression.getKind() != AffineExprKind::Add) {
-    terms.push_back(expression);
-    return;
-  }
-  auto binary = cast<AffineBinaryOpExpr>(expression);
-  appendTerms(binary.getLHS(), terms);
-  appendTerms(binary.getRHS(), terms);
 }
 
 /// Quotients of quotients become one, for any whole number n:

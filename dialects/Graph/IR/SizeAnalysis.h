@@ -155,6 +155,7 @@ private:
   /// Each symbol by itself, for replaceSymbols.
   llvm::SmallVector<mlir::AffineExpr> identity();
   SizeBounds boundsOfSymbol(unsigned position);
+  SizeBounds boundsByRests(mlir::AffineExpr sum);
   mlir::OpFoldResult materializeSymbol(mlir::OpBuilder &builder,
                                        mlir::Location loc, unsigned position);
   mlir::AffineExpr opaque(mlir::Value value, int64_t dimension = -1);

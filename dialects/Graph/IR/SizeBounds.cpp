@@ -1,10 +1,13 @@
 // What ranges and assumptions say about sizes; see SizeAnalysis.h.
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace tessera::graph;
@@ -91,6 +94,55 @@ SizeBounds SizeAnalysis::boundsOfSymbol(unsigned position) {
   return {};
 }
 
+/// The tighter ones of two bounds of the same size.
+static SizeBounds both(SizeBounds a, SizeBounds b) {
+  if (!a.least || (b.least && *b.least > *a.least))
+    a.least = b.least;
+  if (!a.most || (b.most && *b.most < *a.most))
+    a.most = b.most;
+  return a;
+}
+
+/// Bounds of a sum by its rests: a multiple of a quotient is one of a quotient by
+/// less, but for a rest.
+///
+///   4 - x + 4 * (x floordiv 4)   ==>   4 - (x mod 4), in [1, 4]
+SizeBounds SizeAnalysis::boundsByRests(AffineExpr sum) {
+  SizeBounds bounds;
+  SmallVector<AffineExpr> terms;
+  appendTerms(sum, terms);
+  for (AffineExpr term : terms) {
+    int64_t factor = 1;
+    AffineExpr quotient = term;
+    if (auto scaled = dyn_cast<AffineBinaryOpExpr>(term);
+        scaled && term.getKind() == AffineExprKind::Mul)
+      if (auto constant = dyn_cast<AffineConstantExpr>(scaled.getRHS())) {
+        factor = constant.getValue();
+        quotient = scaled.getLHS();
+      }
+    auto division = dyn_cast<AffineBinaryOpExpr>(quotient);
+    auto divisor = division
+                       ? dyn_cast<AffineConstantExpr>(division.getRHS())
+                       : AffineConstantExpr();
+    if (!divisor || quotient.getKind() != AffineExprKind::FloorDiv ||
+        divisor.getValue() <= 0)
+      continue;
+    int64_t common = std::gcd(factor, divisor.getValue());
+    if (common <= 1)
+      continue;
+    AffineExpr other = simplify(
+        sum - term +
+        division.getLHS().floorDiv(divisor.getValue() / common) *
+            (factor / common));
+    SizeBounds rest = product({0, common - 1}, {-factor / common,
+                                                -factor / common});
+    SizeBounds whole = boundsOf(other);
+    bounds = both(bounds, {plus(whole.least, rest.least),
+                           plus(whole.most, rest.most)});
+  }
+  return bounds;
+}
+
 SizeBounds SizeAnalysis::boundsOf(AffineExpr size) {
   if (auto constant = dyn_cast<AffineConstantExpr>(size))
     return {constant.getValue(), constant.getValue()};
@@ -101,7 +153,8 @@ SizeBounds SizeAnalysis::boundsOf(AffineExpr size) {
     return {};
   SizeBounds a = boundsOf(binary.getLHS()), b = boundsOf(binary.getRHS());
   if (size.getKind() == AffineExprKind::Add)
-    return {plus(a.least, b.least), plus(a.most, b.most)};
+    return both({plus(a.least, b.least), plus(a.most, b.most)},
+                boundsByRests(size));
   if (size.getKind() == AffineExprKind::Mul)
     return product(a, b);
   // Quotients and remainders by a positive constant.

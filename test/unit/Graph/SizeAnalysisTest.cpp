@@ -155,6 +155,22 @@ TEST_F(SizeAnalysisTest, QuotientsOfQuotientsAreOne) {
   EXPECT_FALSE(sizes.areEqual(e[0], e[2]));
 }
 
+TEST_F(SizeAnalysisTest, RestsAreBounded) {
+  auto e = expressionsOf("%c4 = arith.constant 4 : index\n"
+                         "%a = arith.floordivsi %batch, %c4 : index\n"
+                         "%b = arith.remsi %a, %c4 : index\n"
+                         "%c = arith.subi %c4, %b : index\n"
+                         "%d = arith.remsi %c, %c4 : index\n"
+                         "return %b, %c, %d : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  for (auto [size, least, most] :
+       {std::tuple(e[0], 0, 3), {e[1], 1, 4}, {e[2], 0, 3}}) {
+    EXPECT_EQ(sizes.boundsOf(size).least, least);
+    EXPECT_EQ(sizes.boundsOf(size).most, most);
+  }
+}
+
 TEST_F(SizeAnalysisTest, ExtremaAreBoundedByTheirOperands) {
   auto e = expressionsOf("%less = arith.subi %seq, %c1 : index\n"
                          "%a = arith.maxsi %less, %c0 : index\n"
