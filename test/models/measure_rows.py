@@ -99,18 +99,18 @@ def bind(path, inputs, outputs):
 
 
 def measure(nodes, rows, columns, folder, arguments):
-    runs, calls = {}, {}
+    runs, inputs = {}, {}
     for kind, count in (("fixed", rows), ("dynamic", "rows")):
         path = folder / f"{kind}.onnx"
         onnx.save(make_model(nodes, count, columns), path)
         library = tessera.compile(path, folder / f"{kind}.so", flags=["--cpu", arguments.cpu])
         session = tessera.load(library, threads=arguments.threads)
-        names = [port.name for port in session.get_inputs()]
-        inputs = {name: aligned(rows, columns) for name in names}
-        for array in inputs.values():
-            array[:] = np.random.default_rng(2).standard_normal(array.shape)
-        outputs = {"out": aligned(rows, session.get_outputs()[0].shape[1])}
-        runs[kind] = lambda s=session, i=inputs, o=outputs: s.run(None, i, o)
+        if not inputs:
+            inputs = {port.name: aligned(rows, columns) for port in session.get_inputs()}
+            outputs = {"out": aligned(rows, session.get_outputs()[0].shape[1])}
+            for array in inputs.values():
+                array[:] = np.random.default_rng(2).standard_normal(array.shape)
+        runs[kind] = lambda s=session: s.run(None, inputs, outputs)
     bytes_ = sum(array.nbytes for array in [*inputs.values(), *outputs.values()])
     source, target = aligned(bytes_ // 8), aligned(bytes_ // 8)
     one_in, one_out = ({n: a[:1] for n, a in arrays.items()} for arrays in (inputs, outputs))

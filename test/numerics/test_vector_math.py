@@ -45,6 +45,25 @@ def test_edges_of_powers_of_softmax():
     np.testing.assert_array_equal(result, [0, 0, 0, 1, 1, np.nan])
 
 
+def one_plus_tanh(x):
+    text = kernel([("x", ("s0",), "f32")], [("out", ("s0",), "f32")], """
+        %one = arith.constant dense<1.0> : tensor<f32>
+        %ones = graph.broadcast_to %one sizes(%s0) : tensor<f32> -> tensor<?xf32>
+        %t = math.tanh %x : tensor<?xf32>
+        %y = arith.addf %ones, %t : tensor<?xf32>""", ["%y"], symbols=1)
+    return run(text, x)[0]
+
+
+def test_one_plus_tanh():
+    """Relative, also where the tangent is near -1."""
+    x = sweep(-43.5, 20)
+    exact = 2 / (1 + np.exp(-2 * x.astype(np.float64)))
+    error = np.abs(one_plus_tanh(x) - exact) / exact
+    assert error.max() <= 5e-7, f"at {x[error.argmax()]}"
+    edges = one_plus_tanh(np.array([INFINITY, 0, -0.0, -INFINITY, np.nan], np.float32))
+    np.testing.assert_allclose(edges, [2, 1, 1, 0, np.nan], atol=1e-37)
+
+
 def ulps(result, exact):
     unit = np.spacing(np.maximum(np.abs(exact), TINY).astype(np.float32)).astype(np.float64)
     return np.abs(result.astype(np.float64) - exact) / unit

@@ -9,6 +9,7 @@
 #include "lib/Target/CPU/VectorMath.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -29,7 +30,7 @@ bool isScalarOrVector(Type type) {
          (vector && !vector.isScalable() && vector.hasRank());
 }
 
-/// math.tanh %x : vector<8xf32>  ==>  its polynomial
+/// math.log %x : vector<8xf32>  ==>  its polynomial
 template <typename Op, Value (VectorMath::*emit)(Value)>
 struct ExpandUnary : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -57,6 +58,26 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     rewriter.replaceOp(op, op->hasAttr(kNotPositiveAttr)
                                ? math.expNotPositive(op.getOperand())
                                : math.exp(op.getOperand()));
+    return success();
+  }
+};
+
+/// math.tanh %x  ==>  its rational form; 1 + math.tanh %x, as in GELU  ==>  by e^-2x
+struct ExpandTanh : OpRewritePattern<math::TanhOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::TanhOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!isScalarOrVector(type) || !getElementTypeOrSelf(type).isF32())
+      return rewriter.notifyMatchFailure(op, "expects f32");
+    VectorMath math(rewriter, op.getLoc());
+    auto sum = op->hasOneUse() ? dyn_cast<arith::AddFOp>(*op->user_begin())
+                               : arith::AddFOp();
+    if (sum && (matchPattern(sum.getLhs(), m_OneFloat()) ||
+                matchPattern(sum.getRhs(), m_OneFloat())))
+      rewriter.replaceOp(sum, math.onePlusTanh(op.getOperand()));
+    else
+      rewriter.replaceOp(op, math.tanh(op.getOperand()));
     return success();
   }
 };
@@ -193,14 +214,13 @@ struct WidenNarrow : RewritePattern {
 struct ExpandMath : cpu::impl::ExpandMathBase<ExpandMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<WidenNarrow, ExpandRsqrt, ExpandExp,
+    patterns.add<WidenNarrow, ExpandRsqrt, ExpandExp, ExpandTanh,
                  ExpandUnary<math::Exp2Op, &VectorMath::exp2>,
                  ExpandUnary<math::ExpM1Op, &VectorMath::expm1>,
                  ExpandUnary<math::LogOp, &VectorMath::log>,
                  ExpandUnary<math::Log2Op, &VectorMath::log2>,
                  ExpandUnary<math::Log10Op, &VectorMath::log10>,
                  ExpandUnary<math::Log1pOp, &VectorMath::log1p>,
-                 ExpandUnary<math::TanhOp, &VectorMath::tanh>,
                  ExpandUnary<math::ErfOp, &VectorMath::erf>,
                  ExpandUnary<math::RoundOp, &VectorMath::round>,
                  ExpandAngle<math::SinOp, &VectorMath::sin>,

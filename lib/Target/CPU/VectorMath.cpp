@@ -255,6 +255,23 @@ Value VectorMath::tanh(Value x) {
                      {1.0f, 4.64164883e-1f, 2.44914014e-2f, 2.54475803e-4f});
 }
 
+// 2 / (1 + e^-2x). With e^-2x = 2^n e^-2r as in expNotPositive, the factor -2 is in
+// the coefficients.
+Value VectorMath::onePlusTanh(Value x) {
+  Type type = x.getType();
+  x = atLeast(atMost(x, 43.7f), -43.7f);
+  Value rounder = constant(kPowerRounder, type);
+  Value shifted = fma(x, constant(-2.88539004f, type), rounder);
+  Value r = fma(sub(shifted, rounder), constant(0.346573591f, type), x);
+  Value twice =
+      polynomial(r, {2.0f, -3.99999881f, 3.99993205f, -2.66682196f,
+                     1.34073520f, -5.30579627e-1f});
+  Value power = arith::ShLIOp::create(builder, loc, toInteger(shifted),
+                                      bits(23, type));
+  Value below = fma(twice, toFloat(power), constant(1.0f, type));
+  return arith::DivFOp::create(builder, loc, constant(2.0f, type), below);
+}
+
 Value VectorMath::erf(Value x) {
   return oddRational(
       x, 3.95f,

@@ -30,6 +30,19 @@ func.func @scalar_tanh(%x: f32) -> f32 {
   return %y : f32
 }
 
+// The rest of a GELU: by one power of e, and not by a tangent.
+// CHECK-LABEL: func.func @one_plus_tanh
+// CHECK-COUNT-8: math.fma
+// CHECK: %[[Y:.*]] = arith.divf
+// CHECK-NOT: arith.addf
+// CHECK: return %[[Y]]
+func.func @one_plus_tanh(%x: vector<16xf32>) -> vector<16xf32> {
+  %one = arith.constant dense<1.0> : vector<16xf32>
+  %t = math.tanh %x : vector<16xf32>
+  %y = arith.addf %one, %t : vector<16xf32>
+  return %y : vector<16xf32>
+}
+
 // Half precision is computed in single.
 // CHECK-LABEL: func.func @half_log
 // CHECK: arith.extf %{{.*}} : vector<8xf16> to vector<8xf32>
