@@ -44,8 +44,9 @@ def RaiseAttention : Pass<"raise-attention", "mlir::func::FuncOp"> {
     Transposes, reshapes, type casts and broadcasts may stand anywhere between; the
     scale on queries, keys or scores, by products or quotients; softmax may be taken
     apart; keys may be repeated for several heads. A selection of a score or -inf is
-    a mask, of a score or a number below -1e20 a bias, like every sum. A guard that
-    turns NaN probabilities into 0 gives `masked_rows = zero`.
+    a mask, of a score or a number below -1e20 a bias, like every sum. A factor that
+    all keys share goes to the queries, a lower limit below -1e20 to the bias. A guard
+    that turns NaN probabilities into 0 gives `masked_rows = zero`.
 
     Leaves attention alone whose scores or probabilities have another use. A missed
     remark names the edge at which a match ended; expects simplified constants, and
