@@ -3,10 +3,13 @@
 One compile serves every batch, length and past. Error over the largest reference
 magnitude at most 1e-4; every attention is one operation and nothing falls to the
 generic route. MiniLM is the trained model, whole; the others have two layers of
-their real class.
+their real class. With TESSERA_LARGE_TESTS=1, every combination of the sizes, also
+each compiled on its own with fixed sizes (half an hour).
 """
 
+import itertools
 import json
+import os
 import re
 
 import numpy as np
@@ -33,6 +36,12 @@ MODELS = {
 WIDTHS = {"minilm": 384, "bert-base": 768, "gpt2": 768, "vit-b16": 768}
 ENCODER_SIZES = [(1, 1), (1, 17), (3, 128), (8, 5), (1, 511)]
 DECODER_SIZES = [(1, 7, 0), (1, 1, 5), (3, 17, 5), (1, 1, 512), (2, 128, 12)]
+if os.environ.get("TESSERA_LARGE_TESTS"):
+    ENCODER_SIZES += itertools.product((1, 3, 8), (1, 17, 128, 511))
+    DECODER_SIZES += itertools.product((1, 3, 8), (1, 17, 128, 511), (0, 5, 512))
+    FIXED_SIZES = slice(None)
+else:
+    FIXED_SIZES = slice(2, 3)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -57,7 +66,7 @@ def sizes_of(name):
             for batch, length, past in DECODER_SIZES
         ]
     if name.startswith("vit"):
-        return [{"batch": 1}, {"batch": 3}]
+        return [{"batch": 1}, {"batch": 8}, {"batch": 3}]
     return [{"batch": batch, "sequence": length} for batch, length in ENCODER_SIZES]
 
 
@@ -82,17 +91,35 @@ def feeds(reference, sizes, random):
     return arrays
 
 
+def assert_agrees(session, reference, sizes, random):
+    inputs = feeds(reference, sizes, random)
+    for port, ours, theirs in zip(
+        reference.get_outputs(), session.run(None, inputs), reference.run(None, inputs)
+    ):
+        error = np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30)
+        assert error <= TOLERANCE, f"{port.name} at {sizes}: {error}"
+
+
 def test_agrees_at_every_size_from_one_compile(model):
     name, reference, library, _ = model
     session = tessera.load(library, threads=2)
     random = np.random.default_rng(0)
     for sizes in sizes_of(name):
-        inputs = feeds(reference, sizes, random)
-        for port, ours, theirs in zip(
-            reference.get_outputs(), session.run(None, inputs), reference.run(None, inputs)
-        ):
-            error = np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-30)
-            assert error <= TOLERANCE, f"{port.name} at {sizes}: {error}"
+        assert_agrees(session, reference, sizes, random)
+
+
+def test_agrees_compiled_with_fixed_sizes(model, tmp_path):
+    name, reference, library, _ = model
+    path = library.with_name("model.onnx")
+    random = np.random.default_rng(4)
+    for sizes in sizes_of(name)[FIXED_SIZES]:
+        report = tmp_path / "report.json"
+        fixed = tessera.compile(path, tmp_path / "fixed.so", shape=sizes, report=report)
+        session = tessera.load(fixed, threads=2)
+        assert session.get_symbols() == {}
+        assert_agrees(session, reference, sizes, random)
+        routes = {kernel["route"] for kernel in json.loads(report.read_text())["kernels"]}
+        assert "generic" not in routes, sizes
 
 
 def test_same_bits_at_one_and_two_threads(model):
@@ -136,6 +163,19 @@ def test_no_value_has_queries_times_keys(model):
         # A square would grow 4 times from one doubling to the next.
         large, larger = at(1 << 20), at(1 << 21)
         assert larger <= 2.5 * large or larger == large, f"a value of {text} bytes over {names}"
+
+
+def test_no_value_has_the_size_of_scores(model):
+    """Of a model with a fixed number of patches: 12 heads, 197 x 197 scores each."""
+    name, *_, report = model
+    if not name.startswith("vit"):
+        pytest.skip("has dynamic lengths: the test above")
+    values = re.findall(r"#kernel.value<\(\)\[[^\]]*\] -> \((.*?)\), \d+, \d+>", report["buffer"])
+    assert values
+    for text in values:
+        text = text.replace("floordiv", "//").replace("ceildiv", "//")
+        for scores in (12 * 197 * 197 * 4, 12 * 197 * 208 * 4):
+            assert eval(text, {"s0": 1}) // 64 != scores // 64, text  # noqa: S307
 
 
 def test_the_arena_is_near_what_is_alive(model):
