@@ -57,7 +57,7 @@ def test_a_model_is_compiled_first(tool, tmp_path):
     text = tool(
         "run", "lookup.onnx", "--shape", "seq=1:6:8", "--repeat", 3, "--threads", 1, cwd=tmp_path
     )
-    assert "(128, 6, 4)" in text
+    assert "(1, 6, 4)" in text
     assert re.search(r"median .* min .* p90 .* over 3 runs on 1 threads", text)
     assert [path.name for path in tmp_path.iterdir()] == ["lookup.onnx"]
 

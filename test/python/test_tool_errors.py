@@ -148,7 +148,8 @@ def test_disk_is_full_for_results(tool, tmp_path):
     tool("compile", "model.onnx", cwd=tmp_path)
     for output in ("out.npz", "out"):
         text = tool(
-            "run", "model.so", "--output", output, code=CANNOT_WRITE, cwd=tmp_path,
+            "run", "model.so", "--shape", "n=64", "--output", output, code=CANNOT_WRITE,
+            cwd=tmp_path,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999)),
         )
         assert "cannot write" in text
@@ -219,7 +220,7 @@ def test_out_of_memory(tool, tmp_path):
         pytest.skip("sanitizers take the address space")
     save_tower(tmp_path / "tower.onnx", 24)
     seen = set()
-    for megabytes in range(280, 700, 40):
+    for megabytes in range(280, 700, 20):
         limit = megabytes << 20
         done = subprocess.run(
             [tool.program, "compile", "tower.onnx"], cwd=tmp_path,

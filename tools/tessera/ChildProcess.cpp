@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -72,6 +73,29 @@ void runOutOfMemory() {
   _exit(kOutOfMemory);
 }
 
+/// Not all of LLVM looks at what malloc gives: a crash of a process that gets no
+/// more memory is for want of it. Else the signal takes its usual way.
+void explainCrash(int signal) {
+  constexpr size_t kLeastGrowth = 1 << 20; // of the heap
+  if (mmap(nullptr, kLeastGrowth, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+      MAP_FAILED)
+    runOutOfMemory();
+  raise(signal);
+}
+
+void explainCrashes() {
+  static char stack[64 << 10]; // the process's own may be what is used up
+  stack_t own = {};
+  own.ss_sp = stack;
+  own.ss_size = sizeof stack;
+  sigaltstack(&own, nullptr);
+  struct sigaction action = {};
+  action.sa_handler = explainCrash;
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER;
+  sigaction(SIGSEGV, &action, nullptr);
+  sigaction(SIGBUS, &action, nullptr);
+}
+
 [[noreturn]] void childMain(const std::function<int()> &work, pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -81,6 +105,7 @@ void runOutOfMemory() {
   struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   exitWhenOutOfMemory();
+  explainCrashes();
   int code = work();
   llvm::outs().flush();
   llvm::errs().flush();

@@ -21,7 +21,7 @@ portAttributes(OpBuilder &builder, StringRef name, int32_t elementType) {
 
 Attribute
 ModelImporter::dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
-                           const std::string &inputName, int axis) {
+                           const std::string &inputName, int axis, int rank) {
   // Some exporters write -1 for a size they do not know.
   if (dim.has_dim_value() && dim.dim_value() >= 0)
     return builder.getI64IntegerAttr(dim.dim_value());
@@ -33,9 +33,18 @@ ModelImporter::dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
   std::string name = isNamed ? dim.dim_param()
                              : inputName + "." + std::to_string(axis);
   Attribute &known = namedSizes[name];
-  if (known)
+  if (known) {
+    // Not a batch, if it stands elsewhere too.
+    auto symbol = dyn_cast<FlatSymbolRefAttr>(known);
+    if (symbol && axis > 0 && !usedOptions.contains(name))
+      symbols.lookup<graph::SymbolOp>(symbol.getValue())
+          .setTypical(SizeRange().typical);
     return known;
+  }
   SizeRange range{name};
+  // The first of several dimensions is the batch: one where latency counts.
+  if (axis == 0 && rank > 1)
+    range.typical = 1;
   for (const SizeRange &option : options.sizes)
     if (option.name == name) {
       range = option;
@@ -78,7 +87,8 @@ bool ModelImporter::addInput(const onnx::ValueInfoProto &input,
   SmallVector<int64_t> shape;
   SmallVector<Attribute> dims;
   for (int axis = 0; axis < tensor.shape().dim_size(); ++axis) {
-    Attribute dim = dimensionOf(tensor.shape().dim(axis), input.name(), axis);
+    Attribute dim = dimensionOf(tensor.shape().dim(axis), input.name(), axis,
+                                tensor.shape().dim_size());
     if (!dim)
       return false;
     auto number = dyn_cast<IntegerAttr>(dim);

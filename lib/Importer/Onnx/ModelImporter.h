@@ -21,6 +21,10 @@ public:
   /// if there is anything.
   mlir::OwningOpRef<mlir::ModuleOp> run();
 
+  /// After run: the sizes of inputs that can have one value only, because nodes
+  /// require it.
+  std::vector<SizeRange> sizesFoundFixed();
+
 private:
   /// The names that nodes of one graph or function body see.
   struct Scope {
@@ -41,7 +45,8 @@ private:
                 llvm::SmallVectorImpl<mlir::DictionaryAttr> &attributes);
   /// The symbol or number of a dimension; null after a report.
   mlir::Attribute dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
-                              const std::string &inputName, int axis);
+                              const std::string &inputName, int axis,
+                              int rank);
   void returnOutputs(Scope &scope);
   /// Names of the values to return: the model's outputs, then what is tapped.
   std::vector<std::string> outputNames(const Scope &scope);

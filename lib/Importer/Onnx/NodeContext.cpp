@@ -254,10 +254,14 @@ Value NodeContext::materializeIndex(AffineExpr size) {
   return getValueOrCreateConstantIndexOp(builder, loc, materialize(size));
 }
 
+// A size that was found to be a number since its expression was made is a value
+// all the same: typeOf takes it for dynamic, too.
 SmallVector<OpFoldResult> NodeContext::materialize(const Shape &shape) {
   SmallVector<OpFoldResult> values;
   for (AffineExpr size : shape)
-    values.push_back(materialize(size));
+    values.push_back(isa<AffineConstantExpr>(size)
+                         ? materialize(size)
+                         : OpFoldResult(materializeIndex(size)));
   return values;
 }
 
@@ -265,7 +269,7 @@ SmallVector<Value> NodeContext::dynamicSizes(const Shape &shape) {
   SmallVector<Value> values;
   for (AffineExpr size : shape)
     if (!isa<AffineConstantExpr>(size))
-      values.push_back(cast<Value>(materialize(size)));
+      values.push_back(materializeIndex(size));
   return values;
 }
 

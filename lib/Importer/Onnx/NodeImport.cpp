@@ -34,6 +34,21 @@ void ModelImporter::importNodes(ArrayRef<const NodeProto *> nodes,
     importNode(*node, index, scope);
 }
 
+/// The value with the sizes that are known by now: one may have been proven to be
+/// a number since the value was made, which types of results then say.
+static OnnxValue refined(OnnxValue value, NodeContext &node) {
+  auto type = dyn_cast_or_null<RankedTensorType>(
+      value.value ? value.value.getType() : Type());
+  if (!type || type.hasStaticShape())
+    return value;
+  RankedTensorType known =
+      node.typeOf(node.shapeOf(value.value), type.getElementType());
+  if (known != type)
+    value.value =
+        tensor::CastOp::create(node.builder, node.loc, known, value.value);
+  return value;
+}
+
 std::optional<SmallVector<OnnxValue>>
 ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
                         NodeContext &node) {
@@ -60,7 +75,7 @@ ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
       if (!value.value)
         return std::nullopt;
     }
-    inputs.push_back(found->second);
+    inputs.push_back(refined(found->second, node));
   }
   return inputs;
 }

@@ -82,6 +82,47 @@ OwningOpRef<ModuleOp> ModelImporter::run() {
   return std::move(module);
 }
 
+std::vector<SizeRange> ModelImporter::sizesFoundFixed() {
+  std::vector<SizeRange> found;
+  for (auto &[name, size] : namedSizes) {
+    auto symbol = dyn_cast<FlatSymbolRefAttr>(size);
+    for (auto [i, known] : llvm::enumerate(sizes.symbols())) {
+      if (!symbol || known.name != symbol)
+        continue;
+      auto number = dyn_cast<AffineConstantExpr>(
+          sizes.resolve(getAffineSymbolExpr(i, context)));
+      if (number)
+        found.push_back({name.str(), number.getValue(), number.getValue(),
+                         number.getValue()});
+    }
+  }
+  return found;
+}
+
+/// Imports; again where nodes turned out to require one value of a named size, so
+/// that all types say it.
+static OwningOpRef<ModuleOp> import(const OnnxModel &model,
+                                    ImportOptions options,
+                                    MLIRContext *context, OnnxCheck &report) {
+  OnnxCheck before = report;
+  while (true) {
+    ModelImporter importer(model, options, context, report);
+    OwningOpRef<ModuleOp> module = importer.run();
+    std::vector<SizeRange> fixed;
+    if (module)
+      fixed = importer.sizesFoundFixed();
+    if (fixed.empty())
+      return module;
+    for (const SizeRange &size : fixed) {
+      llvm::erase_if(options.sizes, [&](const SizeRange &given) {
+        return given.name == size.name;
+      });
+      options.sizes.push_back(size);
+    }
+    report = before;
+  }
+}
+
 /// Reads and imports; problems go to `report`.
 static OwningOpRef<ModuleOp> import(StringRef path,
                                     const ImportOptions &options,
@@ -96,8 +137,7 @@ static OwningOpRef<ModuleOp> import(StringRef path,
     return nullptr;
   }
   report.findings = (*model)->findings;
-  OwningOpRef<ModuleOp> module =
-      ModelImporter(**model, options, context, report).run();
+  OwningOpRef<ModuleOp> module = import(**model, options, context, report);
   for (std::string &error : report.errors)
     error = ("'" + path + "': " + error).str();
   return module;

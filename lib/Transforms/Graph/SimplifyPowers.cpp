@@ -6,6 +6,7 @@
 #include "lib/Transforms/Graph/ConstantNumber.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 
@@ -41,7 +42,8 @@ struct Power {
     SmallVector<Value> dynamic;
     for (auto [i, size] : llvm::enumerate(sizes.dimsOf(base)))
       if (tensor.isDynamicDim(i))
-        dynamic.push_back(cast<Value>(sizes.materialize(builder, loc, size)));
+        dynamic.push_back(getValueOrCreateConstantIndexOp(
+            builder, loc, sizes.materialize(builder, loc, size)));
     return graph::BroadcastToOp::create(
         builder, loc, type, arith::ConstantOp::create(builder, loc, scalar),
         dynamic);
