@@ -79,13 +79,22 @@ Value IndexMath::sub(Value a, Value b) {
 Value IndexMath::mul(Value a, Value b) {
   return binary<arith::MulIOp>(2, a, b);
 }
+Value IndexMath::atLeastOne(Value size) {
+  if (constantOf(size))
+    return size;
+  Value one = size.getType().isIndex()
+                  ? constant(1)
+                  : Value(arith::ConstantOp::create(
+                        builder, loc, builder.getOneAttr(size.getType())));
+  return binary<arith::MaxUIOp>(5, size, one);
+}
 Value IndexMath::div(Value a, Value b) {
-  return binary<arith::DivUIOp>(3, a, b);
+  return binary<arith::DivUIOp>(3, a, atLeastOne(b));
 }
 Value IndexMath::rem(Value a, Value b) {
   if (constantOf(b) == 1)
     return constant(0);
-  return binary<arith::RemUIOp>(4, a, b);
+  return binary<arith::RemUIOp>(4, a, atLeastOne(b));
 }
 
 static Value broadcast(OpBuilder &builder, Location loc, Value scalar,

@@ -101,6 +101,9 @@ public:
   Emitted emitted;
 
 private:
+  /// As a divisor: a size of 0 has no elements, but what is computed at a padded
+  /// place and then thrown away would divide by it.
+  mlir::Value atLeastOne(mlir::Value size);
   template <typename Op>
   mlir::Value binary(unsigned kind, mlir::Value a, mlir::Value b);
 

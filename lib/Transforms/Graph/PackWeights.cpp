@@ -142,7 +142,7 @@ graph::WeightsOp WeightPacker::pack(graph::WeightsOp weights,
   auto type = cast<RankedTensorType>(weights.getType());
   // A filter [spatial..., C, N] is a matrix of spatial * C rows.
   int64_t columns = type.getShape().back();
-  int64_t rows = type.getNumElements() / std::max<int64_t>(columns, 1);
+  int64_t rows = ShapedType::getNumElements(type.getShape().drop_back());
   auto matrix = RankedTensorType::get({rows, columns}, type.getElementType());
   OpBuilder builder(weights);
   SmallVector<Attribute> recipe(weights.getRecipe().getValue());

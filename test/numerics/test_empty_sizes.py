@@ -1,0 +1,40 @@
+"""Sizes of 0 in the middle of a kernel. Found by random graphs."""
+
+import numpy as np
+import onnx
+import pytest
+import tessera
+from onnx import TensorProto, helper, numpy_helper
+
+
+def compiled(path, nodes, inputs, output, constants):
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, "g", [value(name, TensorProto.FLOAT, shape) for name, shape in inputs],
+        [value("y", TensorProto.FLOAT, output)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)],
+                                ir_version=10), path)
+    return tessera.load(tessera.compile(path))
+
+
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_padded_repetitions_of_nothing(tmp_path, n):
+    """A place of the padding has no place in a row without elements."""
+    session = compiled(
+        tmp_path / "model.onnx",
+        [helper.make_node("Tile", ["x", "repeats"], ["wide"]),
+         helper.make_node("Pad", ["wide", "pads"], ["y"])],
+        [("x", [1, "n"])], ["rows", "columns"],
+        {"repeats": np.array([1, 3]), "pads": np.array([2, 1, 0, 1])})
+    x = np.arange(1, n + 1, dtype=np.float32)[None]
+    [y] = session.run(None, {"x": x})
+    np.testing.assert_array_equal(y, np.pad(np.tile(x, (1, 3)), ((2, 0), (1, 1))))
+
+
+def test_product_without_columns(tmp_path):
+    session = compiled(
+        tmp_path / "model.onnx", [helper.make_node("Gemm", ["x", "w"], ["y"], transA=1)],
+        [("x", [1, 3])], [3, 0], {"w": np.zeros((1, 0), np.float32)})
+    [y] = session.run(None, {"x": np.ones((1, 3), np.float32)})
+    assert y.shape == (3, 0)
