@@ -1,7 +1,8 @@
 """Magika's trained model, the first real one: against ONNX Runtime on real bytes.
 
-Error over the largest reference magnitude at most 1e-4, the same label, from one
-compile for every batch size; every product and convolution by the builder.
+The same label, and an error over the largest reference magnitude of at most 1e-4
+(where single precision decides so far), from one compile for every batch size; every
+product and convolution by the builder.
 
 The reference runs row by row. The model takes variances as E[x^2] - E[x]^2, which
 cancels on files with long constant stretches: ONNX Runtime's own results in a batch
@@ -14,6 +15,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tessera
 
@@ -55,20 +57,50 @@ def inputs():
     return np.stack(rows)
 
 
-def agree(ours, reference):
-    assert np.abs(ours - reference).max() <= 1e-4 * np.abs(reference).max()
-    assert (ours.argmax(axis=1) == reference.argmax(axis=1)).all()
+@pytest.fixture(scope="module")
+def in_double(tmp_path_factory):
+    """The model in double precision, one operation at a time."""
+    model = onnx.load(model_path())
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            array = onnx.numpy_helper.to_array(tensor).astype(np.float64)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            tensor = attribute.t
+            if attribute.name == "to" and attribute.i == onnx.TensorProto.FLOAT:
+                attribute.i = onnx.TensorProto.DOUBLE
+            elif tensor.data_type == onnx.TensorProto.FLOAT:
+                array = onnx.numpy_helper.to_array(tensor).astype(np.float64)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(array))
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        output.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    folder = tmp_path_factory.mktemp("double")
+    onnx.save(model, folder / "model.onnx")
+    session = tessera.load(tessera.compile(folder / "model.onnx", opt_level=0))
+    return lambda row: session.run(None, {"bytes": row[None]})[0]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
-def test_agrees_with_onnx_runtime(compiled, inputs, batch):
+def test_agrees_with_onnx_runtime(compiled, inputs, in_double, batch):
+    """Within 1e-4; for a few files whose result single precision does not decide so
+    far (the two differ by more, as rounding does), at least as near to that of double
+    precision as ONNX Runtime is."""
     session = tessera.load(compiled[0])
     reference = onnxruntime.InferenceSession(str(model_path()))
     assert len(inputs) >= FILES
+    undecided = 0
     for start in range(0, len(inputs) - batch + 1, batch):
         rows = inputs[start : start + batch]
-        expected = [reference.run(None, {"bytes": row[None]})[0] for row in rows]
-        agree(session.run(None, {"bytes": rows})[0], np.concatenate(expected))
+        for row, ours in zip(rows, session.run(None, {"bytes": rows})[0]):
+            theirs = reference.run(None, {"bytes": row[None]})[0][0]
+            assert ours.argmax() == theirs.argmax()
+            if np.abs(ours - theirs).max() > 1e-4 * np.abs(theirs).max():
+                exact = in_double(row)[0]
+                assert np.abs(ours - exact).max() <= np.abs(theirs - exact).max()
+                undecided += 1
+    assert undecided <= len(inputs) / 10
 
 
 def test_products_and_convolutions_go_through_the_builder(compiled):
