@@ -177,7 +177,7 @@ class Checks:
         results = self.results / (name.replace("/", "-") + ".xml")
         results.unlink(missing_ok=True)
         ended, output = run(
-            [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
+            [sys.executable, "-m", "pytest", "-q", "-rs", "--disable-warnings", "-p", "no:cacheprovider"]
             + [f"--junitxml={results}", str(path)],
             self.python_environment,
             self.source,
