@@ -321,8 +321,10 @@ LogicalResult EntryPlanner::placeValues() {
                                             life.first, life.second));
   }
   for (auto [view, root] : roots)
-    if (places.contains(root))
-      places[view] = places[root];
+    if (auto known = places.find(root); known != places.end()) {
+      Place place = known->second; // not a reference: the map may grow
+      places[view] = place;
+    }
   return success();
 }
 
