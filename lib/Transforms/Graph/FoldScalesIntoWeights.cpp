@@ -74,6 +74,8 @@ std::optional<ColumnOperand> ColumnOperand::of(Operation *op) {
     return std::nullopt;
   AffineMap result =
       linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
+  if (result.getNumResults() == 0) // a dot product has no columns
+    return std::nullopt;
   AffineExpr column = result.getResults().back();
   std::optional<ColumnOperand> found;
   for (OpOperand *operand : linalgOp.getDpsInputOperands())

@@ -51,6 +51,22 @@ func.func @product(%x: tensor<3x4xf32>) -> tensor<3x2xf32> {
   return %d : tensor<3x2xf32>
 }
 
+// A dot product has no columns.
+
+// CHECK-LABEL: func.func @dot
+// CHECK:         linalg.contract
+// CHECK:         arith.divf
+func.func @dot(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<f32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<f32>) -> tensor<f32>
+  %p = linalg.contract indexing_maps = [affine_map<(k) -> (k)>, affine_map<(k) -> (k)>, affine_map<(k) -> ()>]
+    ins(%x, %y : tensor<4xf32>, tensor<4xf32>) outs(%f : tensor<f32>) -> tensor<f32>
+  %two = arith.constant dense<2.0> : tensor<f32>
+  %d = arith.divf %p, %two : tensor<f32>
+  return %d : tensor<f32>
+}
+
 // The unscaled result has another use; a factor for each row; a division by the
 // result; one bias alone.
 
