@@ -89,15 +89,23 @@ class Checks:
         )
         self.environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self.environment["TESSERA_BUILD_DIR"] = str(build)
+        self.python_environment = self.environment
+        if self.setting("TESSERA_SANITIZER_RUNTIME"):
+            self.set_sanitizer_options()
+
+    def set_sanitizer_options(self):
         # LLVM's libraries are not instrumented: they use memory of allocators that
-        # our code, inlined from LLVM's headers, has marked as unused. Python must
-        # load the sanitizers' runtime first, and its own leaks are not ours.
+        # our code, inlined from LLVM's headers, has marked as unused. A report ends
+        # the process by a signal: no test takes that for an error that it expects.
+        options = "allow_user_poisoning=0:abort_on_error=1"
+        self.environment["ASAN_OPTIONS"] = options
+        self.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
+        # Python must load the sanitizers' runtime first, and its own leaks are not
+        # ours. Its objects come from malloc, so that what we do with them is seen.
         self.python_environment = dict(self.environment)
-        sanitizer = self.setting("TESSERA_SANITIZER_RUNTIME")
-        if sanitizer:
-            self.python_environment["LD_PRELOAD"] = sanitizer
-            self.environment["ASAN_OPTIONS"] = "allow_user_poisoning=0"
-            self.python_environment["ASAN_OPTIONS"] = "detect_leaks=0:allow_user_poisoning=0"
+        self.python_environment["LD_PRELOAD"] = self.setting("TESSERA_SANITIZER_RUNTIME")
+        self.python_environment["ASAN_OPTIONS"] = options + ":detect_leaks=0"
+        self.python_environment["PYTHONMALLOC"] = "malloc"
 
     def setting(self, name):
         """The value of a variable in the build's CMake cache, or None."""

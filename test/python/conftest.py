@@ -73,10 +73,14 @@ def settings(build):
 
 
 @pytest.fixture(scope="session")
-def prefix(build, settings, tmp_path_factory):
+def is_sanitized(settings):
+    """Whether memory use and libraries are those of a build with sanitizers."""
+    return bool(settings.get("TESSERA_SANITIZE"))
+
+
+@pytest.fixture(scope="session")
+def prefix(build, tmp_path_factory):
     """Another folder than the one configured: an installation can be moved."""
-    if settings.get("TESSERA_SANITIZE"):
-        pytest.skip("a plain program cannot load a library with sanitizers")
     prefix = tmp_path_factory.mktemp("installed")
     run_program("cmake", "--install", build, "--prefix", prefix)
     return prefix

@@ -15,6 +15,8 @@ SMALL_MIB, LARGE_MIB = 192, 1024
 # What the compiler's own libraries, IR and code may take beside the weights.
 BASE_BYTES = 300 << 20
 FACTOR = 1.2
+# Freed memory that AddressSanitizer keeps back.
+QUARANTINE_BYTES = 256 << 20
 
 # Peak resident bytes of the process with the largest peak among all that the
 # tool starts, mapped pages included.
@@ -92,17 +94,18 @@ def save_parallel(path, megabytes, transposed, external):
 @pytest.mark.parametrize("external", [False, True], ids=["inside", "external"])
 @pytest.mark.parametrize("transposed", [False, True], ids=["plain", "transposed"])
 @pytest.mark.parametrize("save", [save_one, save_chain, save_parallel])
-def test_peak_memory(tool, tmp_path, save, transposed, external):
+def test_peak_memory(tool, is_sanitized, tmp_path, save, transposed, external):
     megabytes = LARGE_MIB if LARGE else SMALL_MIB
     # A protobuf message has less than 2 GB, so all of it fits inside too.
     weight_bytes = save(tmp_path / "model.onnx", megabytes, transposed, external)
     peak = peak_bytes([tool.program, "compile", "model.onnx"], tmp_path)
     print(f"peak {peak / 2**20:.0f} MiB for {weight_bytes / 2**20:.0f} MiB of weights")
-    assert peak <= FACTOR * weight_bytes + BASE_BYTES
+    base_bytes = BASE_BYTES + (QUARANTINE_BYTES if is_sanitized else 0)
+    assert peak <= FACTOR * weight_bytes + base_bytes
     for path in tmp_path.iterdir():
         if path.suffix != ".so":
             path.unlink()
     loaded = peak_bytes([tool.program, "inspect", "model.so"], tmp_path)
-    assert loaded <= BASE_BYTES
+    assert loaded <= base_bytes
     text = tool("run", "model.so", "--shape", "n=1", cwd=tmp_path)
     assert "(0 NaN, 0 infinite)" in text.splitlines()[-1]

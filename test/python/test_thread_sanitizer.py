@@ -5,14 +5,12 @@ By hand:  cmake --preset thread && cmake --build build-thread --target concurren
           build-thread/bin/concurrent-sessions model.so 8 20"""
 
 import os
-import re
 import subprocess
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY
 from models import helper, model_of, numpy_helper, onnx, value
-from tessera._library import find_in_builds
 
 RACE = 66  # exit code that says ThreadSanitizer found something
 
@@ -25,13 +23,12 @@ def run(*command, **options):
 
 
 @pytest.fixture(scope="module")
-def program():
+def program(build, settings, is_sanitized):
     """Built in a folder of the build, so that it is built once."""
-    cache = find_in_builds("CMakeCache.txt")
-    if not cache or "TESSERA_SANITIZE:STRING=\n" not in cache.read_text():
+    if is_sanitized:
         pytest.skip("needs a build without sanitizers")
-    build = cache.parent / "thread-sanitizer"
-    cmake = re.search(r"^CMAKE_COMMAND:\w+=(.+)$", cache.read_text(), re.MULTILINE)[1]
+    build = build / "thread-sanitizer"
+    cmake = settings["CMAKE_COMMAND"]
     for step in (
         [cmake, "--preset", "thread", "-B", build],
         [cmake, "--build", build, "--target", "concurrent-sessions"],

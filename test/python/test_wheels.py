@@ -29,8 +29,6 @@ def build():
     cache = find_in_builds("CMakeCache.txt")
     if not cache or not (cache.parent / "bin/tessera").is_file():
         pytest.skip("the compiler is not built")
-    if "TESSERA_SANITIZE:STRING=\n" not in cache.read_text():
-        pytest.skip("a plain Python cannot load a library with sanitizers")
     return cache.parent
 
 
