@@ -30,13 +30,17 @@ SmallVector<int64_t> cpu::tileRowCounts(int64_t rows, int64_t mostRows,
                                         int64_t tileRows) {
   if (ShapedType::isDynamic(rows))
     return llvm::to_vector(llvm::seq_inclusive<int64_t>(1, tileRows));
-  int64_t blocks = std::max<int64_t>(1, llvm::divideCeil(rows, mostRows));
+  if (rows == 0)
+    return {};
+  int64_t blocks = llvm::divideCeil(rows, mostRows);
   int64_t blockRows =
       llvm::alignTo(llvm::divideCeil(rows, blocks), tileRows);
   std::set<int64_t> counts;
-  for (int64_t first = 0; first < rows; first += blockRows)
-    for (int64_t count : cutRows(std::min(blockRows, rows - first), tileRows))
-      counts.insert(count);
+  // Blocks are alike but for the last; there may be very many.
+  for (int64_t block : {std::min(blockRows, rows), rows % blockRows})
+    if (block > 0)
+      for (int64_t count : cutRows(block, tileRows))
+        counts.insert(count);
   return SmallVector<int64_t>(counts.begin(), counts.end());
 }
 

@@ -76,3 +76,21 @@ kernel.func @copied_panels(%q: tensor<6x8xf32>, %key: tensor<16x8xf32>, %out: te
   %product = linalg.matmul ins(%q, %columns : tensor<6x8xf32>, tensor<8x16xf32>) outs(%init : tensor<6x16xf32>) -> tensor<6x16xf32>
   kernel.yield %product : tensor<6x16xf32>
 }
+
+// -----
+
+// Blocks of rows are alike but for the last, however many there are.
+
+// CHECK-LABEL: func.func private @very_many_rows
+// CHECK:         vector.fma
+kernel.func @very_many_rows(%x: tensor<1099511627776x5xf32>, %w: tensor<1x5x16xf32>, %out: tensor<1099511627776x16xf32>) -> tensor<1099511627776x16xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 6, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<() -> (1099511627776, 5)>, affine_map<() -> (1, 5, 16)>, affine_map<() -> (1099511627776, 16)>]} {
+  %zero = arith.constant 0.0 : f32
+  %unpacked = tensor.empty() : tensor<5x16xf32>
+  %b = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [16] into %unpacked : tensor<1x5x16xf32> -> tensor<5x16xf32>
+  %empty = tensor.empty() : tensor<1099511627776x16xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1099511627776x16xf32>) -> tensor<1099511627776x16xf32>
+  %product = linalg.matmul ins(%x, %b : tensor<1099511627776x5xf32>, tensor<5x16xf32>) outs(%init : tensor<1099511627776x16xf32>) -> tensor<1099511627776x16xf32>
+  kernel.yield %product : tensor<1099511627776x16xf32>
+}
