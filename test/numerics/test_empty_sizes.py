@@ -38,3 +38,23 @@ def test_product_without_columns(tmp_path):
         [("x", [1, 3])], [3, 0], {"w": np.zeros((1, 0), np.float32)})
     [y] = session.run(None, {"x": np.ones((1, 3), np.float32)})
     assert y.shape == (3, 0)
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_attention_over_no_keys(tmp_path, n):
+    """Every product of sizes is 0: no dimension tells which others it came from."""
+    heads = np.array([0, 0, 2, 8])
+    split = lambda source, out, order: [  # noqa: E731
+        helper.make_node("Reshape", [source, "heads"], [out + "4"]),
+        helper.make_node("Transpose", [out + "4"], [out], perm=order)]
+    session = compiled(
+        tmp_path / "model.onnx",
+        [*split("x", "q", [0, 2, 1, 3]), *split("x", "k", [0, 2, 3, 1]),
+         helper.make_node("MatMul", ["x", "w"], ["p"]), *split("p", "v", [0, 2, 1, 3]),
+         helper.make_node("MatMul", ["q", "k"], ["scores"]),
+         helper.make_node("Softmax", ["scores"], ["shares"]),
+         helper.make_node("MatMul", ["shares", "v"], ["y"])],
+        [("x", ["n", 0, 16])], ["n", 2, 0, 8],
+        {"heads": heads, "w": np.eye(16, dtype=np.float32)})
+    [y] = session.run(None, {"x": np.zeros((n, 0, 16), np.float32)})
+    assert y.shape == (n, 2, 0, 8)

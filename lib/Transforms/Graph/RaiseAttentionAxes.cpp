@@ -9,10 +9,12 @@
 using namespace mlir;
 using namespace tessera;
 
-static bool isOne(AffineExpr size) {
+static bool isNumber(AffineExpr size, int64_t number) {
   auto constant = dyn_cast<AffineConstantExpr>(size);
-  return constant && constant.getValue() == 1;
+  return constant && constant.getValue() == number;
 }
+
+static bool isOne(AffineExpr size) { return isNumber(size, 1); }
 
 AxisList AxisMap::add(AffineExpr size) {
   if (isOne(size))
@@ -61,6 +63,9 @@ std::optional<AxisLabels> AxisMap::distribute(AxisList list,
                                               bool allowSplits) {
   AxisLabels labels(dims.size());
   list = resolve(list);
+  // With a size of 0 all products are equal: no axis has a place.
+  if (llvm::any_of(dims, [](AffineExpr size) { return isNumber(size, 0); }))
+    return std::nullopt;
   SmallVector<unsigned> open;
   for (auto [i, size] : llvm::enumerate(dims))
     if (!isOne(size))
