@@ -132,15 +132,19 @@ def run_library(library, sets, names, threads):
 
 def run_onnxruntime(model, sets, names):
     """Its outputs of each run, without its optimizations; None where it has no
-    implementation."""
+    implementation or crashes."""
+    try:
+        return in_child(lambda: run_unguarded(model, sets, names))
+    except (Crash, RuntimeError):
+        return None
+
+
+def run_unguarded(model, sets, names):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        return [session.run(names, inputs) for inputs in sets]
-    except Exception:  # its exceptions have no common base class
-        return None
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return [session.run(names, inputs) for inputs in sets]

@@ -20,6 +20,7 @@ import collections
 import os
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -42,9 +43,13 @@ LIGHT_KINDS = ["simple", "pytorch-converted", "pytorch-operator"]
 INLINE_BYTES = 1 << 16
 REACHED = ["nothing", "parsed", "checked", "imported", "compiled", "ran"]
 INTERNAL_ERROR, RUN_FAILED = 70, 7
+# By the clock, and by the time of the processor.
+OUT_OF_TIME = (None, -signal.SIGXCPU)
 # Of the mutants, where larger models are given.
 SHARE_OF_LARGE = 0.35
 SHARE_OF_BYTES = 0.07
+# With a size from here on a run may well take longer than the limit.
+LARGE_SIZE = 10**5
 
 
 class Seeds:
@@ -144,7 +149,8 @@ def judge(name, seeds, tool, keep):
             code, text = run_limited([tool, "run", "model.so"], folder)
             if code in (0, RUN_FAILED):
                 reached = "ran"
-    problem = what_is_wrong(code, text)
+    slow = reached == "compiled" and code in OUT_OF_TIME and has_large_size(changes)
+    problem = None if slow else what_is_wrong(code, text)
     if problem and keep:
         keep.mkdir(parents=True, exist_ok=True)
         stem = f"O{level}-{seed}-{name.replace(':', '-')}"
@@ -164,6 +170,10 @@ def checked_by_onnx(path):
     except Exception:  # of several classes
         return "parsed"
     return "checked"
+
+
+def has_large_size(changes):
+    return any(int(number) >= LARGE_SIZE for number in re.findall(r"\d+", " ".join(changes)))
 
 
 def what_is_wrong(code, text):
