@@ -35,19 +35,19 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
   passes.addNestedPass<func::FuncOp>(createLegalizeBooleans());
   if (options.optimizationLevel > 0) {
     passes.addPass(createFoldConstants());
-    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
     passes.addNestedPass<func::FuncOp>(createSimplifyPowers());
     // Before anything moves scales, transposes and reshapes of its parts.
     passes.addNestedPass<func::FuncOp>(createRaiseAttention());
-    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
     passes.addNestedPass<func::FuncOp>(createPropagateTransposes());
     passes.addNestedPass<func::FuncOp>(createSinkReshapes());
     // Reshapes that moved may have uncovered transposes of transposes.
     passes.addNestedPass<func::FuncOp>(createPropagateTransposes());
     passes.addNestedPass<func::FuncOp>(createFoldPadsIntoConvolutions());
-    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
     // Small filters are weights from here on: they are transposed and packed too.
     passes.addPass(createOutlineConstants());
@@ -69,7 +69,7 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(createOnePerOp());
   } else {
     passes.addPass(createOutlineGroups());
-    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
     passes.addPass(createMergeIdentical());
     ChooseSchedulesOptions schedules;

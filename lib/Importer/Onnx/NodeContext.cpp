@@ -1,6 +1,8 @@
 // Access to a node, and the few constructions that every translator needs.
 #include "lib/Importer/Onnx/NodeContext.h"
 
+#include "dialects/Graph/IR/SizeKeepingFolds.h"
+
 using namespace mlir;
 using onnx::TensorProto;
 
@@ -201,6 +203,15 @@ void NodeContext::setOutput(unsigned index, Value value, int32_t elementType) {
   outputs[index].value = value;
   if (elementType)
     outputs[index].elementType = elementType;
+}
+
+Value NodeContext::foldOrKeep(Operation *op) {
+  SmallVector<Value> results;
+  if (failed(graph::tryFoldKeepingSizes(builder, sizes, op, results)) ||
+      results.empty())
+    return op->getResult(0);
+  op->erase();
+  return results.front();
 }
 
 void NodeContext::requireAtRunTime(Value condition, const Twine &failure) {

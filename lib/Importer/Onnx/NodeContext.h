@@ -118,7 +118,7 @@ public:
   // Building.
   /// Builds an operation of one result, folded if it can be.
   template <typename Op, typename... Args> mlir::Value create(Args &&...args) {
-    return builder.createOrFold<Op>(loc, std::forward<Args>(args)...);
+    return foldOrKeep(Op::create(builder, loc, std::forward<Args>(args)...));
   }
   Shape shapeOf(mlir::Value tensor) { return sizes.dimsOf(tensor); }
   mlir::AffineExpr constantSize(int64_t size);
@@ -159,6 +159,8 @@ public:
   const onnx::NodeProto &node() const { return proto; }
 
 private:
+  /// The result of `op`, or what it folds to in its place.
+  mlir::Value foldOrKeep(mlir::Operation *op);
   const onnx::AttributeProto *find(llvm::StringRef name) const;
 
   const onnx::NodeProto &proto;

@@ -2,6 +2,7 @@
 #include "lib/Transforms/Graph/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeKeepingFolds.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -54,7 +55,10 @@ struct FoldPadsIntoConvolutions
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<FoldPad>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    GreedyRewriteConfig config;
+    graph::foldKeepingSizes(patterns, config);
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

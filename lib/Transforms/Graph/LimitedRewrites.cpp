@@ -1,6 +1,8 @@
 // Greedy rewriting that ends even where patterns turn in a circle.
 #include "lib/Transforms/Graph/LimitedRewrites.h"
 
+#include "dialects/Graph/IR/SizeKeepingFolds.h"
+
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
@@ -13,6 +15,7 @@ void tessera::applyLimitedRewrites(func::FuncOp function,
   int64_t operations = 0;
   function->walk([&](Operation *) { ++operations; });
   GreedyRewriteConfig config;
+  graph::foldKeepingSizes(patterns, config);
   config.setMaxNumRewrites(kRewritesPerOperation * operations);
   if (failed(applyPatternsGreedily(function, std::move(patterns), config)))
     function.emitWarning(what + " were still moving after ")

@@ -57,6 +57,21 @@ def RaiseAttention : Pass<"raise-attention", "mlir::func::FuncOp"> {
                            "tessera::attention::AttentionDialect"];
 }
 
+def Canonicalize : Pass<"graph-canonicalize"> {
+  let summary = "Simplify as upstream's canonicalizer does, but keep unknown sizes";
+  let description = [{
+    Upstream folds an operation on two equal tensors to a constant even where their
+    size is not known: nothing tells it any more. Here the result keeps it:
+
+      arith.cmpi eq, %x, %x : tensor<?xi32>
+        ==>  graph.broadcast_to dense<true> sizes(%n) : tensor<i1> -> tensor<?xi1>
+
+    Everything else is as in `canonicalize`.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect"];
+}
+
 def LegalizeBooleans : Pass<"graph-legalize-booleans", "mlir::func::FuncOp"> {
   let summary = "Make boolean inputs and outputs of the entry bytes";
   let description = [{
