@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
@@ -55,11 +56,12 @@ static Value createInverse(OpBuilder &builder, Operation *view, Value tensor,
 
 /// Makes what computes `value` write into `output`: follows destinations and
 /// reshapes up to a tensor.empty and replaces that use of it by `output`,
-/// reshaped the other way; a loop that begins with another tensor begins with a
-/// copy of it in `output`. Returns false where no such chain leads to one.
+/// reshaped the other way; up to an argument, by a copy of it there. Returns false
+/// where no such chain leads to one.
 static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
   SmallVector<Operation *> reshapes;
   OpOperand *use = nullptr;
+  bool isComputed = false;
   while (Operation *op = value.getDefiningOp()) {
     if (isa<tensor::EmptyOp>(op))
       break;
@@ -73,14 +75,19 @@ static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
     } else {
       return false;
     }
+    isComputed |= reshapes.empty() || reshapes.back() != op;
     value = use->get();
   }
-  if (!use || !value.getDefiningOp())
+  bool isArgument = isa<BlockArgument>(value);
+  if (!use || (isArgument && !isComputed))
     return false;
   OpBuilder builder(output.getContext());
   builder.setInsertionPointAfterValue(output);
   for (Operation *op : reshapes)
     output = createInverse(builder, op, output, sizes);
+  if (isArgument)
+    output = linalg::CopyOp::create(builder, value.getLoc(), value, output)
+                 .getResult(0);
   use->set(output);
   return true;
 }
@@ -132,9 +139,35 @@ static LogicalResult bufferize(func::FuncOp function) {
   return bufferization::runOneShotBufferize(function, options, state);
 }
 
+namespace {
+/// A result for which both branches yield the same value from outside  ==>  this
+/// value; so that a loop is seen to carry only the memory that it began with.
+struct ForwardEqualYields : OpRewritePattern<scf::IfOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(scf::IfOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.elseBlock())
+      return rewriter.notifyMatchFailure(op, "expects two branches");
+    bool changed = false;
+    for (auto [result, a, b] :
+         llvm::zip(op.getResults(), op.thenYield().getOperands(),
+                   op.elseYield().getOperands())) {
+      if (a != b || result.use_empty() ||
+          !a.getParentRegion()->isProperAncestor(&op.getThenRegion()))
+        continue;
+      rewriter.replaceAllUsesWith(result, a);
+      changed = true;
+    }
+    return success(changed);
+  }
+};
+} // namespace
+
 static LogicalResult simplify(func::FuncOp function) {
   MLIRContext *context = function.getContext();
   RewritePatternSet patterns(context);
+  patterns.add<ForwardEqualYields>(context);
   for (StringRef name :
        {"affine", "arith", "bufferization", "linalg", "memref", "scf"}) {
     if (Dialect *dialect = context->getLoadedDialect(name))

@@ -118,3 +118,25 @@ kernel.func @large_intermediate(%x: tensor<512x512xf32>, %out: tensor<512x512xf3
   %y = linalg.softmax dimension(1) ins(%x : tensor<512x512xf32>) outs(%e : tensor<512x512xf32>) -> tensor<512x512xf32>
   kernel.yield %y : tensor<512x512xf32>
 }
+
+// -----
+
+// What a loop goes on from is copied to where its result is wanted.
+
+// CHECK-LABEL: func.func private @written_by_index
+// CHECK-SAME:    (%{{.+}}: !llvm.ptr, %[[X:.+]]: memref<?xf32>, %[[I:.+]]: memref<3x1xi32>, %[[U:.+]]: memref<3xf32>, %[[OUT:.+]]: memref<?xf32>, %{{.+}}: index)
+// CHECK-NOT:     memref.alloc
+// CHECK:         kernel.parallel_for
+// CHECK:           %[[OLD:.+]] = memref.load %[[X]]
+// CHECK:           memref.store %[[OLD]], %[[OUT]]
+// CHECK:         scf.for %[[K:[^ ]+]] =
+// CHECK:           memref.load %[[I]][%[[K]]
+// CHECK:           memref.store %{{.+}}, %[[OUT]]
+// CHECK-NOT:     kernel.parallel_for
+kernel.func @written_by_index(%x: tensor<?xf32>, %i: tensor<3x1xi32>, %u: tensor<3xf32>, %out: tensor<?xf32>, %s0: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic],
+                shapes = [affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (3, 1)>, affine_map<()[s0] -> (3)>, affine_map<()[s0] -> (s0)>]} {
+  %y = graph.scatter_points replace %u at %i into %x dimensions [-1]
+      : tensor<3xf32>, tensor<3x1xi32>, tensor<?xf32> -> tensor<?xf32>
+  kernel.yield %y : tensor<?xf32>
+}
