@@ -47,6 +47,14 @@ def test_both_targets_are_listed(tool, folder):
     ]
 
 
+def test_the_page_names_both_and_says_whose_kernels_it_shows(tool, folder):
+    tool("inspect", "tower.so", "--html", "page.html", cwd=folder)
+    text = (folder / "page.html").read_text()
+    data = json.loads(re.search(r'<script [^>]*id="model">(.*?)</script>', text, re.DOTALL)[1])
+    best = taken(tool, folder / "tower.so")
+    assert data["targets"] == [cpu + " (shown)" if cpu in best else cpu for cpu in CPUS]
+
+
 def test_the_best_for_this_machine_is_taken(tool, folder):
     best = CPUS[1] if has_avx512() else CPUS[0]
     assert taken(tool, folder / "tower.so") == [best]

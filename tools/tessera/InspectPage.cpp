@@ -222,9 +222,15 @@ llvm::Expected<json::Value> PageData::make() {
   root["weights"] = int64_t(table.weights.bytes);
   root["workers"] = workers;
   root["description"] = json::fixUTF8(model.describe());
+  // The kernels are those of the code that this machine takes.
   json::Array targets;
-  for (uint32_t i = 0; i < table.targetCount; ++i)
-    targets.push_back(table.targets[i].cpu);
+  for (const TesseraModule *each : model.tables())
+    for (uint32_t i = 0; i < each->targetCount; ++i) {
+      std::string cpu = each->targets[i].cpu;
+      targets.push_back(model.tables().size() > 1 && each == &table
+                            ? cpu + " (shown)"
+                            : cpu);
+    }
   root["targets"] = std::move(targets);
   if (!options.profile.empty())
     root["profile"] = std::move(profile);
