@@ -2,6 +2,8 @@
 #include "lib/Pipeline/ExtraPasses.h"
 
 #include "lib/Pipeline/Pipelines.h"
+#include "lib/Transforms/Buffer/Passes.h"
+#include "lib/Transforms/Kernel/Passes.h"
 
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
@@ -40,14 +42,20 @@ tessera::registerExtraPasses(const std::vector<std::string> &paths) {
 llvm::Error tessera::addExtraPasses(
     OpPassManager &passes, llvm::StringRef state,
     const std::vector<std::pair<std::string, std::string>> &given) {
+  bool isChanged = false;
   for (const auto &[name, pipeline] : given) {
     if (name != state)
       continue;
+    isChanged = true;
     std::string message;
     llvm::raw_string_ostream stream(message);
     if (failed(parsePassPipeline(pipeline, passes, stream)))
       return llvm::createStringError("passes '" + pipeline + "' for " + name +
                                      ":\n" + llvm::StringRef(message).trim());
   }
+  if (isChanged && state == "kernel")
+    passes.addPass(createVerifyKernelState());
+  if (isChanged && state == "buffer")
+    passes.addPass(createVerifyBufferState());
   return llvm::Error::success();
 }

@@ -23,8 +23,8 @@ llvm::ArrayRef<llvm::StringLiteral> extraPassStates();
 llvm::Error registerExtraPasses(const std::vector<std::string> &paths);
 
 /// Appends to `passes` those that `given`, pairs of a state and a pipeline in
-/// MLIR's syntax ("func.func(graph-sink-reshapes),cse"), has for `state`. Fails
-/// where a pipeline does not parse.
+/// MLIR's syntax ("func.func(graph-sink-reshapes),cse"), has for `state`,
+/// and behind them the state's own verifier. Fails where a pipeline does not parse.
 llvm::Error
 addExtraPasses(mlir::OpPassManager &passes, llvm::StringRef state,
                const std::vector<std::pair<std::string, std::string>> &given);
