@@ -391,6 +391,10 @@ CompileStatus Compilation::writeReport(ArrayRef<cpu::CodeForCpu> codes,
 
 /// Fails if the output is there and no file: a device or pipe is not replaced.
 CompileStatus Compilation::checkOutput() {
+  if (options.output == "-" && options.emit >= EmitKind::Object)
+    return fail(CompileStatus::InvalidOptions,
+                "only text goes to standard output: give -o FILE for an object "
+                "or a library");
   llvm::sys::fs::file_status status;
   if (options.output == "-" || llvm::sys::fs::status(options.output, status) ||
       llvm::sys::fs::is_regular_file(status))

@@ -95,3 +95,28 @@ def test_a_compiler_that_hangs_is_ended(compiler):
     compiler("exec sleep 1000")
     with pytest.raises(TimeoutError, match="more than 0.2 s"):
         tessera.compile("net.onnx", "net.so", timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    "state, begin", [("graph", "module"), ("llvm", "; ModuleID"), ("asm", "\t.")]
+)
+def test_text_goes_to_standard_output(tool, tmp_path, state, begin):
+    save_twin(tmp_path / "twin.onnx")
+    text = tool("compile", "twin.onnx", "--emit", state, "-o", "-", cwd=tmp_path)
+    assert text.startswith(begin) or f"\n{begin}" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["twin.onnx"]
+
+
+def test_a_report_may_follow_the_text(tool, tmp_path):
+    save_twin(tmp_path / "twin.onnx")
+    text = tool("compile", "twin.onnx", "--emit=asm", "-o", "-", "--report", cwd=tmp_path)
+    code, report = text.split("1 kernels: ")
+    assert "\t.text\n" in code and report.startswith("builder 0, rows 1")
+
+
+@pytest.mark.parametrize("state", ["object", "so"])
+def test_code_does_not(tool, tmp_path, state):
+    save_twin(tmp_path / "twin.onnx")
+    text = tool("compile", "twin.onnx", "--emit", state, "-o", "-", code=2, cwd=tmp_path)
+    assert "only text goes to standard output" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["twin.onnx"]

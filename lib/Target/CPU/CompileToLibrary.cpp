@@ -163,7 +163,10 @@ LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
   llvm::raw_fd_ostream stream(path, error);
   if (!error) {
     stream << bytes;
-    stream.close();
+    if (path == "-") // others may write there after us
+      stream.flush();
+    else
+      stream.close();
     error = stream.error();
     stream.clear_error();
   }
@@ -252,8 +255,16 @@ LogicalResult Compilation::emitLibrary() {
 }
 
 LogicalResult Compilation::emitFile(Form form) {
-  auto file = createTemporary(options.outputPath, ".tmp");
-  if (failed(file) || failed(lower()))
+  std::optional<TemporaryFile> file;
+  std::string path = options.outputPath;
+  if (path != "-") {
+    auto temporary = createTemporary(options.outputPath, ".tmp");
+    if (failed(temporary))
+      return failure();
+    path = temporary->path();
+    file.emplace(std::move(*temporary));
+  }
+  if (failed(lower()))
     return failure();
   ModuleDescription description;
   std::optional<TemporaryFile> weightFile;
@@ -266,22 +277,22 @@ LogicalResult Compilation::emitFile(Form form) {
     return failure();
   LogicalResult written = success();
   if (form == Form::object) {
-    written = emitObjectTo(file->path());
+    written = emitObjectTo(path);
   } else if (form == Form::assembly) {
     SmallVector<char, 0> text;
     if (failed(
             check(generator->emit(*code, CodeGenerator::Form::assembly, text))))
       return failure();
-    written = writeText(file->path(), StringRef(text.data(), text.size()));
+    written = writeText(path, StringRef(text.data(), text.size()));
   } else {
     std::string text;
     llvm::raw_string_ostream stream(text);
     stream << *code;
-    written = writeText(file->path(), text);
+    written = writeText(path, text);
   }
   if (failed(written) || (weightFile && failed(check(weightFile->keep()))))
     return failure();
-  return check(file->keep());
+  return file ? check(file->keep()) : success();
 }
 
 } // namespace

@@ -22,7 +22,7 @@ struct PhaseSeconds {
 };
 
 struct ArtifactOptions {
-  /// The file to write.
+  /// The file to write; "-" is standard output for assembly and LLVM IR.
   std::string outputPath;
   TesseraWeightPlace weightPlace = TESSERA_WEIGHTS_APPENDED;
   std::string producer = "tessera";
