@@ -109,3 +109,16 @@ def test_tolerance_sees_faults_and_forgives_rounding():
     assert message.startswith("1 of 20 elements differ, first at [2, 1]")
     wrong[2, 1] = np.nan
     assert wide_reference.difference(wrong, exact, limit, TensorProto.FLOAT)
+
+
+def test_tolerance_forgives_roundings_of_equal_addends():
+    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)  # noqa: E731
+    node = helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)
+    graph = helper.make_graph([node], "sum", [value("x", [3000])], [value("y", [])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    x = np.full(3000, 0.83086103, np.float32)
+    exact, limit = wide_reference.WideModel(model).expect({"x": x})["y"]
+    one_by_one = np.cumsum(x)[-1]
+    assert abs(one_by_one - exact) > 1e-5 * exact
+    assert wide_reference.difference(one_by_one, exact, limit, TensorProto.FLOAT) is None
+    assert wide_reference.difference(one_by_one * np.float32(1.001), exact, limit, TensorProto.FLOAT)
