@@ -158,8 +158,13 @@ OperatorSchema::body(const onnx::NodeProto &node, int64_t version,
                      ArrayRef<onnx::TypeProto> inputs) const {
   try {
     onnx::FunctionProto made;
-    if (const onnx::FunctionProto *fixed =
-            schema->GetFunction(static_cast<int>(version))) {
+    const onnx::FunctionProto *fixed =
+        schema->GetFunction(static_cast<int>(version));
+    // Shrink of opset 9 has a body since opset 18 only. It names its opset, so
+    // that an older model can use it.
+    if (!fixed && schema->HasFunction())
+      fixed = schema->GetFunction(schema->function_opset_versions().front());
+    if (fixed) {
       made = *fixed;
     } else {
       onnx::FunctionBodyBuildContextImpl context(node, inputs.vec());
