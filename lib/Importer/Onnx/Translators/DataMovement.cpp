@@ -103,24 +103,47 @@ LogicalResult concat(NodeContext &node) {
   return success();
 }
 
-/// Sizes of the parts: given (attribute before opset 13, input from then on),
-/// or equal, the last one smaller.
-FailureOr<SmallVector<int64_t>> splitSizes(NodeContext &node, int64_t axis) {
+/// Sizes of the parts of an axis of size `total`: given (attribute before opset 13,
+/// input from then on), or equal, the last one smaller. Together they are `total`.
+FailureOr<Shape> splitSizes(NodeContext &node, AffineExpr total) {
   SmallVector<int64_t> given = node.integers("split");
-  if (Value input = node.version() >= 13 ? node.input(1) : Value())
-    return requireConstantIntegers(node, input, "the list of split sizes");
-  if (!given.empty())
-    return given;
-  int64_t total = node.inputType(0).getDimSize(axis);
+  if (Value input = node.version() >= 13 ? node.input(1) : Value()) {
+    FailureOr<SmallVector<int64_t>> constant =
+        requireConstantIntegers(node, input, "the list of split sizes");
+    if (failed(constant))
+      return failure();
+    given = *constant;
+  }
+  Shape sizes;
+  if (!given.empty()) {
+    AffineExpr sum = node.constantSize(0);
+    for (int64_t size : given) {
+      if (size < 0)
+        return node.error("a part has the size " + Twine(size));
+      sizes.push_back(node.constantSize(size));
+      sum = sum + size;
+    }
+    if (failed(node.requireEqual(sum, total,
+                                 "the sum of the parts and the split axis")))
+      return failure();
+    return sizes;
+  }
   int64_t parts = node.integer("num_outputs", node.outputCount());
-  if (ShapedType::isDynamic(total))
-    return node.error("the size of axis " + Twine(axis) +
-                      " is not known; give the sizes of the parts");
   if (parts != node.outputCount() || parts == 0)
     return node.error("expects num_outputs to be the number of outputs");
-  int64_t part = llvm::divideCeil(total, parts);
-  SmallVector<int64_t> sizes(parts, part);
-  sizes.back() = total - part * (parts - 1);
+  AffineExpr part = total.ceilDiv(parts), last = total - part * (parts - 1);
+  sizes.assign(parts, part);
+  sizes.back() = last;
+  auto known = dyn_cast<AffineConstantExpr>(last);
+  if (known && known.getValue() < 0)
+    return node.error("there are fewer elements than parts");
+  // Two halves always exist.
+  if (!known && parts > 2)
+    node.requireAtRunTime(
+        node.create<arith::CmpIOp>(
+            arith::CmpIPredicate::sge, node.materializeIndex(last),
+            node.materializeIndex(node.constantSize(0))),
+        "there are fewer elements than parts");
   return sizes;
 }
 
@@ -129,22 +152,19 @@ LogicalResult split(NodeContext &node) {
       node.normalizeAxis(node.integer("axis", 0), node.inputRank(0));
   if (failed(axis))
     return failure();
-  FailureOr<SmallVector<int64_t>> sizes = splitSizes(node, *axis);
+  FailureOr<Shape> sizes =
+      splitSizes(node, node.shapeOf(node.input(0))[*axis]);
   if (failed(sizes))
     return failure();
   if (sizes->size() != node.outputCount())
     return node.error("expects " + Twine(sizes->size()) +
                       " outputs by its sizes but got " +
                       Twine(node.outputCount()));
-  int64_t offset = 0, total = node.inputType(0).getDimSize(*axis);
+  AffineExpr offset = node.constantSize(0);
   for (auto [i, size] : llvm::enumerate(*sizes)) {
-    int64_t room = ShapedType::isDynamic(total) ? INT64_MAX : total;
-    if (size < 0 || size > room - offset)
-      return node.error("the parts are larger than axis " + Twine(*axis));
-    node.setOutput(i, sliceAlong(node, node.input(0), *axis,
-                                 node.constantSize(offset),
-                                 node.constantSize(size)));
-    offset += size;
+    node.setOutput(i,
+                   sliceAlong(node, node.input(0), *axis, offset, size));
+    offset = offset + size;
   }
   return success();
 }
