@@ -54,40 +54,46 @@ static Value createInverse(OpBuilder &builder, Operation *view, Value tensor,
       collapse.getReassociationIndices(), shape);
 }
 
-/// Makes what computes `value` write into `output`: follows destinations and
-/// reshapes up to a tensor.empty and replaces that use of it by `output`,
-/// reshaped the other way; up to an argument, by a copy of it there. Returns false
-/// where no such chain leads to one.
-static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
+/// Makes what computes `value` write into `output`: follows destinations, what
+/// loops begin with, and reshapes up to where the chain begins, and lets it begin
+/// with `output`, reshaped the other way. That holds a copy of what was there,
+/// unless it was a tensor.empty. Returns false where nothing in such a chain
+/// computes, or where it begins with one of `outputs`.
+static bool computeInto(Value value, Value output, ValueRange outputs,
+                        graph::SizeAnalysis &sizes) {
   SmallVector<Operation *> reshapes;
   OpOperand *use = nullptr;
-  bool isComputed = false;
+  bool computes = false;
   while (Operation *op = value.getDefiningOp()) {
-    if (isa<tensor::EmptyOp>(op))
+    // Others need what the next one in the chain would overwrite.
+    if (use && !graph::isTensorView(use->getOwner()) && !value.hasOneUse())
       break;
     if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
       use = dps.getTiedOpOperand(cast<OpResult>(value));
+      computes = true;
     } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
       use = &loop.getInitsMutable()[cast<OpResult>(value).getResultNumber()];
+      computes = true;
     } else if (graph::isTensorView(op) && !isa<tensor::ExtractSliceOp>(op)) {
       reshapes.push_back(op);
       use = &op->getOpOperand(0);
     } else {
-      return false;
+      break;
     }
-    isComputed |= reshapes.empty() || reshapes.back() != op;
     value = use->get();
   }
-  bool isArgument = isa<BlockArgument>(value);
-  if (!use || (isArgument && !isComputed))
+  if (!computes || llvm::is_contained(outputs, value))
     return false;
   OpBuilder builder(output.getContext());
   builder.setInsertionPointAfterValue(output);
   for (Operation *op : reshapes)
     output = createInverse(builder, op, output, sizes);
-  if (isArgument)
-    output = linalg::CopyOp::create(builder, value.getLoc(), value, output)
+  if (!value.getDefiningOp<tensor::EmptyOp>()) {
+    builder.setInsertionPoint(use->getOwner());
+    output = linalg::CopyOp::create(builder, use->getOwner()->getLoc(), value,
+                                    output)
                  .getResult(0);
+  }
   use->set(output);
   return true;
 }
@@ -96,10 +102,10 @@ static bool computeInto(Value value, Value output, graph::SizeAnalysis &sizes) {
 static void computeIntoOutputs(kernel::FuncOp kernel) {
   graph::SizeAnalysis sizes(kernel.getContext());
   kernel::YieldOp yield = kernel.getYield();
+  ValueRange outputs = kernel.getOutputArguments();
   OpBuilder builder(yield);
-  for (auto [operand, output] :
-       llvm::zip(yield->getOpOperands(), kernel.getOutputArguments()))
-    if (!computeInto(operand.get(), output, sizes))
+  for (auto [operand, output] : llvm::zip(yield->getOpOperands(), outputs))
+    if (!computeInto(operand.get(), output, outputs, sizes))
       operand.set(
           linalg::CopyOp::create(builder, yield.getLoc(), operand.get(), output)
               .getResult(0));

@@ -140,3 +140,51 @@ kernel.func @written_by_index(%x: tensor<?xf32>, %i: tensor<3x1xi32>, %u: tensor
       : tensor<3xf32>, tensor<3x1xi32>, tensor<?xf32> -> tensor<?xf32>
   kernel.yield %y : tensor<?xf32>
 }
+
+// -----
+
+// So it is where the result is reshaped.
+// CHECK-LABEL: func.func private @written_by_index_and_reshaped
+// CHECK-SAME:    (%{{.+}}, %[[X:.+]]: memref<?xf32>, %[[I:.+]]: memref<?x1xi64>, %[[U:.+]]: memref<?xf32>, %[[OUT:.+]]: memref<?x4xf32>,
+// CHECK-NOT:     memref.alloc
+// CHECK:         %[[FLAT:.+]] = memref.collapse_shape %[[OUT]]
+// CHECK:         kernel.parallel
+// CHECK:           %[[OLD:.+]] = memref.load %[[X]]
+// CHECK:           memref.store %[[OLD]], %[[FLAT]]
+// CHECK:         scf.for
+// CHECK:           %[[NEW:.+]] = memref.load %[[U]]
+// CHECK:           memref.store %[[NEW]]
+// CHECK-NOT:     memref.alloc
+#flat = affine_map<()[s0, s1] -> (s0 * 4)>
+#index = affine_map<()[s0, s1] -> (s1, 1)>
+#updates = affine_map<()[s0, s1] -> (s1)>
+#out = affine_map<()[s0, s1] -> (s0, 4)>
+kernel.func @written_by_index_and_reshaped(%x: tensor<?xf32>, %i: tensor<?x1xi64>, %u: tensor<?xf32>, %out: tensor<?x4xf32>, %n: index, %m: index) -> tensor<?x4xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#flat, #index, #updates, #out]} {
+  %s = graph.scatter_points replace %u at %i into %x dimensions [-1]
+    : tensor<?xf32>, tensor<?x1xi64>, tensor<?xf32> -> tensor<?xf32>
+  %y = tensor.expand_shape %s [[0, 1]] output_shape [%n, 4] : tensor<?xf32> into tensor<?x4xf32>
+  kernel.yield %y : tensor<?x4xf32>
+}
+
+// -----
+
+// What is yielded itself is not overwritten.
+// CHECK-LABEL: func.func private @written_by_index_into_another_output
+// CHECK-SAME:    (%{{.+}}, %{{.+}}: memref<64xf32>, %{{.+}}: memref<3x1xi64>, %{{.+}}: memref<3xf32>, %[[E:.+]]: memref<64xf32>, %[[OUT:.+]]: memref<64xf32>)
+// CHECK-NOT:     memref.alloc
+// CHECK:         %[[OLD:.+]] = memref.load %[[E]]
+// CHECK:         memref.store %[[OLD]], %[[OUT]]
+// CHECK:         scf.for
+// CHECK:           memref.store %{{.+}}, %[[OUT]]
+// CHECK-NOT:     memref.alloc
+#x = affine_map<() -> (64)>
+#index = affine_map<() -> (3, 1)>
+#updates = affine_map<() -> (3)>
+kernel.func @written_by_index_into_another_output(%x: tensor<64xf32>, %i: tensor<3x1xi64>, %u: tensor<3xf32>, %e: tensor<64xf32>, %out: tensor<64xf32>) -> (tensor<64xf32>, tensor<64xf32>)
+    attributes {outputs = 2 : i64, schedules = [#kernel.generic], shapes = [#x, #index, #updates, #x, #x]} {
+  %a = math.exp %x : tensor<64xf32>
+  %s = graph.scatter_points add %u at %i into %a dimensions [-1]
+    : tensor<3xf32>, tensor<3x1xi64>, tensor<64xf32> -> tensor<64xf32>
+  kernel.yield %a, %s : tensor<64xf32>, tensor<64xf32>
+}

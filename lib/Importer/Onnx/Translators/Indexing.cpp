@@ -89,16 +89,38 @@ LogicalResult gatherElements(NodeContext &node) {
   return success();
 }
 
-/// Which dimension of updates each of data follows: the first ones the components
-/// of the index vectors in input 1, the others those behind the vectors' place.
+/// Which dimension of the updates of ScatterND each of data follows: the first
+/// ones the components of the index vectors in input 1, the others those behind
+/// the vectors' place. Where the number of components is unknown the ranks say it.
 FailureOr<SmallVector<int64_t>> pointDimensions(NodeContext &node) {
   int64_t rank = node.inputRank(0), indexRank = node.inputRank(1);
-  int64_t components = indexRank ? node.inputType(1).getShape().back() : 0;
-  if (indexRank == 0 || ShapedType::isDynamic(components))
-    return node.error("expects indices whose last size is known");
+  if (indexRank == 0)
+    return node.error("expects indices of rank at least 1");
+  int64_t fromRanks = indexRank - 1 + rank - node.inputRank(2);
+  int64_t components = node.inputType(1).getShape().back();
+  if (ShapedType::isDynamic(components))
+    components = std::max<int64_t>(fromRanks, 0);
   if (components > rank)
     return node.error("expects index vectors of at most " + Twine(rank) +
                       " components but got " + Twine(components));
+  if (components != fromRanks)
+    return node.error("expects updates of rank " +
+                      Twine(indexRank - 1 + rank - components) + " but got " +
+                      Twine(node.inputRank(2)));
+  Shape data = node.shapeOf(node.input(0));
+  Shape indices = node.shapeOf(node.input(1));
+  Shape updates = node.shapeOf(node.input(2));
+  if (failed(node.requireEqual(indices.back(), node.constantSize(components),
+                               "the number of components and what the ranks "
+                               "leave")))
+    return failure();
+  Shape expected(llvm::drop_end(indices));
+  expected.append(data.begin() + components, data.end());
+  for (auto [i, size] : llvm::enumerate(expected))
+    if (failed(node.requireEqual(updates[i], size,
+                                 "the size of updates along dimension " +
+                                     Twine(i) + " and what the other inputs say")))
+      return failure();
   SmallVector<int64_t> dimensions(components, -1);
   for (int64_t i = components; i < rank; ++i)
     dimensions.push_back(indexRank - 1 + i - components);
@@ -166,16 +188,14 @@ LogicalResult scatterND(NodeContext &node) {
   FailureOr<graph::Combination> combination = combinationOf(node);
   if (failed(dimensions) || failed(combination))
     return failure();
-  int64_t components = llvm::count(*dimensions, -1);
-  if (node.inputRank(2) !=
-      node.inputRank(1) - 1 + node.inputRank(0) - components)
-    return node.error("expects updates of rank " +
-                      Twine(node.inputRank(1) - 1 + node.inputRank(0) -
-                            components) +
-                      " but got " + Twine(node.inputRank(2)));
-  FailureOr<Value> result =
-      scatterPoints(node, node.input(0), node.input(1), node.input(2),
-                    *dimensions, *combination);
+  // A last size that was unknown is the number of components.
+  SmallVector<int64_t> sizes(node.inputType(1).getShape());
+  sizes.back() = llvm::count(*dimensions, -1);
+  Value indices = node.create<tensor::CastOp>(
+      node.inputType(1).clone(sizes), node.input(1));
+  FailureOr<Value> result = scatterPoints(node, node.input(0), indices,
+                                          node.input(2), *dimensions,
+                                          *combination);
   if (failed(result))
     return failure();
   node.setOutput(0, *result);
