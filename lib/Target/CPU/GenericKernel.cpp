@@ -13,12 +13,12 @@
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -145,43 +145,18 @@ static LogicalResult bufferize(func::FuncOp function) {
   return bufferization::runOneShotBufferize(function, options, state);
 }
 
-namespace {
-/// A result for which both branches yield the same value from outside  ==>  this
-/// value; so that a loop is seen to carry only the memory that it began with.
-struct ForwardEqualYields : OpRewritePattern<scf::IfOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(scf::IfOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.elseBlock())
-      return rewriter.notifyMatchFailure(op, "expects two branches");
-    bool changed = false;
-    for (auto [result, a, b] :
-         llvm::zip(op.getResults(), op.thenYield().getOperands(),
-                   op.elseYield().getOperands())) {
-      if (a != b || result.use_empty() ||
-          !a.getParentRegion()->isProperAncestor(&op.getThenRegion()))
-        continue;
-      rewriter.replaceAllUsesWith(result, a);
-      changed = true;
-    }
-    return success(changed);
-  }
-};
-} // namespace
-
 static LogicalResult simplify(func::FuncOp function) {
   MLIRContext *context = function.getContext();
   RewritePatternSet patterns(context);
-  patterns.add<ForwardEqualYields>(context);
-  for (StringRef name :
-       {"affine", "arith", "bufferization", "linalg", "memref", "scf"}) {
+  const llvm::StringSet<> dialects = {"affine", "arith",  "bufferization",
+                                      "linalg", "memref", "scf"};
+  for (const auto &name : dialects.keys())
     if (Dialect *dialect = context->getLoadedDialect(name))
       dialect->getCanonicalizationPatterns(patterns);
-    for (RegisteredOperationName op :
-         context->getRegisteredOperationsByDialect(name))
+  // Not getRegisteredOperationsByDialect, which finds none.
+  for (RegisteredOperationName op : context->getRegisteredOperations())
+    if (dialects.contains(op.getDialectNamespace()))
       op.getCanonicalizationPatterns(patterns, context);
-  }
   return applyPatternsGreedily(function, std::move(patterns));
 }
 

@@ -153,7 +153,8 @@ kernel.func @written_by_index(%x: tensor<?xf32>, %i: tensor<3x1xi32>, %u: tensor
 // CHECK:           memref.store %[[OLD]], %[[FLAT]]
 // CHECK:         scf.for
 // CHECK:           %[[NEW:.+]] = memref.load %[[U]]
-// CHECK:           memref.store %[[NEW]]
+// CHECK:           memref.store %[[NEW]], %[[FLAT]]
+// CHECK-NOT:     kernel.parallel
 // CHECK-NOT:     memref.alloc
 #flat = affine_map<()[s0, s1] -> (s0 * 4)>
 #index = affine_map<()[s0, s1] -> (s1, 1)>
