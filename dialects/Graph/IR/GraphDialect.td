@@ -92,6 +92,15 @@ def Graph_TransposeAttr : Graph_Attr<"Transpose", "transpose"> {
   let assemblyFormat = "`<` `[` $permutation `]` `>`";
 }
 
+def Graph_ReverseAttr : Graph_Attr<"Reverse", "reverse"> {
+  let summary = "Recipe step: the order of elements reversed along dimensions";
+  let description = [{
+    `#graph.reverse<[0]>` makes [[3, 4], [1, 2]] of [[1, 2], [3, 4]].
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$dimensions);
+  let assemblyFormat = "`<` `[` $dimensions `]` `>`";
+}
+
 def Graph_ReshapeAttr : Graph_Attr<"Reshape", "reshape"> {
   let summary = "Recipe step: the same elements in row-major order with another shape";
   let description = [{

@@ -60,6 +60,14 @@ FailureOr<RankedTensorType> graph::applyRecipe(RankedTensorType source,
         return failure();
       }
       shape = applyPermutation(shape, permutation);
+    } else if (auto reverse = dyn_cast<ReverseAttr>(step)) {
+      if (llvm::any_of(reverse.getDimensions(), [&](int64_t dimension) {
+            return dimension < 0 ||
+                   dimension >= static_cast<int64_t>(shape.size());
+          })) {
+        reason = "a reverse names a dimension that its source lacks";
+        return failure();
+      }
     } else if (auto reshape = dyn_cast<ReshapeAttr>(step)) {
       if (llvm::any_of(reshape.getShape(), [](int64_t d) { return d < 0; }) ||
           ShapedType::getNumElements(reshape.getShape()) !=

@@ -3,6 +3,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <cstdlib>
 #include <cstring>
 
 using namespace mlir;
@@ -53,6 +54,19 @@ bool StridedView::transpose(ArrayRef<int64_t> permutation) {
   for (int64_t from : permutation)
     permuted.push_back(dims[from]);
   dims = std::move(permuted);
+  panelDim = -1;
+  return true;
+}
+
+bool StridedView::reverse(ArrayRef<int64_t> dimensions) {
+  if (isPadded())
+    return false;
+  if (elementCount() == 0)
+    return true;
+  for (int64_t dimension : dimensions) {
+    offset += (dims[dimension].size - 1) * dims[dimension].stride;
+    dims[dimension].stride = -dims[dimension].stride;
+  }
   panelDim = -1;
   return true;
 }
@@ -158,7 +172,7 @@ public:
       : dims(dims), targetStrides(targetStrides) {
     for (int64_t i = 0, e = dims.size() - 1; i < e; ++i)
       if (dims[i].size > 1 &&
-          (rowDim < 0 || dims[i].stride < dims[rowDim].stride))
+          (rowDim < 0 || std::abs(dims[i].stride) < std::abs(dims[rowDim].stride)))
         rowDim = i;
     plane = {1, 0, 0, dims.back().size, dims.back().stride};
     if (rowDim >= 0) {

@@ -22,7 +22,7 @@
 namespace tessera::artifact {
 
 /// Elements of a source in the order of another shape. Sizes and strides count
-/// elements; there may be dimensions of size 0 or 1.
+/// elements; there may be dimensions of size 0 or 1, and strides below 0.
 struct StridedView {
   struct Dim {
     int64_t size;
@@ -48,6 +48,7 @@ struct StridedView {
   /// Recipe steps; see dialects/Graph/IR/GraphOps.td. False if the result is no
   /// strided view of the source: it must be written out first.
   bool transpose(mlir::ArrayRef<int64_t> permutation);
+  bool reverse(mlir::ArrayRef<int64_t> dimensions);
   bool reshape(mlir::ArrayRef<int64_t> shape);
   bool pack(int64_t width);
 

@@ -183,6 +183,8 @@ private:
   static bool applyTo(StridedView &view, Attribute step) {
     if (auto transpose = dyn_cast<graph::TransposeAttr>(step))
       return view.transpose(transpose.getPermutation());
+    if (auto reverse = dyn_cast<graph::ReverseAttr>(step))
+      return view.reverse(reverse.getDimensions());
     if (auto reshape = dyn_cast<graph::ReshapeAttr>(step))
       return view.reshape(reshape.getShape());
     return view.pack(cast<graph::PackAttr>(step).getWidth());

@@ -1,4 +1,4 @@
-// Turns transposes and reshapes of weights into steps of their recipes.
+// Turns transposes, reversals and reshapes of weights into steps of their recipes.
 #include "lib/Transforms/Graph/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -22,6 +22,8 @@ Attribute stepOf(Operation *op) {
   if (auto transpose = dyn_cast<linalg::TransposeOp>(op))
     return graph::TransposeAttr::get(op->getContext(),
                                      transpose.getPermutation());
+  if (auto reverse = dyn_cast<graph::ReverseOp>(op))
+    return graph::ReverseAttr::get(op->getContext(), reverse.getDimensions());
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, graph::ReshapeOp>(op))
     return graph::ReshapeAttr::get(
         op->getContext(),

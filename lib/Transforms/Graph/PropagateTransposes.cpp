@@ -118,7 +118,7 @@ struct SinkBelowElementwise : RewritePattern {
       auto same = operand.getDefiningOp<linalg::TransposeOp>();
       bool isFree =
           !isa<RankedTensorType>(operand.getType()) ||
-          operand.getDefiningOp<graph::BroadcastToOp>() ||
+          isNarrowBroadcast(operand) ||
           operand.getDefiningOp<graph::WeightOp>() ||
           matchPattern(operand, m_Constant()) ||
           (same && same.getPermutation() == transpose.getPermutation());
@@ -149,15 +149,16 @@ struct SinkBelowElementwise : RewritePattern {
   }
 };
 
-/// transpose(broadcast_to(x))  ==>  broadcast_to(transpose(x)), 1s added in front
-/// of x where it has fewer dimensions.
+/// transpose(broadcast_to(x))  ==>  broadcast_to(transpose(x)) of an x that is much
+/// smaller, 1s added in front of it where it has fewer dimensions.
 struct TransposeOfBroadcast : OpRewritePattern<linalg::TransposeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(linalg::TransposeOp op,
                                 PatternRewriter &rewriter) const override {
     auto broadcast = op.getInput().getDefiningOp<graph::BroadcastToOp>();
-    if (!broadcast)
-      return rewriter.notifyMatchFailure(op, "expects a broadcast");
+    if (!broadcast || !isNarrowBroadcast(broadcast))
+      return rewriter.notifyMatchFailure(op, "expects a broadcast of a smaller "
+                                             "value");
     Location loc = op.getLoc();
     Value source = broadcast.getSource();
     auto sourceType = cast<RankedTensorType>(source.getType());

@@ -39,6 +39,26 @@ bool tessera::isComputed(Value value) {
          !op->hasTrait<OpTrait::ConstantLike>();
 }
 
+bool tessera::isNarrowBroadcast(Value value) {
+  constexpr int64_t kFewTimes = 16;
+  auto broadcast = value.getDefiningOp<graph::BroadcastToOp>();
+  if (!broadcast)
+    return false;
+  auto from = cast<RankedTensorType>(broadcast.getSource().getType());
+  auto to = cast<RankedTensorType>(broadcast.getType());
+  if (!isComputed(broadcast.getSource()) || from.getRank() < to.getRank())
+    return true;
+  int64_t times = 1;
+  for (auto [before, after] : llvm::zip(from.getShape(), to.getShape())) {
+    if (before != 1 || after == 1)
+      continue;
+    if (ShapedType::isDynamic(after) || after > kFewTimes)
+      return true;
+    times *= after;
+  }
+  return times > kFewTimes;
+}
+
 namespace {
 
 /// The dimensions of `source` that each group of dimensions of its transpose by
@@ -235,9 +255,62 @@ struct SinkBelowSlice : OpRewritePattern<tensor::ExtractSliceOp> {
   }
 };
 
+/// broadcast_to(transpose(x))  ==>  transpose(broadcast_to(x)), where it is not
+/// narrow.
+struct SinkBelowBroadcast : OpRewritePattern<graph::BroadcastToOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::BroadcastToOp op,
+                                PatternRewriter &rewriter) const override {
+    auto transpose = op.getSource().getDefiningOp<linalg::TransposeOp>();
+    if (!transpose || !isComputed(transpose.getInput()) ||
+        isNarrowBroadcast(op))
+      return rewriter.notifyMatchFailure(op, "expects a transpose of a computed "
+                                             "value about as large");
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    SmallVector<int64_t> inverse = invertPermutationVector(permutation);
+    auto type = cast<RankedTensorType>(op.getType());
+    SmallVector<Value> dynamic;
+    for (OpFoldResult size : applyPermutation(
+             getMixedValues(type.getShape(), op.getSizes(), rewriter), inverse))
+      if (auto value = dyn_cast<Value>(size))
+        dynamic.push_back(value);
+    Value value = graph::BroadcastToOp::create(
+        rewriter, op.getLoc(),
+        type.clone(applyPermutation(type.getShape(), inverse)),
+        transpose.getInput(), dynamic);
+    rewriter.replaceOp(op,
+                       transposed(rewriter, op.getLoc(), value, permutation));
+    return success();
+  }
+};
+
+/// gather(transpose(x))  ==>  transpose(gather(x)) by one index vector.
+struct SinkBelowGather : OpRewritePattern<graph::GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::GatherOp op,
+                                PatternRewriter &rewriter) const override {
+    auto transpose = op.getData().getDefiningOp<linalg::TransposeOp>();
+    if (!transpose || !isComputed(transpose.getInput()) ||
+        op.getIndices().getType().getRank() != 1)
+      return rewriter.notifyMatchFailure(op, "expects a transpose of a computed "
+                                             "value and one index vector");
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    auto type = cast<RankedTensorType>(op.getType());
+    Value value = graph::GatherOp::create(
+        rewriter, op.getLoc(),
+        type.clone(applyPermutation(type.getShape(),
+                                    invertPermutationVector(permutation))),
+        transpose.getInput(), op.getIndices(), permutation[op.getAxis()]);
+    rewriter.replaceOp(op,
+                       transposed(rewriter, op.getLoc(), value, permutation));
+    return success();
+  }
+};
+
 } // namespace
 
 void tessera::populateSinkTransposesBelowMovement(RewritePatternSet &patterns) {
   patterns.add<SinkBelowCollapse, SinkBelowExpand, SinkBelowConcat,
-               SinkBelowPad, SinkBelowSlice>(patterns.getContext());
+               SinkBelowPad, SinkBelowSlice, SinkBelowBroadcast,
+               SinkBelowGather>(patterns.getContext());
 }

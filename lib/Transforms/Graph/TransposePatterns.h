@@ -17,8 +17,13 @@ bool isIdentity(mlir::ArrayRef<int64_t> permutation);
 /// weight or constant.
 bool isComputed(mlir::Value value);
 
+/// Whether `value` is a broadcast of far fewer elements, as of a bias: transposes
+/// move above it. Below others they move on with the elements: those that repeat
+/// each element a few times and those that may be none, which depends on sizes.
+bool isNarrowBroadcast(mlir::Value value);
+
 /// Patterns that move transposes below operations that only move elements:
-/// collapse, expand, concat, pad, slice.
+/// collapse, expand, concat, pad, slice, gather, wide broadcasts.
 void populateSinkTransposesBelowMovement(mlir::RewritePatternSet &patterns);
 
 } // namespace tessera

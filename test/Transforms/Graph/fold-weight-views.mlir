@@ -5,18 +5,22 @@
 
 // CHECK-DAG: graph.weights @w : tensor<4x6xf32>
 // CHECK-DAG: graph.weights @[[T:w_[0-9_]+]] : tensor<6x4xf32> {{.*}} recipe [#graph.transpose<[1, 0]>]
+// CHECK-DAG: graph.weights @[[V:w_[0-9_]+]] : tensor<6x4xf32> {{.*}} recipe [#graph.transpose<[1, 0]>, #graph.reverse<[0]>]
 // CHECK-DAG: graph.weights @[[R:w_[0-9_]+]] : tensor<24xf32> {{.*}} recipe [#graph.transpose<[1, 0]>, #graph.reshape<[24]>]
 graph.weights @w : tensor<4x6xf32> from #graph.file<"m", 0, 96> as tensor<4x6xf32>
 
 // CHECK-LABEL: func.func @main
 // CHECK-DAG:     graph.weight @[[R]] : tensor<24xf32>
 // CHECK-DAG:     graph.weight @[[T]] : tensor<6x4xf32>
+// CHECK-DAG:     graph.weight @[[V]] : tensor<6x4xf32>
 // CHECK-DAG:     graph.weight @w : tensor<4x6xf32>
 // CHECK-NOT:     linalg.transpose
-func.func @main() -> (tensor<24xf32>, tensor<6x4xf32>, tensor<4x6xf32>) {
+// CHECK-NOT:     graph.reverse
+func.func @main() -> (tensor<24xf32>, tensor<6x4xf32>, tensor<4x6xf32>, tensor<6x4xf32>) {
   %w = graph.weight @w : tensor<4x6xf32>
   %e = tensor.empty() : tensor<6x4xf32>
   %t = linalg.transpose ins(%w : tensor<4x6xf32>) outs(%e : tensor<6x4xf32>) permutation = [1, 0]
   %r = tensor.collapse_shape %t [[0, 1]] : tensor<6x4xf32> into tensor<24xf32>
-  return %r, %t, %w : tensor<24xf32>, tensor<6x4xf32>, tensor<4x6xf32>
+  %v = graph.reverse %t [0] : tensor<6x4xf32>
+  return %r, %t, %w, %v : tensor<24xf32>, tensor<6x4xf32>, tensor<4x6xf32>, tensor<6x4xf32>
 }

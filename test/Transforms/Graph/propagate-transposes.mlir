@@ -48,6 +48,42 @@ func.func @reduction(%x: tensor<4x6xf32>) -> tensor<6xf32> {
   return %r : tensor<6xf32>
 }
 
+// An image made twice as wide, and then as wide as another where it is not known to
+// be: both are channels last, and stay so.
+
+// CHECK-LABEL: func.func @wider
+// CHECK-NOT:     linalg.transpose
+// CHECK:         graph.broadcast_to %{{.*}} sizes({{.*}}) : tensor<1x?x?x1x8xf32> -> tensor<1x?x?x2x8xf32>
+// CHECK-NOT:     linalg.transpose
+// CHECK:         %[[W:.*]] = graph.broadcast_to %{{.*}} sizes({{.*}}) : tensor<1x?x?x8xf32> -> tensor<1x?x?x8xf32>
+// CHECK:         %[[S:.*]] = arith.addf %{{.*}}, %[[W]] : tensor<1x?x?x8xf32>
+// CHECK:         linalg.transpose ins(%[[S]]
+func.func @wider(%x: tensor<1x?x?x8xf32>, %y: tensor<1x?x?x8xf32>, %h: index, %w: index, %w2: index, %h3: index, %w3: index) -> tensor<1x8x?x?xf32> {
+  %a = math.absf %x : tensor<1x?x?x8xf32>
+  %e = tensor.empty(%h, %w) : tensor<1x8x?x?xf32>
+  %t = linalg.transpose ins(%a : tensor<1x?x?x8xf32>) outs(%e : tensor<1x8x?x?xf32>) permutation = [0, 3, 1, 2]
+  %expanded = tensor.expand_shape %t [[0], [1], [2], [3, 4]] output_shape [1, 8, %h, %w, 1] : tensor<1x8x?x?xf32> into tensor<1x8x?x?x1xf32>
+  %twice = graph.broadcast_to %expanded sizes(%h, %w) : tensor<1x8x?x?x1xf32> -> tensor<1x8x?x?x2xf32>
+  %wide = tensor.collapse_shape %twice [[0], [1], [2], [3, 4]] : tensor<1x8x?x?x2xf32> into tensor<1x8x?x?xf32>
+  %same = graph.broadcast_to %wide sizes(%h3, %w3) : tensor<1x8x?x?xf32> -> tensor<1x8x?x?xf32>
+  %b = math.exp %y : tensor<1x?x?x8xf32>
+  %e3 = tensor.empty(%h3, %w3) : tensor<1x8x?x?xf32>
+  %u = linalg.transpose ins(%b : tensor<1x?x?x8xf32>) outs(%e3 : tensor<1x8x?x?xf32>) permutation = [0, 3, 1, 2]
+  %s = arith.addf %u, %same : tensor<1x8x?x?xf32>
+  return %s : tensor<1x8x?x?xf32>
+}
+
+// CHECK-LABEL: func.func @gathered
+// CHECK:         %[[G:.*]] = graph.gather %{{.*}}[%{{.*}}] axis 1 : tensor<1x4x6x8xf32>, tensor<9xi64> -> tensor<1x9x6x8xf32>
+// CHECK:         linalg.transpose ins(%[[G]] : tensor<1x9x6x8xf32>)
+func.func @gathered(%x: tensor<1x4x6x8xf32>, %i: tensor<9xi64>) -> tensor<1x8x9x6xf32> {
+  %a = math.absf %x : tensor<1x4x6x8xf32>
+  %e = tensor.empty() : tensor<1x8x4x6xf32>
+  %t = linalg.transpose ins(%a : tensor<1x4x6x8xf32>) outs(%e : tensor<1x8x4x6xf32>) permutation = [0, 3, 1, 2]
+  %g = graph.gather %t[%i] axis 2 : tensor<1x8x4x6xf32>, tensor<9xi64> -> tensor<1x8x9x6xf32>
+  return %g : tensor<1x8x9x6xf32>
+}
+
 // The other operand is computed in this layout: a transpose either way.
 
 // CHECK-LABEL: func.func @not_free

@@ -100,6 +100,24 @@ TEST(StridedView, TransposesAndPacks) {
   EXPECT_EQ(elements(view, source), expected.data);
 }
 
+TEST(StridedView, ReversesDimensions) {
+  Tensor source = Tensor::numbered({2, 3, 4});
+  StridedView view = StridedView::dense(source.shape);
+  ASSERT_TRUE(view.reverse({1, 2}));
+  EXPECT_FALSE(view.isDense());
+  std::vector<int32_t> expected;
+  for (int64_t i = 0; i < 2; ++i)
+    for (int64_t j = 2; j >= 0; --j)
+      for (int64_t k = 3; k >= 0; --k)
+        expected.push_back(source.data[(i * 3 + j) * 4 + k]);
+  EXPECT_EQ(elements(view, source), expected);
+  // Both were reversed, so they are one dimension, walked backwards.
+  ASSERT_TRUE(view.reshape({2, 12}));
+  ASSERT_TRUE(view.reverse({1}));
+  EXPECT_TRUE(view.isDense());
+  EXPECT_EQ(elements(view, source), source.data);
+}
+
 TEST(StridedView, PacksRowsInOrder) {
   for (int64_t columns : {1, 15, 16, 17, 64}) {
     Tensor source = Tensor::numbered({5, columns});
