@@ -305,3 +305,37 @@ def test_gather_of_booleans():
     m = RNG.integers(0, 2, (40, 3)).astype(np.int8)
     i = RNG.integers(0, 120, 77)
     np.testing.assert_array_equal(run(m, i)[0], m.reshape(-1)[i])
+
+
+BYTES = "%b = arith.trunci %m : tensor<?x3xi8> to tensor<?x3xi1>\n"
+MOVED_BOOLEANS = {
+    "broadcast decided at run time": ("""
+        %c = tensor.collapse_shape %b [[0, 1]] : tensor<?x3xi1> into tensor<?xi1>
+        %n = graph.broadcast_to %c sizes(%s0, %s1) : tensor<?xi1> -> tensor<?x?xi1>""",
+        ("s0", "s1"), lambda m, i: np.broadcast_to(m.reshape(-1), (len(m), len(i)))),
+    "points": ("""
+        %e = tensor.expand_shape %i [[0, 1]] output_shape [%s1, 1] : tensor<?xi64> into tensor<?x1xi64>
+        %n = graph.gather_points %b[%e] dimensions [-1, 1] sizes(%s1)
+          : tensor<?x3xi1>, tensor<?x1xi64> -> tensor<?x3xi1>""",
+        ("s1", 3), lambda m, i: m[i]),
+    "reverse": ("%n = graph.reverse %b [0] : tensor<?x3xi1>",
+                ("s0", 3), lambda m, i: m[::-1]),
+    "slice": ("""
+        %c = tensor.extract_slice %b[1, 0] [2, 3] [1, 1] : tensor<?x3xi1> to tensor<2x3xi1>
+        %f = tensor.collapse_shape %c [[0, 1]] : tensor<2x3xi1> into tensor<6xi1>
+        %n = graph.gather %f[%i] axis 0 : tensor<6xi1>, tensor<?xi64> -> tensor<?xi1>""",
+        ("s1",), lambda m, i: m[1:3].reshape(-1)[i]),
+}
+
+
+@pytest.mark.parametrize("name", MOVED_BOOLEANS)
+def test_booleans_move_as_bytes(name):
+    """At unknown sizes, where an intermediate has no place."""
+    body, sizes, expected = MOVED_BOOLEANS[name]
+    dims = [None if isinstance(d, str) else d for d in sizes]
+    run = kernels.compile(kernel(
+        [("m", ("s0", 3), "i8"), ("i", ("s1",), "i64")], (sizes, "i8"), 2, BYTES + body + f"""
+        %y = arith.extui %n : {tensor(dims, "i1")} to {tensor(dims, "i8")}"""))
+    m = RNG.integers(0, 2, (4, 3)).astype(np.int8)
+    i = RNG.integers(0, 4, 12)
+    np.testing.assert_array_equal(run(m, i)[0], expected(m, i))

@@ -85,8 +85,10 @@ struct NarrowAfterMoving : RewritePattern {
 
   LogicalResult matchAndRewrite(Operation *op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<graph::GatherOp, graph::ReshapeOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp, tensor::CastOp>(op))
+    if (!isa<graph::BroadcastToOp, graph::GatherOp, graph::GatherPointsOp,
+             graph::ReshapeOp, graph::ReverseOp, tensor::ExpandShapeOp,
+             tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::CastOp>(
+            op))
       return rewriter.notifyMatchFailure(op, "expects a view or gather");
     auto narrow = op->getOperand(0).getDefiningOp<arith::TruncIOp>();
     if (!narrow || !getElementTypeOrSelf(narrow.getType()).isInteger(1))
