@@ -15,79 +15,45 @@ struct Group {
   int64_t fromBegin, fromEnd, toBegin, toEnd;
 };
 
-/// How many sizes in front of both shapes, but for the last of each, are proven
-/// to be the same one by one.
-int64_t sameInFront(NodeContext &node, ArrayRef<AffineExpr> from,
-                    ArrayRef<AffineExpr> to) {
-  int64_t count = 0, most = std::min(from.size(), to.size());
-  while (count + 1 < most && node.sizes.areEqual(from[count], to[count]))
-    ++count;
-  return count;
-}
-
-/// Splits dimensions from [fromBegin, fromEnd) and [toBegin, toEnd) into the
-/// finest groups of proven equal products, each with at least one dimension on
-/// both sides. None if the whole is not proven equal.
+/// Splits both shapes into the finest groups of proven equal products, each
+/// with at least one dimension on both sides. None if not all dimensions are in
+/// one, or a shape has no dimensions.
 ///
-/// A group ends where the products of all sizes before are equal:
 ///   (s0, 12, 4) and (s0, 48) have  (s0 | s0)  (12, 4 | 48)
-SmallVector<Group> groupByProducts(NodeContext &node, ArrayRef<AffineExpr> from,
-                                   ArrayRef<AffineExpr> to) {
-  SmallVector<AffineExpr> fromProducts, toProducts;
-  for (size_t i = 0; i <= from.size(); ++i)
-    fromProducts.push_back(productOf(node, from.take_front(i)));
-  for (size_t i = 0; i <= to.size(); ++i)
-    toProducts.push_back(productOf(node, to.take_front(i)));
+SmallVector<Group> findGroups(NodeContext &node, ArrayRef<AffineExpr> from,
+                              ArrayRef<AffineExpr> to) {
   int64_t fromRank = from.size(), toRank = to.size();
-  if (!node.sizes.areEqual(fromProducts.back(), toProducts.back()))
-    return {};
-
-  SmallVector<Group> groups;
-  int64_t i = 0, j = 0;
-  auto next = [&]() -> std::optional<Group> {
+  auto haveEqualProducts = [&](const Group &group) {
+    // Products of many unknown sizes are hard to compare: those of the group
+    // alone, but a size that was divided out only cancels in the whole.
+    auto areEqual = [&](int64_t fromBegin, int64_t toBegin) {
+      return node.sizes.areEqual(
+          productOf(node, from.slice(fromBegin, group.fromEnd - fromBegin)),
+          productOf(node, to.slice(toBegin, group.toEnd - toBegin)));
+    };
+    return areEqual(group.fromBegin, group.toBegin) || areEqual(0, 0);
+  };
+  auto next = [&](int64_t i, int64_t j) -> std::optional<Group> {
     for (int64_t fromEnd = i + 1; fromEnd <= fromRank; ++fromEnd)
       for (int64_t toEnd = j + 1; toEnd <= toRank; ++toEnd)
-        if (node.sizes.areEqual(fromProducts[fromEnd], toProducts[toEnd]))
-          return Group{i, fromEnd, j, toEnd};
+        if (Group group{i, fromEnd, j, toEnd}; haveEqualProducts(group))
+          return group;
     return std::nullopt;
   };
-  while (std::optional<Group> group = next()) {
+  SmallVector<Group> groups;
+  int64_t i = 0, j = 0;
+  while (std::optional<Group> group = next(i, j)) {
     groups.push_back(*group);
     i = group->fromEnd;
     j = group->toEnd;
   }
   // Sizes of 1 that are left belong to the last group.
-  if (!groups.empty()) {
-    groups.back().fromEnd = fromRank;
-    groups.back().toEnd = toRank;
-  }
-  return groups;
-}
-
-/// As groupByProducts, for whole shapes. Sizes that both have at an end are
-/// groups of their own, so that nothing need be known of products with them:
-///   (s0, s1, 2, s2) and (s0, s1 * 2, s2) have  (s0 | s0) (s1, 2 | s1 * 2) (s2 | s2)
-SmallVector<Group> findGroups(NodeContext &node, ArrayRef<AffineExpr> from,
-                              ArrayRef<AffineExpr> to) {
-  int64_t front = sameInFront(node, from, to);
-  from = from.drop_front(front);
-  to = to.drop_front(front);
-  SmallVector<AffineExpr> fromBack(llvm::reverse(from)), toBack(llvm::reverse(to));
-  int64_t back = sameInFront(node, fromBack, toBack);
-  int64_t fromEnd = from.size() - back, toEnd = to.size() - back;
-  SmallVector<Group> groups;
-  for (int64_t i = 0; i < front; ++i)
-    groups.push_back({i, i + 1, i, i + 1});
-  SmallVector<Group> inner =
-      groupByProducts(node, from.take_front(fromEnd), to.take_front(toEnd));
-  if (inner.empty())
+  if (groups.empty() ||
+      !haveEqualProducts({groups.back().fromBegin, fromRank,
+                          groups.back().toBegin, toRank}))
     return {};
-  for (Group group : inner)
-    groups.push_back({front + group.fromBegin, front + group.fromEnd,
-                      front + group.toBegin, front + group.toEnd});
-  for (int64_t i = 0; i < back; ++i)
-    groups.push_back({front + fromEnd + i, front + fromEnd + i + 1,
-                      front + toEnd + i, front + toEnd + i + 1});
+  groups.back().fromEnd = fromRank;
+  groups.back().toEnd = toRank;
   return groups;
 }
 
