@@ -103,6 +103,59 @@ struct NarrowAfterMoving : RewritePattern {
   }
 };
 
+/// The integers that `value` has booleans of; null where it has none.
+static Value bytesOf(Value value) {
+  auto narrow = value.getDefiningOp<arith::TruncIOp>();
+  return narrow && getElementTypeOrSelf(value.getType()).isInteger(1)
+             ? narrow.getIn()
+             : Value();
+}
+
+/// tensor.concat (arith.trunci %a), (arith.trunci %b)
+///   ==>  arith.trunci (tensor.concat %a, %b)
+struct NarrowAfterJoining : OpRewritePattern<tensor::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ConcatOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Value> parts = llvm::map_to_vector(op.getInputs(), bytesOf);
+    Type byte = rewriter.getI8Type();
+    if (!llvm::all_of(parts, [&](Value part) {
+          return part && getElementTypeOrSelf(part.getType()) == byte;
+        }))
+      return rewriter.notifyMatchFailure(op, "expects booleans from bytes");
+    Value joined = tensor::ConcatOp::create(rewriter, op.getLoc(),
+                                            op.getResultType().clone(byte),
+                                            op.getDim(), parts);
+    rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, op.getResultType(), joined);
+    return success();
+  }
+};
+
+/// tensor.pad (arith.trunci %x) with %c
+///   ==>  arith.trunci (tensor.pad %x with (arith.extui %c))
+struct NarrowAfterPadding : OpRewritePattern<tensor::PadOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::PadOp op,
+                                PatternRewriter &rewriter) const override {
+    Value bytes = bytesOf(op.getSource());
+    if (!bytes)
+      return rewriter.notifyMatchFailure(op, "expects booleans from integers");
+    Type type = getElementTypeOrSelf(bytes.getType());
+    auto padded = cast<tensor::PadOp>(rewriter.clone(*op));
+    padded.getSourceMutable().assign(bytes);
+    padded.getResult().setType(op.getResultType().clone(type));
+    Operation *yield = padded.getBody()->getTerminator();
+    OpBuilder inside(yield);
+    yield->setOperand(0, arith::ExtUIOp::create(inside, op.getLoc(), type,
+                                                yield->getOperand(0)));
+    rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, op.getResultType(),
+                                                 padded.getResult());
+    return success();
+  }
+};
+
 } // namespace
 
 /// Whether the body only finds and reads elements.
@@ -204,7 +257,8 @@ static LogicalResult applyFusion(Operation *root,
 LogicalResult graph::convertToStructuredOps(Operation *root) {
   MLIRContext *context = root->getContext();
   RewritePatternSet narrowing(context);
-  narrowing.add<NarrowAfterMoving>(context);
+  narrowing.add<NarrowAfterMoving, NarrowAfterJoining, NarrowAfterPadding>(
+      context);
   if (failed(applyPatternsGreedily(root, std::move(narrowing))))
     return root->emitError("does not come to an end when moving conversions");
   RewritePatternSet conversions(context);
