@@ -302,6 +302,21 @@ def test_convolution(sizes, channels, outputs, taps, options, packed, dynamic):
         convolve(x, w, strides, dilations, low, high, groups, out_sizes) + bias, 0))
 
 
+@pytest.mark.parametrize("taps, low", [(1, 0), (3, 1)])
+def test_convolution_of_every_width(taps, low):
+    """All numbers of pixels that full tiles and smaller ones can leave."""
+    x, w = normal(1, 3, 40, 8), normal(taps, taps, 8, 20)
+    text, _ = convolution([3, 40], 8, 20, [taps, taps], [1, 1], [1, 1], [low, low], [low, low],
+                          1, True, True, schedule(rows=14, vectors=1, lanes=16, task_rows=28))
+    kernel = kernels.compile(text)
+    bias = normal(20)
+    for width in range(1, 41):
+        image = np.ascontiguousarray(x[:, :, :width])
+        [y] = kernel(image, pack(w.reshape(-1, 20)), bias)
+        check(y, np.maximum(convolve(image, w, [1, 1], [1, 1], [low, low], [low, low], 1,
+                                     [3, width]) + bias, 0))
+
+
 def test_avx512_tile_stays_in_registers():
     """24 accumulators of 8 x 48 columns and no vector on the stack."""
     lines = kernels.assembly(dense(768, 64, how=schedule(8, 3, 16, 64, 4)),

@@ -80,6 +80,13 @@ SmallVector<int64_t> TaskTiles::possibleRows() {
 }
 
 LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
+  // The filter stays in the caches from one row of an image to the next.
+  if (isa<graph::ConvOp>(c.root) && possibleRows().size() > 1)
+    return forEachRowTileOfFewCounts(*builder, *location, first, count,
+                                     schedule.getRows(),
+                                     [&](int64_t rows, Value row) {
+                                       return rowTile(rows, row, allTaps(rows));
+                                     });
   return forEachRowTile(*builder, *location, first, count, schedule.getRows(),
                         possibleRows(), [&](int64_t rows, Value row) {
                           return rowTile(rows, row, allTaps(rows));

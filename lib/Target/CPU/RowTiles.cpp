@@ -111,3 +111,36 @@ cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
   return forEachRowCount(builder, loc, rows, cases,
                          [&](int64_t count) { return body(count, row); });
 }
+
+LogicalResult cpu::forEachRowTileOfFewCounts(
+    OpBuilder &builder, Location loc, Value first, Value count,
+    int64_t tileRows,
+    function_ref<LogicalResult(int64_t rows, Value row)> body) {
+  IndexBuilder index(builder, loc);
+  count = index.max(count, index.constant(0));
+  Value rest = index.rem(count, tileRows);
+  Value row = index.add(first, index.sub(count, rest));
+  {
+    auto loop = scf::ForOp::create(builder, loc, first, row,
+                                   index.constant(tileRows));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    if (failed(body(tileRows, loop.getInductionVar())))
+      return failure();
+  }
+  for (int64_t rows = llvm::bit_floor<uint64_t>(tileRows - 1); rows > 0;
+       rows /= 2) {
+    Value has = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                      rest, index.constant(rows));
+    auto tile = scf::IfOp::create(builder, loc, has, /*withElseRegion=*/false);
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(tile.thenBlock());
+      if (failed(body(rows, row)))
+        return failure();
+    }
+    row = index.add(row, index.mul(index.div(rest, rows), rows));
+    rest = index.rem(rest, rows);
+  }
+  return success();
+}

@@ -32,6 +32,15 @@ forEachRowTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
                                                       mlir::Value row)>
                    body);
 
+/// As forEachRowTile, but what full tiles leave is cut into powers of two, each
+/// emitted once: a fraction of the code for all counts (1 + 2 + 4 + 8 rows, not 1
+/// to 13), but what all rows read is read by up to three tiles more.
+mlir::LogicalResult forEachRowTileOfFewCounts(
+    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
+    mlir::Value count, int64_t tileRows,
+    llvm::function_ref<mlir::LogicalResult(int64_t rows, mlir::Value row)>
+        body);
+
 } // namespace tessera::cpu
 
 #endif // TESSERA_TARGET_CPU_ROWTILES_H

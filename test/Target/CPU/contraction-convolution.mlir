@@ -48,3 +48,30 @@ kernel.func @depthwise_loads(%x: tensor<1x6x6x8xf32>, %w: tensor<3x3x1x8xf32>, %
   %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 8 : tensor<1x6x6x8xf32>, tensor<3x3x1x8xf32> -> tensor<1x4x4x8xf32>
   kernel.yield %y : tensor<1x4x4x8xf32>
 }
+
+// -----
+
+// Of unknown width: full tiles of 6 pixels, then 4, 2 and 1 of them.
+
+// CHECK-LABEL: func.func private @unknown_width
+// CHECK:         scf.for {{.*}} step %c6
+// CHECK-COUNT-6:   vector.fma
+// CHECK-NOT:       vector.fma
+// CHECK:         scf.if
+// CHECK-COUNT-4:   vector.fma
+// CHECK-NOT:       vector.fma
+// CHECK:         scf.if
+// CHECK-COUNT-2:   vector.fma
+// CHECK-NOT:       vector.fma
+// CHECK:         scf.if
+// CHECK:           vector.fma
+// CHECK-NOT:       vector.fma
+kernel.func @unknown_width(%x: tensor<1x8x?x4xf32>, %w: tensor<1x4x8xf32>, %out: tensor<1x8x?x8xf32>, %width: index) -> tensor<1x8x?x8xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<()[s0] -> (1, 8, s0, 4)>, affine_map<()[s0] -> (1, 4, 8)>, affine_map<()[s0] -> (1, 8, s0, 8)>]} {
+  %into = tensor.empty() : tensor<4x8xf32>
+  %matrix = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [8] into %into : tensor<1x4x8xf32> -> tensor<4x8xf32>
+  %filter = tensor.expand_shape %matrix [[0, 1, 2], [3]] output_shape [1, 1, 4, 8] : tensor<4x8xf32> into tensor<1x1x4x8xf32>
+  %y = graph.conv %x, %filter strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 1 : tensor<1x8x?x4xf32>, tensor<1x1x4x8xf32> -> tensor<1x8x?x8xf32>
+  kernel.yield %y : tensor<1x8x?x8xf32>
+}
