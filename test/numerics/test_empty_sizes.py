@@ -58,3 +58,27 @@ def test_attention_over_no_keys(tmp_path, n):
         {"heads": heads, "w": np.eye(16, dtype=np.float32)})
     [y] = session.run(None, {"x": np.zeros((n, 0, 16), np.float32)})
     assert y.shape == (n, 2, 0, 8)
+
+
+@pytest.mark.parametrize("shape, wanted", [
+    (["n", -1], (4, 2)),  # nothing would be copied but where n is 0
+    (["n", "m", 2], (4, 1, 2)),
+])
+def test_reshape_to_a_computed_size_of_0(tmp_path, shape, wanted):
+    """It copies the input's size (here 1), and so does not give what 0 says."""
+    concat = [f"size_{s}" for s in shape]
+    session = compiled(
+        tmp_path / "model.onnx",
+        [helper.make_node("Shape", ["s"], ["size_n"], end=1),
+         helper.make_node("Shape", ["s"], ["size_m"], start=1),
+         helper.make_node("Concat", concat, ["shape"], axis=0),
+         helper.make_node("Reshape", ["x", "shape"], ["y"])],
+        [("x", [1, "k"]), ("s", ["n", "m"])], [None] * len(shape),
+        {"size_-1": np.array([-1]), "size_2": np.array([2])})
+    [y] = session.run(None, {"x": np.zeros((1, 8), np.float32),
+                             "s": np.zeros((4, 1), np.float32)})
+    assert y.shape == wanted
+    error = r"Reshape\): size 0 is 0|divisor but got 0"
+    with pytest.raises(tessera.TesseraError, match=error):
+        session.run(None, {"x": np.zeros((1, 0), np.float32),
+                           "s": np.zeros((0, 0), np.float32)})

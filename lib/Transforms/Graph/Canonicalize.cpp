@@ -16,6 +16,24 @@ using namespace tessera;
 
 namespace {
 
+/// assert %c; ...; assert %c  ==>  assert %c
+struct DropRepeatedAssert : OpRewritePattern<graph::AssertOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(graph::AssertOp op,
+                                PatternRewriter &rewriter) const override {
+    bool isRepeated =
+        llvm::any_of(op.getCondition().getUsers(), [&](Operation *user) {
+          return isa<graph::AssertOp>(user) && user != op &&
+                 user->getBlock() == op->getBlock() &&
+                 user->isBeforeInBlock(op);
+        });
+    if (!isRepeated)
+      return rewriter.notifyMatchFailure(op, "is the first of its condition");
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct Canonicalize : tessera::impl::CanonicalizeBase<Canonicalize> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet owned(context);
@@ -23,6 +41,7 @@ struct Canonicalize : tessera::impl::CanonicalizeBase<Canonicalize> {
       dialect->getCanonicalizationPatterns(owned);
     for (RegisteredOperationName op : context->getRegisteredOperations())
       op.getCanonicalizationPatterns(owned, context);
+    owned.add<DropRepeatedAssert>(context);
     graph::foldKeepingSizes(owned, config);
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Normal);
     patterns = FrozenRewritePatternSet(std::move(owned));

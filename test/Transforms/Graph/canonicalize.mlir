@@ -51,3 +51,13 @@ func.func @folds_to_an_operand(%x: tensor<?xi32>) -> tensor<?xi32> {
   %y = arith.maxsi %x, %x : tensor<?xi32>
   return %y : tensor<?xi32>
 }
+
+// CHECK-LABEL: func.func @checked_twice
+// CHECK:         graph.assert %{{.*}}, "first"
+// CHECK-NOT:     graph.assert
+func.func @checked_twice(%c: i1, %x: tensor<2xf32>) -> tensor<2xf32> {
+  graph.assert %c, "first"
+  %y = math.exp %x : tensor<2xf32>
+  graph.assert %c, "second"
+  return %y : tensor<2xf32>
+}

@@ -81,6 +81,45 @@ FailureOr<AffineExpr> inferredSize(NodeContext &node, Shape from, Shape to) {
   return node.sizes.sizeOf(quotient);
 }
 
+bool mayBeZero(NodeContext &node, AffineExpr size) {
+  return node.sizes.boundsOf(size).least.value_or(0) <= 0;
+}
+
+/// A computed size that turns out to be 0 stands for the input's, as a constant
+/// does. Sizes that depended on that could not be reasoned about; it is an error
+/// instead, where the shape would be another: beside another size that is 0 or one
+/// that is `inferred`.
+void requireNoCopiedSizes(NodeContext &node, const Shape &from,
+                          const Shape &target,
+                          std::optional<size_t> inferred) {
+  Value zero = node.scalarInteger(0, node.builder.getIndexType());
+  auto compare = [&](arith::CmpIPredicate predicate, AffineExpr size) -> Value {
+    return node.create<arith::CmpIOp>(predicate, node.materializeIndex(size),
+                                      zero);
+  };
+  for (size_t i = 0; i < std::min(from.size(), target.size()); ++i) {
+    AffineExpr copied = from[i], size = target[i];
+    if (i == inferred || constantOf(size) || !mayBeZero(node, size) ||
+        constantOf(copied) == 0 || node.sizes.areEqual(size, copied))
+      continue;
+    Shape others;
+    for (auto [j, other] : llvm::enumerate(target))
+      if (i != j && j != inferred && mayBeZero(node, other))
+        others.push_back(other);
+    if (!inferred && others.empty())
+      continue;
+    Value fits = compare(arith::CmpIPredicate::ne, size);
+    if (mayBeZero(node, copied))
+      fits = node.create<arith::OrIOp>(
+          fits, compare(arith::CmpIPredicate::eq, copied));
+    if (!inferred)
+      fits = node.create<arith::OrIOp>(
+          fits, compare(arith::CmpIPredicate::ne, productOf(node, others)));
+    node.requireAtRunTime(fits, "size " + Twine(i) +
+                                    " is 0, which copies the input's");
+  }
+}
+
 LogicalResult reshape(NodeContext &node) {
   FailureOr<Shape> target = elementSizes(node, node.input(1), "the new shape");
   if (failed(target))
@@ -106,6 +145,8 @@ LogicalResult reshape(NodeContext &node) {
       known.push_back(size);
     }
   }
+  if (!allowZero)
+    requireNoCopiedSizes(node, from, *target, inferred);
   if (inferred) {
     FailureOr<AffineExpr> size = inferredSize(node, from, known);
     if (failed(size))
