@@ -82,3 +82,13 @@ def test_reshape_to_a_computed_size_of_0(tmp_path, shape, wanted):
     with pytest.raises(tessera.TesseraError, match=error):
         session.run(None, {"x": np.zeros((1, 0), np.float32),
                            "s": np.zeros((0, 0), np.float32)})
+
+
+def test_joining_nothing_to_an_input(tmp_path):
+    """As to a cache, of static sizes."""
+    session = compiled(
+        tmp_path / "model.onnx", [helper.make_node("Concat", ["x", "z", "x"], ["y"], axis=1)],
+        [("x", [1, 1, 0]), ("z", [1, 2, 0])], [1, 4, 0], {})
+    [y] = session.run(None, {"x": np.zeros((1, 1, 0), np.float32),
+                             "z": np.zeros((1, 2, 0), np.float32)})
+    assert y.shape == (1, 4, 0)

@@ -6,8 +6,10 @@ NumPy in another.
 """
 
 import numpy as np
+import onnx
 import pytest
-from onnx import helper
+import tessera
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import kernels
@@ -339,3 +341,22 @@ def test_booleans_move_as_bytes(name):
     m = RNG.integers(0, 2, (4, 3)).astype(np.int8)
     i = RNG.integers(0, 4, 12)
     np.testing.assert_array_equal(run(m, i)[0], expected(m, i))
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_product_of_a_stepped_slice(tmp_path, n):
+    """The rows of the slice lie apart, and the product merges two dimensions of it."""
+    value = helper.make_tensor_value_info
+    constants = {"first": [1], "last": [12], "axis": [2], "step": [2]}
+    graph = helper.make_graph(
+        [helper.make_node("Slice", ["x", "first", "last", "axis", "step"], ["part"]),
+         helper.make_node("MatMul", ["part", "w"], ["y"])], "g",
+        [value("x", TensorProto.INT64, [3, "n", 13]), value("w", TensorProto.INT64, [6, 2])],
+        [value("y", TensorProto.INT64, None)],
+        [numpy_helper.from_array(np.array(numbers), name) for name, numbers in constants.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)],
+                                ir_version=8), tmp_path / "m.onnx")
+    session = tessera.load(tessera.compile(tmp_path / "m.onnx"))
+    x, w = RNG.integers(-9, 9, (3, n, 13)), RNG.integers(-9, 9, (6, 2))
+    [y] = session.run(None, {"x": x, "w": w})
+    np.testing.assert_array_equal(y, x[:, :, 1:12:2] @ w)

@@ -101,6 +101,18 @@ def Graph_ReverseAttr : Graph_Attr<"Reverse", "reverse"> {
   let assemblyFormat = "`<` `[` $dimensions `]` `>`";
 }
 
+def Graph_SliceAttr : Graph_Attr<"Slice", "slice"> {
+  let summary = "Recipe step: `sizes` elements from `offsets` on, `strides` apart";
+  let description = [{
+    `#graph.slice<[0, 1] sizes [2, 2] strides [1, 2]>` makes tensor<2x2xf32> of
+    tensor<2x4xf32>: its second and fourth column.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$offsets,
+                        ArrayRefParameter<"int64_t">:$sizes,
+                        ArrayRefParameter<"int64_t">:$strides);
+  let assemblyFormat = "`<` `[` $offsets `]` `sizes` `[` $sizes `]` `strides` `[` $strides `]` `>`";
+}
+
 def Graph_ReshapeAttr : Graph_Attr<"Reshape", "reshape"> {
   let summary = "Recipe step: the same elements in row-major order with another shape";
   let description = [{

@@ -47,6 +47,21 @@ LogicalResult SizeOp::verifySymbolUses(SymbolTableCollection &tables) {
   return success();
 }
 
+static bool isSliceOf(ArrayRef<int64_t> shape, SliceAttr slice) {
+  ArrayRef<int64_t> offsets = slice.getOffsets(), sizes = slice.getSizes(),
+                    strides = slice.getStrides();
+  if (offsets.size() != shape.size() || sizes.size() != shape.size() ||
+      strides.size() != shape.size())
+    return false;
+  for (auto [source, offset, size, stride] :
+       llvm::zip(shape, offsets, sizes, strides))
+    if (offset < 0 || size < 0 || stride < 1 ||
+        (size > 0 && (offset >= source ||
+                      (size - 1) > (source - 1 - offset) / stride)))
+      return false;
+  return true;
+}
+
 FailureOr<RankedTensorType> graph::applyRecipe(RankedTensorType source,
                                                ArrayAttr recipe,
                                                std::string &reason) {
@@ -68,6 +83,12 @@ FailureOr<RankedTensorType> graph::applyRecipe(RankedTensorType source,
         reason = "a reverse names a dimension that its source lacks";
         return failure();
       }
+    } else if (auto slice = dyn_cast<SliceAttr>(step)) {
+      if (!isSliceOf(shape, slice)) {
+        reason = "a slice is not within its source";
+        return failure();
+      }
+      shape.assign(slice.getSizes().begin(), slice.getSizes().end());
     } else if (auto reshape = dyn_cast<ReshapeAttr>(step)) {
       if (llvm::any_of(reshape.getShape(), [](int64_t d) { return d < 0; }) ||
           ShapedType::getNumElements(reshape.getShape()) !=

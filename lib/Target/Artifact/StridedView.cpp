@@ -71,6 +71,19 @@ bool StridedView::reverse(ArrayRef<int64_t> dimensions) {
   return true;
 }
 
+bool StridedView::cut(ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes,
+                      ArrayRef<int64_t> strides) {
+  if (isPadded())
+    return false;
+  for (auto [dim, first, size, stride] :
+       llvm::zip(dims, offsets, sizes, strides)) {
+    offset += first * dim.stride;
+    dim = {size, dim.stride * stride};
+  }
+  panelDim = -1;
+  return true;
+}
+
 bool StridedView::reshape(ArrayRef<int64_t> shape) {
   if (isPadded())
     return false;

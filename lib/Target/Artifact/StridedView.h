@@ -49,6 +49,8 @@ struct StridedView {
   /// strided view of the source: it must be written out first.
   bool transpose(mlir::ArrayRef<int64_t> permutation);
   bool reverse(mlir::ArrayRef<int64_t> dimensions);
+  bool cut(mlir::ArrayRef<int64_t> offsets, mlir::ArrayRef<int64_t> sizes,
+           mlir::ArrayRef<int64_t> strides);
   bool reshape(mlir::ArrayRef<int64_t> shape);
   bool pack(int64_t width);
 

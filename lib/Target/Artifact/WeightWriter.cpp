@@ -185,6 +185,8 @@ private:
       return view.transpose(transpose.getPermutation());
     if (auto reverse = dyn_cast<graph::ReverseAttr>(step))
       return view.reverse(reverse.getDimensions());
+    if (auto slice = dyn_cast<graph::SliceAttr>(step))
+      return view.cut(slice.getOffsets(), slice.getSizes(), slice.getStrides());
     if (auto reshape = dyn_cast<graph::ReshapeAttr>(step))
       return view.reshape(reshape.getShape());
     return view.pack(cast<graph::PackAttr>(step).getWidth());

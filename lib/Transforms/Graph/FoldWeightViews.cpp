@@ -1,4 +1,4 @@
-// Turns transposes, reversals and reshapes of weights into steps of their recipes.
+// Turns transposes, reversals, slices and reshapes of weights into steps of their recipes.
 #include "lib/Transforms/Graph/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
@@ -17,6 +17,20 @@ using namespace tessera;
 
 namespace {
 
+/// Null if a number is not known, or dimensions go away.
+Attribute sliceStep(tensor::ExtractSliceOp slice) {
+  auto isDynamic = [](ArrayRef<int64_t> values) {
+    return llvm::any_of(values, ShapedType::isDynamic);
+  };
+  if (isDynamic(slice.getStaticOffsets()) || isDynamic(slice.getStaticSizes()) ||
+      isDynamic(slice.getStaticStrides()) ||
+      slice.getType().getRank() != slice.getSourceType().getRank())
+    return {};
+  return graph::SliceAttr::get(slice.getContext(), slice.getStaticOffsets(),
+                               slice.getStaticSizes(),
+                               slice.getStaticStrides());
+}
+
 /// The recipe step that `op`, which reads a weight, stands for; null if none.
 Attribute stepOf(Operation *op) {
   if (auto transpose = dyn_cast<linalg::TransposeOp>(op))
@@ -24,6 +38,8 @@ Attribute stepOf(Operation *op) {
                                      transpose.getPermutation());
   if (auto reverse = dyn_cast<graph::ReverseOp>(op))
     return graph::ReverseAttr::get(op->getContext(), reverse.getDimensions());
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return sliceStep(slice);
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, graph::ReshapeOp>(op))
     return graph::ReshapeAttr::get(
         op->getContext(),

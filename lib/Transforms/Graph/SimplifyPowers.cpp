@@ -32,9 +32,12 @@ struct Power {
     return arith::MulFOp::create(builder, loc, a, b);
   }
 
-  /// `number` in the sizes of the base.
+  /// `number` in the sizes of the base, which may be a scalar.
   Value filled(double number) {
-    auto tensor = cast<RankedTensorType>(type);
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return arith::ConstantOp::create(builder, loc,
+                                       builder.getFloatAttr(type, number));
     auto scalar = DenseElementsAttr::get(
         tensor.clone(ArrayRef<int64_t>()),
         builder.getFloatAttr(tensor.getElementType(), number));

@@ -71,6 +71,9 @@ std::optional<Append> CacheAppender::match(Value output) {
   append.concat = concatOf(append.kernel);
   if (!append.concat || append.concat.getInputs().size() < 2)
     return std::nullopt;
+  // Nothing is kept, and a part of nothing begins nowhere.
+  if (llvm::is_contained(append.concat.getType().getShape(), 0))
+    return std::nullopt;
   append.argument =
       dyn_cast<BlockArgument>(append.concat.getInputs().front());
   if (!append.argument || static_cast<int64_t>(append.argument.getArgNumber()) >=

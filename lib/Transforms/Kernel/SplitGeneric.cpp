@@ -41,6 +41,30 @@ static bool isContinuedInPlace(Value value) {
   return isYieldedReshape(use.getOwner());
 }
 
+/// collapse_shape(extract_slice(x))  ==>  collapse_shape(copy(extract_slice(x)))
+///
+/// Elements of a slice lie apart: memory cannot be seen as one that merges them.
+static void copyCollapsedSlices(FuncOp kernel) {
+  auto isOfSlice = [](Value value) {
+    Operation *op = value.getDefiningOp();
+    for (; op && graph::isTensorView(op); op = op->getOperand(0).getDefiningOp())
+      if (isa<tensor::ExtractSliceOp>(op))
+        return true;
+    return false;
+  };
+  for (auto op : kernel.getBody().front().getOps<tensor::CollapseShapeOp>()) {
+    if (!isOfSlice(op.getSrc()))
+      continue;
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    Value empty = tensor::EmptyOp::create(
+        builder, loc, tensor::getMixedSizes(builder, loc, op.getSrc()),
+        op.getSrcType().getElementType());
+    op.getSrcMutable().assign(
+        linalg::CopyOp::create(builder, loc, op.getSrc(), empty).getResult(0));
+  }
+}
+
 /// Copies what the kernel yields where none of its parts would write it.
 static void copyYieldedViews(FuncOp kernel) {
   OpBuilder builder(kernel.getYield());
@@ -130,6 +154,7 @@ struct SplitGeneric : tessera::impl::SplitGenericBase<SplitGeneric> {
         continue;
       if (failed(graph::convertToStructuredOps(kernel)))
         return signalPassFailure();
+      copyCollapsedSlices(kernel);
       if (formParts(kernel).size() < 2)
         continue;
       copyYieldedViews(kernel);

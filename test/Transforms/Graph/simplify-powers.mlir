@@ -69,3 +69,14 @@ func.func @kept(%x: tensor<4xf16>, %y: tensor<2xf32>)
   %c = math.powf %y, %both : tensor<2xf32>
   return %a, %b, %c : tensor<4xf16>, tensor<2xf32>, tensor<2xf32>
 }
+
+// An element of a small constant is a scalar.
+
+// CHECK-LABEL: func.func @root_of_scalar
+// CHECK:         arith.constant 0xFF800000 : f32
+// CHECK:         math.sqrt %{{.*}} : f32
+func.func @root_of_scalar(%x: f32) -> f32 {
+  %e = arith.constant 0.5 : f32
+  %p = math.powf %x, %e : f32
+  return %p : f32
+}

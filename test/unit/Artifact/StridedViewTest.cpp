@@ -118,6 +118,22 @@ TEST(StridedView, ReversesDimensions) {
   EXPECT_EQ(elements(view, source), source.data);
 }
 
+TEST(StridedView, Slices) {
+  Tensor source = Tensor::numbered({4, 7});
+  StridedView view = StridedView::dense(source.shape);
+  ASSERT_TRUE(view.cut({1, 1}, {2, 3}, {2, 2}));
+  std::vector<int32_t> expected;
+  for (int64_t row : {1, 3})
+    for (int64_t column : {1, 3, 5})
+      expected.push_back(source.data[row * 7 + column]);
+  EXPECT_TRUE(view.shape() == llvm::ArrayRef<int64_t>({2, 3}));
+  EXPECT_EQ(elements(view, source), expected);
+  ASSERT_TRUE(view.reverse({0}));
+  ASSERT_TRUE(view.cut({0, 0}, {1, 3}, {1, 1}));
+  EXPECT_EQ(elements(view, source),
+            std::vector<int32_t>(expected.begin() + 3, expected.end()));
+}
+
 TEST(StridedView, PacksRowsInOrder) {
   for (int64_t columns : {1, 15, 16, 17, 64}) {
     Tensor source = Tensor::numbered({5, columns});
