@@ -11,6 +11,9 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
 
+/// More rows than this are cut at run time, as if their number were unknown.
+static constexpr int64_t kMostRowsCut = 1 << 16;
+
 LogicalResult TaskTiles::forEach(Value first, Value last, int64_t step,
                                  function_ref<LogicalResult(Value)> body) {
   std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
@@ -35,7 +38,8 @@ LogicalResult TaskTiles::emit(OpBuilder &taskBuilder, Location loc,
   int64_t rows = c.loops[c.row].size;
   bool whole = constantIndex(block.firstRow) == 0 &&
                constantIndex(block.lastRow) == rows;
-  return whole && !ShapedType::isDynamic(window->input.size)
+  return whole && !ShapedType::isDynamic(window->input.size) &&
+                 rows <= kMostRowsCut
              ? windowRowsStatic(rows)
              : windowRowsDynamic(block.firstRow, block.lastRow);
 }
@@ -47,7 +51,7 @@ LogicalResult TaskTiles::emit(OpBuilder &taskBuilder, Location loc,
 LogicalResult TaskTiles::innerRows(Value first, Value last) {
   IndexBuilder index(*builder, *location);
   std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
-  if (from && to)
+  if (from && to && *to - *from <= kMostRowsCut)
     return innerRowsStatic(*from, *to - *from);
   return innerRowsDynamic(first, index.sub(last, first));
 }

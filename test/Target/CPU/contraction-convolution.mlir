@@ -75,3 +75,19 @@ kernel.func @unknown_width(%x: tensor<1x8x?x4xf32>, %w: tensor<1x4x8xf32>, %out:
   %y = graph.conv %x, %filter strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 1 : tensor<1x8x?x4xf32>, tensor<1x1x4x8xf32> -> tensor<1x8x?x8xf32>
   kernel.yield %y : tensor<1x8x?x8xf32>
 }
+
+// -----
+
+// As many pixels as no list of tiles could hold.
+
+// CHECK-LABEL: func.func private @very_many_pixels
+// CHECK:         vector.fma
+kernel.func @very_many_pixels(%x: tensor<1x1099511627776x4xf32>, %w: tensor<1x12x8xf32>, %out: tensor<1x1099511627776x8xf32>) -> tensor<1x1099511627776x8xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 1, lanes = 8, taskRows = 1099511627778, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<() -> (1, 1099511627776, 4)>, affine_map<() -> (1, 12, 8)>, affine_map<() -> (1, 1099511627776, 8)>]} {
+  %into = tensor.empty() : tensor<12x8xf32>
+  %matrix = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [8] into %into : tensor<1x12x8xf32> -> tensor<12x8xf32>
+  %filter = tensor.expand_shape %matrix [[0, 1], [2]] output_shape [3, 4, 8] : tensor<12x8xf32> into tensor<3x4x8xf32>
+  %y = graph.conv %x, %filter strides [1] dilations [1] pads [1], [1] groups 1 : tensor<1x1099511627776x4xf32>, tensor<3x4x8xf32> -> tensor<1x1099511627776x8xf32>
+  kernel.yield %y : tensor<1x1099511627776x8xf32>
+}
