@@ -42,6 +42,7 @@ struct StridedView {
 
   mlir::SmallVector<int64_t> shape() const;
   bool isPadded() const;
+  /// Whether the elements are a range of the source.
   bool isDense() const;
   int64_t elementCount() const;
 

@@ -230,8 +230,9 @@ private:
   }
 
   llvm::Error emitDense(WeightSource &source) {
-    uint64_t end = source.size();
-    for (uint64_t offset = 0; offset < end; offset += chunkBytes) {
+    uint64_t begin = view.offset * elementBytes;
+    uint64_t end = begin + view.elementCount() * elementBytes;
+    for (uint64_t offset = begin; offset < end; offset += chunkBytes) {
       uint64_t count = std::min(end - offset, chunkBytes);
       reserve(count);
       if (llvm::Error error = source.read(offset, count, buffer.data()))

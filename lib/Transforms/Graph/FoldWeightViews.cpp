@@ -47,6 +47,19 @@ Attribute stepOf(Operation *op) {
   return {};
 }
 
+/// Whether all that is read of `weight` are slices that have no more elements
+/// together: others would be stored beside what they are parts of.
+bool isCutIntoSlices(graph::WeightOp weight) {
+  int64_t left = weight.getType().getNumElements();
+  for (Operation *user : weight.getResult().getUsers()) {
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    if (!slice || !sliceStep(slice))
+      return false;
+    left -= slice.getType().getNumElements();
+  }
+  return left >= 0;
+}
+
 struct FoldWeightViews : tessera::impl::FoldWeightViewsBase<FoldWeightViews> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -57,6 +70,7 @@ struct FoldWeightViews : tessera::impl::FoldWeightViewsBase<FoldWeightViews> {
     module.walk([&](graph::WeightOp weight) { pending.push_back(weight); });
     while (!pending.empty()) {
       graph::WeightOp weight = pending.pop_back_val();
+      bool takesSlices = isCutIntoSlices(weight);
       for (Operation *user :
            llvm::make_early_inc_range(weight.getResult().getUsers())) {
         Attribute step = user->getOperand(0) == weight.getResult()
@@ -65,7 +79,8 @@ struct FoldWeightViews : tessera::impl::FoldWeightViewsBase<FoldWeightViews> {
         auto type = user->getNumResults() == 1
                         ? dyn_cast<RankedTensorType>(user->getResult(0).getType())
                         : RankedTensorType();
-        if (!step || !type || !type.hasStaticShape())
+        if (!step || !type || !type.hasStaticShape() ||
+            (isa<graph::SliceAttr>(step) && !takesSlices))
           continue;
         FlatSymbolRefAttr &name = made[{weight.getWeightsAttr(), step}];
         if (!name)

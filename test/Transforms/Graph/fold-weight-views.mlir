@@ -24,3 +24,23 @@ func.func @main() -> (tensor<24xf32>, tensor<6x4xf32>, tensor<4x6xf32>, tensor<6
   %v = graph.reverse %t [0] : tensor<6x4xf32>
   return %r, %t, %w, %v : tensor<24xf32>, tensor<6x4xf32>, tensor<4x6xf32>, tensor<6x4xf32>
 }
+
+// Halves of a weight are stored in its stead; a part of what is read as a whole
+// stays a view.
+
+// CHECK-LABEL: func.func @slices
+// CHECK-DAG:     graph.weight @{{bias_[0-9_]+}} : tensor<3xf32>
+// CHECK-DAG:     graph.weight @{{bias_[0-9_]+}} : tensor<3xf32>
+// CHECK-DAG:     %[[T:.*]] = graph.weight @table : tensor<4x6xf32>
+// CHECK-DAG:     tensor.extract_slice %[[T]]
+// CHECK-NOT:     tensor.extract_slice
+graph.weights @bias : tensor<6xf32> from #graph.file<"m", 0, 24> as tensor<6xf32>
+graph.weights @table : tensor<4x6xf32> from #graph.file<"m", 24, 96> as tensor<4x6xf32>
+func.func @slices() -> (tensor<3xf32>, tensor<3xf32>, tensor<4x6xf32>, tensor<2x6xf32>) {
+  %b = graph.weight @bias : tensor<6xf32>
+  %low = tensor.extract_slice %b[0] [3] [1] : tensor<6xf32> to tensor<3xf32>
+  %high = tensor.extract_slice %b[3] [3] [1] : tensor<6xf32> to tensor<3xf32>
+  %t = graph.weight @table : tensor<4x6xf32>
+  %part = tensor.extract_slice %t[1, 0] [2, 6] [1, 1] : tensor<4x6xf32> to tensor<2x6xf32>
+  return %low, %high, %t, %part : tensor<3xf32>, tensor<3xf32>, tensor<4x6xf32>, tensor<2x6xf32>
+}
