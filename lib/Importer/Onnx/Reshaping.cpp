@@ -24,14 +24,18 @@ SmallVector<Group> findGroups(NodeContext &node, ArrayRef<AffineExpr> from,
                               ArrayRef<AffineExpr> to) {
   int64_t fromRank = from.size(), toRank = to.size();
   auto haveEqualProducts = [&](const Group &group) {
-    // Products of many unknown sizes are hard to compare: those of the group
-    // alone, but a size that was divided out only cancels in the whole.
-    auto areEqual = [&](int64_t fromBegin, int64_t toBegin) {
-      return node.sizes.areEqual(
-          productOf(node, from.slice(fromBegin, group.fromEnd - fromBegin)),
-          productOf(node, to.slice(toBegin, group.toEnd - toBegin)));
+    auto areEqual = [&](ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b) {
+      return node.sizes.areEqual(productOf(node, a), productOf(node, b));
     };
-    return areEqual(group.fromBegin, group.toBegin) || areEqual(0, 0);
+    // The whole may have more unknown sizes than can be compared. A group that has
+    // several is no collapse, as no size expression could say what it gives.
+    ArrayRef<AffineExpr> own =
+        from.slice(group.fromBegin, group.fromEnd - group.fromBegin);
+    int64_t unknown = own.size() - llvm::count_if(own, llvm::IsaPred<AffineConstantExpr>);
+    return (unknown <= 1 &&
+            areEqual(own, to.slice(group.toBegin,
+                                   group.toEnd - group.toBegin))) ||
+           areEqual(from.take_front(group.fromEnd), to.take_front(group.toEnd));
   };
   auto next = [&](int64_t i, int64_t j) -> std::optional<Group> {
     for (int64_t fromEnd = i + 1; fromEnd <= fromRank; ++fromEnd)

@@ -66,8 +66,9 @@ def Canonicalize : Pass<"graph-canonicalize"> {
       arith.cmpi eq, %x, %x : tensor<?xi32>
         ==>  graph.broadcast_to dense<true> sizes(%n) : tensor<i1> -> tensor<?xi1>
 
-    A `graph.assert` of a condition that was asserted before it goes away. Everything
-    else is as in `canonicalize`.
+    A `graph.assert` of a condition that was asserted before it goes away, and so does
+    a cast back to the type before a cast. A call of a kernel keeps the types of what
+    it names. Everything else is as in `canonicalize`.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
                            "tessera::graph::GraphDialect"];

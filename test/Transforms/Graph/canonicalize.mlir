@@ -61,3 +61,33 @@ func.func @checked_twice(%c: i1, %x: tensor<2xf32>) -> tensor<2xf32> {
   graph.assert %c, "second"
   return %y : tensor<2xf32>
 }
+
+// CHECK-LABEL: func.func @cast_back
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<?x?xf32>
+// CHECK:         %[[Y:.*]] = math.exp %[[X]]
+// CHECK:         return %[[Y]]
+func.func @cast_back(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %a = tensor.cast %x : tensor<?x?xf32> to tensor<?x1xf32>
+  %b = tensor.cast %a : tensor<?x1xf32> to tensor<?x?xf32>
+  %y = math.exp %b : tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// The kernel is written for any width.
+
+#any = affine_map<()[s0] -> (s0, s0)>
+kernel.func @k(%x: tensor<?x?xf32>, %out: tensor<?x?xf32>, %n: index) -> tensor<?x?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#any, #any]} {
+  %y = math.exp %x : tensor<?x?xf32>
+  kernel.yield %y : tensor<?x?xf32>
+}
+
+// CHECK-LABEL: func.func @call_behind_cast
+// CHECK:         %[[C:.*]] = tensor.cast %{{.*}} : tensor<?x1xf32> to tensor<?x?xf32>
+// CHECK:         kernel.call @k ins(%[[C]] : tensor<?x?xf32>)
+func.func @call_behind_cast(%x: tensor<?x1xf32>, %n: index) -> tensor<?x?xf32> {
+  %a = tensor.cast %x : tensor<?x1xf32> to tensor<?x?xf32>
+  %e = tensor.empty(%n, %n) : tensor<?x?xf32>
+  %y = kernel.call @k ins(%a : tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) sizes(%n) -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
