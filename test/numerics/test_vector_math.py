@@ -124,3 +124,10 @@ def test_edge_values(function):
     x, expected = (np.array(column, np.float32) for column in zip(*EDGES[function]))
     np.testing.assert_allclose(apply(function, x), expected, rtol=3e-7)
     assert np.isnan(apply(function, np.full(9, np.nan, np.float32))).all()
+
+
+@pytest.mark.parametrize("function", ["math.tanh", "math.erf"])
+def test_saturates(function):
+    """GELU multiplies 1 + tanh(x) and 1 + erf(x) by x, which may be large."""
+    x = np.array([10, 73.3, 3e38, INFINITY], np.float32)
+    np.testing.assert_array_equal(apply(function, np.concatenate([x, -x])), [1] * 4 + [-1] * 4)

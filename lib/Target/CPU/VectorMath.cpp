@@ -248,8 +248,9 @@ Value VectorMath::oddRational(Value x, float range, ArrayRef<float> p,
   return atLeast(atMost(quotient, 1.0f), -1.0f);
 }
 
+// The ranges of tanh and erf end where the quotient rounds to 1.
 Value VectorMath::tanh(Value x) {
-  return oddRational(x, 9.02f,
+  return oddRational(x, 9.0199995f,
                      {1.0f, 1.30831614e-1f, 3.10300617e-3f, 1.11443042e-5f,
                       -2.01841512e-8f, 5.25785943e-11f, -8.43623470e-14f},
                      {1.0f, 4.64164883e-1f, 2.44914014e-2f, 2.54475803e-4f});
@@ -274,7 +275,7 @@ Value VectorMath::onePlusTanh(Value x) {
 
 Value VectorMath::erf(Value x) {
   return oddRational(
-      x, 3.95f,
+      x, 3.9499998f,
       {1.12837911f, 2.02579424e-1f, 5.09227924e-2f, 3.80768906e-3f,
        1.43805286e-4f, -1.95088069e-6f, 1.96038243e-8f},
       {1.0f, 5.12862861e-1f, 1.16093062e-1f, 1.45754460e-2f, 9.79808276e-4f});
