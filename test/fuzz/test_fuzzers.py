@@ -122,3 +122,15 @@ def test_tolerance_forgives_roundings_of_equal_addends():
     assert abs(one_by_one - exact) > 1e-5 * exact
     assert wide_reference.difference(one_by_one, exact, limit, TensorProto.FLOAT) is None
     assert wide_reference.difference(one_by_one * np.float32(1.001), exact, limit, TensorProto.FLOAT)
+
+
+def test_tolerance_leaves_products_open_whose_parts_overflow():
+    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)  # noqa: E731
+    node = helper.make_node("ReduceProd", ["x"], ["y"], keepdims=0)
+    graph = helper.make_graph([node], "product", [value("x", [200])], [value("y", [])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    wide = wide_reference.WideModel(model)
+    for factor, is_open in [(1.01, False), (30.0, True)]:
+        x = np.array([factor, 1 / factor] * 100, np.float32)
+        exact, limit = wide.expect({"x": x})["y"]
+        assert bool(np.isinf(limit)) == is_open

@@ -207,7 +207,17 @@ class NodeEvaluator:
         if operator in SUMS and results[0].size:
             addends = inputs[0].size / results[0].size
             size *= max(1, addends / 4 / SPREAD_FACTOR)
+        if operator == "ReduceProd" and may_overflow(inputs[0], types[0]):
+            return [np.full_like(a, np.nan) for a in results]
         return [perturb(a, t, random, size, least) for a, t in zip(results, types)]
+
+
+def may_overflow(factors, elem_type):
+    """Whether a product of some of the factors, in some order, leaves the range."""
+    if not is_float(elem_type):
+        return False
+    with np.errstate(all="ignore"):
+        return np.log2(np.maximum(np.abs(factors), 1)).sum() > np.log2(LARGEST[elem_type])
 
 
 def perturb(array, elem_type, random, size, least=0.0):
