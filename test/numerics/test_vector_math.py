@@ -62,6 +62,7 @@ def test_one_plus_tanh():
     assert error.max() <= 5e-7, f"at {x[error.argmax()]}"
     edges = one_plus_tanh(np.array([INFINITY, 0, -0.0, -INFINITY, np.nan], np.float32))
     np.testing.assert_allclose(edges, [2, 1, 1, 0, np.nan], atol=1e-37)
+    assert (one_plus_tanh(np.array([-INFINITY, -1e30, -73.3], np.float32)) == 0).all()
 
 
 def ulps(result, exact):

@@ -257,10 +257,11 @@ Value VectorMath::tanh(Value x) {
 }
 
 // 2 / (1 + e^-2x). With e^-2x = 2^n e^-2r as in expNotPositive, the factor -2 is in
-// the coefficients.
+// the coefficients. Below -44, e^-2x is infinite: the result is 0, as GELU multiplies
+// it by x.
 Value VectorMath::onePlusTanh(Value x) {
   Type type = x.getType();
-  x = atLeast(atMost(x, 43.7f), -43.7f);
+  x = atLeast(atMost(x, 43.7f), -44.4f);
   Value rounder = constant(kPowerRounder, type);
   Value shifted = fma(x, constant(-2.88539004f, type), rounder);
   Value r = fma(sub(shifted, rounder), constant(0.346573591f, type), x);

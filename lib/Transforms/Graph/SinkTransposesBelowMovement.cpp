@@ -207,103 +207,94 @@ struct SinkBelowConcat : OpRewritePattern<tensor::ConcatOp> {
   }
 };
 
-/// pad(transpose(x))  ==>  transpose(pad(x)), of one value everywhere.
-struct SinkBelowPad : OpRewritePattern<tensor::PadOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(tensor::PadOp op,
-                                PatternRewriter &rewriter) const override {
-    auto transpose = op.getSource().getDefiningOp<linalg::TransposeOp>();
-    Value padding = op.getConstantPaddingValue();
-    if (!transpose || !isComputed(transpose.getInput()) || !padding)
+/// op(transpose(x))  ==>  transpose(op(x)) of a computed x, the first operand.
+template <typename Op> struct SinkBelowUnary : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const final {
+    auto transpose =
+        op->getOperand(0).template getDefiningOp<linalg::TransposeOp>();
+    if (!transpose || !isComputed(transpose.getInput()) || !mayMove(op))
       return rewriter.notifyMatchFailure(op, "expects a transpose of a computed "
-                                             "value and one padding value");
+                                             "value that may move");
     ArrayRef<int64_t> permutation = transpose.getPermutation();
     SmallVector<int64_t> inverse = invertPermutationVector(permutation);
-    RankedTensorType type = op.getResultType();
-    Value value = tensor::PadOp::create(
-        rewriter, op.getLoc(),
-        type.clone(applyPermutation(type.getShape(), inverse)),
-        transpose.getInput(), applyPermutation(op.getMixedLowPad(), inverse),
-        applyPermutation(op.getMixedHighPad(), inverse), padding,
-        op.getNofold());
-    rewriter.replaceOp(op,
-                       transposed(rewriter, op.getLoc(), value, permutation));
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    Value moved =
+        create(rewriter, op, transpose.getInput(),
+               type.clone(applyPermutation(type.getShape(), inverse)), inverse);
+    rewriter.replaceOp(
+        op, transposed(rewriter, op->getLoc(), moved, permutation));
     return success();
+  }
+
+  /// Whether `op` has as many dimensions as x, and gains by it.
+  virtual bool mayMove(Op op) const = 0;
+  /// `op` of `x`, of that type; dimension i of it is order[i] of the result of
+  /// `op`.
+  virtual Value create(PatternRewriter &rewriter, Op op, Value x,
+                       RankedTensorType type,
+                       ArrayRef<int64_t> order) const = 0;
+};
+
+/// Padding by one value everywhere.
+struct SinkBelowPad : SinkBelowUnary<tensor::PadOp> {
+  using SinkBelowUnary::SinkBelowUnary;
+  bool mayMove(tensor::PadOp op) const override {
+    return op.getConstantPaddingValue() != nullptr;
+  }
+  Value create(PatternRewriter &rewriter, tensor::PadOp op, Value x,
+               RankedTensorType type, ArrayRef<int64_t> order) const override {
+    return tensor::PadOp::create(
+        rewriter, op.getLoc(), type, x,
+        applyPermutation(op.getMixedLowPad(), order),
+        applyPermutation(op.getMixedHighPad(), order),
+        op.getConstantPaddingValue(), op.getNofold());
   }
 };
 
-/// slice(transpose(x))  ==>  transpose(slice(x)), where it keeps all dimensions.
-struct SinkBelowSlice : OpRewritePattern<tensor::ExtractSliceOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
-                                PatternRewriter &rewriter) const override {
-    auto transpose = op.getSource().getDefiningOp<linalg::TransposeOp>();
-    if (!transpose || !isComputed(transpose.getInput()) ||
-        op.getType().getRank() != op.getSourceType().getRank())
-      return rewriter.notifyMatchFailure(op, "expects a transpose of a computed "
-                                             "value and all its dimensions");
-    ArrayRef<int64_t> permutation = transpose.getPermutation();
-    SmallVector<int64_t> inverse = invertPermutationVector(permutation);
-    Value value = tensor::ExtractSliceOp::create(
-        rewriter, op.getLoc(), transpose.getInput(),
-        applyPermutation(op.getMixedOffsets(), inverse),
-        applyPermutation(op.getMixedSizes(), inverse),
-        applyPermutation(op.getMixedStrides(), inverse));
-    rewriter.replaceOp(op,
-                       transposed(rewriter, op.getLoc(), value, permutation));
-    return success();
+struct SinkBelowSlice : SinkBelowUnary<tensor::ExtractSliceOp> {
+  using SinkBelowUnary::SinkBelowUnary;
+  bool mayMove(tensor::ExtractSliceOp op) const override {
+    return op.getType().getRank() == op.getSourceType().getRank();
+  }
+  Value create(PatternRewriter &rewriter, tensor::ExtractSliceOp op, Value x,
+               RankedTensorType, ArrayRef<int64_t> order) const override {
+    return tensor::ExtractSliceOp::create(
+        rewriter, op.getLoc(), x, applyPermutation(op.getMixedOffsets(), order),
+        applyPermutation(op.getMixedSizes(), order),
+        applyPermutation(op.getMixedStrides(), order));
   }
 };
 
-/// broadcast_to(transpose(x))  ==>  transpose(broadcast_to(x)), where it is not
-/// narrow.
-struct SinkBelowBroadcast : OpRewritePattern<graph::BroadcastToOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(graph::BroadcastToOp op,
-                                PatternRewriter &rewriter) const override {
-    auto transpose = op.getSource().getDefiningOp<linalg::TransposeOp>();
-    if (!transpose || !isComputed(transpose.getInput()) ||
-        isNarrowBroadcast(op))
-      return rewriter.notifyMatchFailure(op, "expects a transpose of a computed "
-                                             "value about as large");
-    ArrayRef<int64_t> permutation = transpose.getPermutation();
-    SmallVector<int64_t> inverse = invertPermutationVector(permutation);
-    auto type = cast<RankedTensorType>(op.getType());
+/// Broadcasts that are not narrow.
+struct SinkBelowBroadcast : SinkBelowUnary<graph::BroadcastToOp> {
+  using SinkBelowUnary::SinkBelowUnary;
+  bool mayMove(graph::BroadcastToOp op) const override {
+    return !isNarrowBroadcast(op);
+  }
+  Value create(PatternRewriter &rewriter, graph::BroadcastToOp op, Value x,
+               RankedTensorType type, ArrayRef<int64_t> order) const override {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getType()).getShape();
     SmallVector<Value> dynamic;
     for (OpFoldResult size : applyPermutation(
-             getMixedValues(type.getShape(), op.getSizes(), rewriter), inverse))
+             getMixedValues(shape, op.getSizes(), rewriter), order))
       if (auto value = dyn_cast<Value>(size))
         dynamic.push_back(value);
-    Value value = graph::BroadcastToOp::create(
-        rewriter, op.getLoc(),
-        type.clone(applyPermutation(type.getShape(), inverse)),
-        transpose.getInput(), dynamic);
-    rewriter.replaceOp(op,
-                       transposed(rewriter, op.getLoc(), value, permutation));
-    return success();
+    return graph::BroadcastToOp::create(rewriter, op.getLoc(), type, x, dynamic);
   }
 };
 
-/// gather(transpose(x))  ==>  transpose(gather(x)) by one index vector.
-struct SinkBelowGather : OpRewritePattern<graph::GatherOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(graph::GatherOp op,
-                                PatternRewriter &rewriter) const override {
-    auto transpose = op.getData().getDefiningOp<linalg::TransposeOp>();
-    if (!transpose || !isComputed(transpose.getInput()) ||
-        op.getIndices().getType().getRank() != 1)
-      return rewriter.notifyMatchFailure(op, "expects a transpose of a computed "
-                                             "value and one index vector");
-    ArrayRef<int64_t> permutation = transpose.getPermutation();
-    auto type = cast<RankedTensorType>(op.getType());
-    Value value = graph::GatherOp::create(
-        rewriter, op.getLoc(),
-        type.clone(applyPermutation(type.getShape(),
-                                    invertPermutationVector(permutation))),
-        transpose.getInput(), op.getIndices(), permutation[op.getAxis()]);
-    rewriter.replaceOp(op,
-                       transposed(rewriter, op.getLoc(), value, permutation));
-    return success();
+/// Gathers by one index vector.
+struct SinkBelowGather : SinkBelowUnary<graph::GatherOp> {
+  using SinkBelowUnary::SinkBelowUnary;
+  bool mayMove(graph::GatherOp op) const override {
+    return op.getIndices().getType().getRank() == 1;
+  }
+  Value create(PatternRewriter &rewriter, graph::GatherOp op, Value x,
+               RankedTensorType type, ArrayRef<int64_t> order) const override {
+    int64_t axis = llvm::find(order, op.getAxis()) - order.begin();
+    return graph::GatherOp::create(rewriter, op.getLoc(), type, x,
+                                   op.getIndices(), axis);
   }
 };
 
