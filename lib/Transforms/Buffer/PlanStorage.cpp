@@ -58,6 +58,11 @@ public:
         entrySizes(sizes, entry.getContext(), symbols) {}
 
   LogicalResult run() {
+    auto isTensor = llvm::IsaPred<RankedTensorType>;
+    if (!llvm::all_of(entry.getArgumentTypes(), isTensor) ||
+        !llvm::all_of(entry.getResultTypes(), isTensor))
+      return entry.emitOpError("expects tensors to plan storage for, but got ")
+             << entry.getFunctionType();
     separateOutputs();
     if (failed(findAppends()) || failed(describePorts()) ||
         failed(placeValues()))
