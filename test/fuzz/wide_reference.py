@@ -116,6 +116,49 @@ class LRN(OpRun):
         return (x / (bias + alpha / size * total) ** beta,)
 
 
+class AveragePool(OpRun):
+    """ONNX's own moves all windows where ceil_mode lets the last hang over the end."""
+
+    op_domain = ""
+
+    def _run(
+        self,
+        x,
+        auto_pad=None,
+        ceil_mode=None,
+        count_include_pad=None,
+        dilations=None,
+        kernel_shape=None,
+        pads=None,
+        strides=None,
+    ):
+        rank = len(kernel_shape)
+        strides, dilations = strides or [1] * rank, dilations or [1] * rank
+        pads = pads or [0] * (2 * rank)
+        counts = np.ones([1] * x.ndim)
+        for i in range(rank):
+            axis, size, stride = i + 2, x.shape[i + 2], strides[i]
+            span = (kernel_shape[i] - 1) * dilations[i] + 1
+            before, after = pads[i], pads[rank + i]
+            if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+                total = max((-(-size // stride) - 1) * stride + span - size, 0)
+                before = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
+                after = total - before
+            rounding = stride - 1 if ceil_mode else 0
+            outputs = (before + size + after - span + rounding) // stride + 1
+            if (outputs - 1) * stride >= size + before:
+                outputs -= 1
+            begins = np.arange(outputs) * stride - before
+            windows = [range(begin, begin + span, dilations[i]) for begin in begins]
+            inside = [[at for at in window if 0 <= at < size] for window in windows]
+            x = np.stack([x.take(window, axis).sum(axis) for window in inside], axis)
+            if count_include_pad:
+                inside = [[at for at in window if at < size + after] for window in windows]
+            shape = [-1 if a == axis else 1 for a in range(x.ndim)]
+            counts = counts * np.reshape([len(window) for window in inside], shape)
+        return ((x / counts).astype(x.dtype),)
+
+
 def widened_node(node):
     """The node with float64 where an attribute names or holds another float."""
     wide = onnx.NodeProto.FromString(node.SerializeToString())
@@ -138,7 +181,7 @@ def evaluator_of(node, opset):
     results = [helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
     graph = helper.make_graph([node], "node", values, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN])
+    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN, AveragePool])
 
     def evaluate(inputs):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
