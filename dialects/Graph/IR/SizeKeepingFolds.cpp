@@ -38,18 +38,18 @@ static Value sizedLikeOperand(OpBuilder &builder, graph::SizeAnalysis &sizes,
                                       dynamicSizes);
 }
 
-LogicalResult graph::tryFoldKeepingSizes(OpBuilder &builder,
+LogicalResult graph::tryFoldKeepingSizes(RewriterBase &rewriter,
                                          SizeAnalysis &sizes, Operation *op,
                                          SmallVectorImpl<Value> &results) {
   SmallVector<Operation *> constants;
-  if (failed(builder.tryFold(op, results, &constants)))
+  if (failed(rewriter.tryFold(op, results, &constants)))
     return failure();
   for (Value &result : results) {
     Operation *constant = result.getDefiningOp();
     if (!llvm::is_contained(constants, constant) || !hasUnknownSize(result))
       continue;
-    result = sizedLikeOperand(builder, sizes, op, result);
-    constant->erase();
+    result = sizedLikeOperand(rewriter, sizes, op, result);
+    rewriter.eraseOp(constant);
     if (!result) {
       results.clear();
       return failure();

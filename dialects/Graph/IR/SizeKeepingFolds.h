@@ -21,7 +21,7 @@ namespace tessera::graph {
 
 /// As OpBuilder::tryFold, which leaves `results` empty where it changed `op` in
 /// place, but without constants of unknown size.
-llvm::LogicalResult tryFoldKeepingSizes(mlir::OpBuilder &builder,
+llvm::LogicalResult tryFoldKeepingSizes(mlir::RewriterBase &rewriter,
                                         SizeAnalysis &sizes,
                                         mlir::Operation *op,
                                         llvm::SmallVectorImpl<mlir::Value> &results);

@@ -207,7 +207,8 @@ void NodeContext::setOutput(unsigned index, Value value, int32_t elementType) {
 
 Value NodeContext::foldOrKeep(Operation *op) {
   SmallVector<Value> results;
-  if (failed(graph::tryFoldKeepingSizes(builder, sizes, op, results)) ||
+  IRRewriter rewriter(builder);
+  if (failed(graph::tryFoldKeepingSizes(rewriter, sizes, op, results)) ||
       results.empty())
     return op->getResult(0);
   op->erase();
