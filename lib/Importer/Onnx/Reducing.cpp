@@ -1,13 +1,15 @@
 // Reductions as linalg.reduce.
 #include "lib/Importer/Onnx/Reducing.h"
+#include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/Shaping.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
 
 namespace tessera::onnx_importer {
 
-static Value neutral(NodeContext &node, Reduction reduction, Type type,
-                     bool isUnsigned) {
+Value neutralOf(NodeContext &node, Reduction reduction, Type type,
+                bool isUnsigned) {
   if (reduction == Reduction::Sum)
     return node.scalar(0.0, type);
   if (reduction == Reduction::Product)
@@ -48,10 +50,40 @@ static Value combine(OpBuilder &builder, Location loc, Reduction reduction,
   llvm_unreachable("covered switch");
 }
 
+/// The reduction of a tensor with an element view; `axes` as reduce() has them.
+static Value reduceElements(NodeContext &node, Reduction reduction,
+                            Value tensor, ArrayRef<int64_t> axes, bool keepDims,
+                            bool isUnsigned) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> kept, shape;
+  for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+    bool isReduced = llvm::is_contained(axes, axis);
+    kept.push_back(isReduced ? 1 : type.getDimSize(axis));
+    if (!isReduced || keepDims)
+      shape.push_back(kept.back());
+  }
+  Value start = neutralOf(node, reduction, type.getElementType(), isUnsigned);
+  SmallVector<Value> results(ShapedType::getNumElements(kept), start);
+  SmallVector<int64_t> from = computeStrides(type.getShape()),
+                       to = computeStrides(kept);
+  for (auto [i, scalar] : llvm::enumerate(*elementsOf(node, tensor))) {
+    SmallVector<int64_t> index = delinearize(i, from);
+    for (int64_t axis : axes)
+      index[axis] = 0;
+    Value &result = results[linearize(index, to)];
+    result = result == start ? scalar
+                             : combine(node.builder, node.loc, reduction,
+                                       result, scalar, isUnsigned);
+  }
+  return fromElements(node, results, shape, type.getElementType());
+}
+
 Value reduce(NodeContext &node, Reduction reduction, Value tensor,
              ArrayRef<int64_t> axes, bool keepDims, bool isUnsigned) {
   if (axes.empty())
     return tensor;
+  if (hasElements(tensor))
+    return reduceElements(node, reduction, tensor, axes, keepDims, isUnsigned);
   Shape from = node.shapeOf(tensor), shape;
   for (auto [i, size] : llvm::enumerate(from))
     if (!llvm::is_contained(axes, static_cast<int64_t>(i)))
@@ -59,7 +91,7 @@ Value reduce(NodeContext &node, Reduction reduction, Value tensor,
   Type type = cast<RankedTensorType>(tensor.getType()).getElementType();
   Value start =
       linalg::FillOp::create(node.builder, node.loc,
-                             neutral(node, reduction, type, isUnsigned),
+                             neutralOf(node, reduction, type, isUnsigned),
                              node.empty(shape, type))
           .getResult(0);
   Value result = linalg::ReduceOp::create(

@@ -8,9 +8,13 @@ namespace tessera::onnx_importer {
 
 enum class Reduction { Sum, Product, Max, Min };
 
+/// What a reduction over nothing gives, a scalar of `type`: 0, 1, or the type's
+/// limit.
+mlir::Value neutralOf(NodeContext &node, Reduction reduction, mlir::Type type,
+                      bool isUnsigned = false);
+
 /// `tensor` reduced over `axes` (increasing), which the result lacks, or has
 /// with size 1 if `keepDims`. Elements keep their type; the caller widens.
-/// Over nothing, a sum is 0, a product 1, an extremum the type's limit.
 mlir::Value reduce(NodeContext &node, Reduction reduction, mlir::Value tensor,
                    llvm::ArrayRef<int64_t> axes, bool keepDims,
                    bool isUnsigned = false);

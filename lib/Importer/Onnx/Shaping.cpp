@@ -1,5 +1,6 @@
 // Broadcasting, transposing and slicing; Reshaping.cpp has reshapes.
 #include "lib/Importer/Onnx/Shaping.h"
+#include "lib/Importer/Onnx/Elements.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
@@ -7,7 +8,7 @@ using namespace mlir;
 
 namespace tessera::onnx_importer {
 
-static std::optional<int64_t> constantOf(AffineExpr size) {
+std::optional<int64_t> constantOf(AffineExpr size) {
   if (auto constant = dyn_cast<AffineConstantExpr>(size))
     return constant.getValue();
   return std::nullopt;
@@ -264,6 +265,17 @@ Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
   Shape shape = node.shapeOf(tensor);
   if (node.sizes.areEqual(size, shape[axis]) && step == 1)
     return tensor;
+  std::optional<int64_t> first = constantOf(offset), count = constantOf(size);
+  if (first && count && hasElements(tensor)) {
+    SmallVector<int64_t> strides = computeStrides(type.getShape()),
+                         taken(type.getShape());
+    taken[axis] = *count;
+    return rearrangeElements(node, tensor, taken, [&](ArrayRef<int64_t> index) {
+      SmallVector<int64_t> from(index);
+      from[axis] = *first + from[axis] * step;
+      return linearize(from, strides);
+    });
+  }
   shape[axis] = size;
   // A slice of nothing may begin at the end, which extract_slice refuses.
   if (llvm::any_of(shape, [](AffineExpr s) { return constantOf(s) == 0; }))
@@ -275,6 +287,17 @@ Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
   return tensor::ExtractSliceOp::create(
       node.builder, node.loc, node.typeOf(shape, type.getElementType()), tensor,
       offsets, node.materialize(shape), strides);
+}
+
+Value padWithConstant(NodeContext &node, Value tensor, const Shape &low,
+                      const Shape &high, Value fill) {
+  Shape shape = node.shapeOf(tensor);
+  for (auto [size, before, after] : llvm::zip(shape, low, high))
+    size = size + before + after;
+  Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return tensor::PadOp::create(
+      node.builder, node.loc, node.typeOf(shape, elementType), tensor,
+      node.materialize(low), node.materialize(high), fill, /*nofold=*/false);
 }
 
 AffineExpr productOf(NodeContext &node, ArrayRef<AffineExpr> sizes) {

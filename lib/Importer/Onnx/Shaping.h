@@ -4,7 +4,12 @@
 
 #include "lib/Importer/Onnx/NodeContext.h"
 
+#include <optional>
+
 namespace tessera::onnx_importer {
+
+/// The size if it is known.
+std::optional<int64_t> constantOf(mlir::AffineExpr size);
 
 /// The shape that ONNX's broadcasting (NumPy's rules) gives `shapes` together;
 /// fails with a report if two known sizes contradict. Where no expression
@@ -45,6 +50,11 @@ mlir::Value dropDims(NodeContext &node, mlir::Value tensor,
 mlir::Value sliceAlong(NodeContext &node, mlir::Value tensor, int64_t axis,
                        mlir::AffineExpr offset, mlir::AffineExpr size,
                        int64_t step = 1);
+
+/// `low` and `high` elements `fill` around `tensor`, a number for each axis.
+mlir::Value padWithConstant(NodeContext &node, mlir::Value tensor,
+                            const Shape &low, const Shape &high,
+                            mlir::Value fill);
 
 /// The product of sizes [begin, end) of `shape`.
 mlir::AffineExpr productOf(NodeContext &node, llvm::ArrayRef<mlir::AffineExpr>);

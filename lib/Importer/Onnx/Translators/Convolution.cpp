@@ -28,29 +28,61 @@ SmallVector<int64_t> toChannelsFirst(int64_t rank) {
 
 namespace {
 
+/// max(size, 0)
+AffineExpr atLeastZero(NodeContext &node, AffineExpr size) {
+  if (std::optional<int64_t> known = constantOf(size))
+    return node.constantSize(std::max<int64_t>(*known, 0));
+  return node.sizes.sizeOf(node.create<arith::MaxSIOp>(
+      node.materializeIndex(size),
+      node.scalarInteger(0, node.builder.getIndexType())));
+}
+
 /// Attributes of a window over the spatial dimensions.
 struct Window {
   SmallVector<int64_t> kernel, strides, dilations, low, high;
+  /// Pads that depend on sizes unknown at compile time, or empty; they go around
+  /// the image before the window does, whose own pads they are not part of.
+  Shape sizedLow, sizedHigh;
 };
 
 /// Pads such that the result's size is ceil(size / stride).
-LogicalResult padToSame(NodeContext &node, Window &window, bool extraIsLow) {
+void padToSame(NodeContext &node, Window &window, bool extraIsLow) {
+  Shape image = node.shapeOf(node.input(0));
   for (size_t i = 0; i < window.kernel.size(); ++i) {
-    int64_t size = node.inputType(0).getDimSize(i + 2);
+    AffineExpr size = image[i + 2];
     int64_t reach = window.dilations[i] * (window.kernel[i] - 1) + 1;
-    int64_t stride = window.strides[i], total = reach - stride;
-    if (stride != 1) {
-      if (ShapedType::isDynamic(size))
-        return node.error("auto_pad SAME with a stride needs the size of "
-                          "dimension " +
-                          Twine(i + 2) + "; pin it");
-      total = (llvm::divideCeil(size, stride) - 1) * stride + reach - size;
+    int64_t stride = window.strides[i];
+    AffineExpr total = node.constantSize(reach - 1);
+    if (stride != 1) // less what the last stride does not reach
+      total = (size.ceilDiv(stride) - 1) * stride + reach - size;
+    if (reach < stride)
+      total = reach == 1 ? node.constantSize(0) : atLeastZero(node, total);
+    if (std::optional<int64_t> known = constantOf(total)) {
+      window.low[i] = extraIsLow ? *known - *known / 2 : *known / 2;
+      window.high[i] = *known - window.low[i];
+      continue;
     }
-    total = std::max<int64_t>(total, 0);
-    window.low[i] = extraIsLow ? total - total / 2 : total / 2;
-    window.high[i] = total - window.low[i];
+    if (window.sizedLow.empty())
+      window.sizedLow = window.sizedHigh =
+          Shape(window.kernel.size(), node.constantSize(0));
+    AffineExpr half = total.floorDiv(2);
+    window.sizedLow[i] = extraIsLow ? total - half : half;
+    window.sizedHigh[i] = total - window.sizedLow[i];
   }
-  return success();
+}
+
+/// `image` [batch, channels, spatial...] with the window's pads of unknown size
+/// around it, which `reduction` over the window ignores.
+Value padBySizes(NodeContext &node, const Window &window, Value image,
+                 Reduction reduction = Reduction::Sum) {
+  if (window.sizedLow.empty())
+    return image;
+  Value fill = neutralOf(node, reduction, getElementTypeOrSelf(image),
+                         node.isUnsigned());
+  Shape low(2, node.constantSize(0)), high = low;
+  llvm::append_range(low, window.sizedLow);
+  llvm::append_range(high, window.sizedHigh);
+  return padWithConstant(node, image, low, high, fill);
 }
 
 FailureOr<Window> windowOf(NodeContext &node, ArrayRef<int64_t> kernel) {
@@ -83,8 +115,7 @@ FailureOr<Window> windowOf(NodeContext &node, ArrayRef<int64_t> kernel) {
   window.high.assign(pads->begin() + spatial, pads->end());
   StringRef autoPad = node.string("auto_pad", "NOTSET");
   if (autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER") {
-    if (failed(padToSame(node, window, autoPad == "SAME_LOWER")))
-      return failure();
+    padToSame(node, window, autoPad == "SAME_LOWER");
   } else if (autoPad == "VALID") {
     window.low.assign(spatial, 0);
     window.high.assign(spatial, 0);
@@ -154,12 +185,13 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
       windowOf(node, filterType.getShape().drop_front(2));
   if (failed(window))
     return failure();
-  FailureOr<Shape> spatial = windowedSizes(node, node.shapeOf(node.input(0)),
-                                           *window, /*ceilMode=*/false);
+  Type type = filterType.getElementType();
+  image = padBySizes(node, *window, image);
+  FailureOr<Shape> spatial =
+      windowedSizes(node, node.shapeOf(image), *window, /*ceilMode=*/false);
   if (failed(spatial))
     return failure();
 
-  Type type = filterType.getElementType();
   Value input = transpose(node, image, toChannelsLast(rank));
   // [outputs, channels, spatial...] to [spatial..., channels, outputs]
   SmallVector<int64_t> filterOrder =
@@ -191,9 +223,48 @@ LogicalResult conv(NodeContext &node) {
   return success();
 }
 
+/// `image` [batch, channels, spatial...] through the window, channels-last.
+FailureOr<Value> poolBy(NodeContext &node, Value image, graph::PoolKind kind,
+                        const Window &window) {
+  bool ceilMode = node.integer("ceil_mode", 0) != 0;
+  Shape from = node.shapeOf(image);
+  FailureOr<Shape> spatial = windowedSizes(node, from, window, ceilMode);
+  if (failed(spatial))
+    return failure();
+  Shape shape{from[0]};
+  shape.append(*spatial);
+  shape.push_back(from[1]);
+  Type type = getElementTypeOrSelf(image);
+  return Value(graph::PoolOp::create(
+      node.builder, node.loc, node.typeOf(shape, type),
+      transpose(node, image, toChannelsLast(from.size())), kind, window.kernel,
+      window.strides, window.dilations, window.low, window.high, ceilMode));
+}
+
+/// The average of what is inside of the image, where pads depend on sizes: that of
+/// the padded image over that of ones.
+FailureOr<Value> averageBySizes(NodeContext &node, const Window &window) {
+  Value image = widenToF32(node, node.input(0));
+  Type type = getElementTypeOrSelf(image);
+  Shape ones = node.shapeOf(image);
+  ones[0] = ones[1] = node.constantSize(1);
+  auto average = [&](Value of) {
+    return poolBy(node, padBySizes(node, window, of),
+                  graph::PoolKind::AverageWithPadding, window);
+  };
+  FailureOr<Value> sum = average(image),
+                   count = average(node.filled(node.scalar(1.0, type), ones));
+  if (failed(sum) || failed(count))
+    return failure();
+  count = broadcastTo(node, *count, node.shapeOf(*sum));
+  if (failed(count))
+    return failure();
+  return castFloat(node, node.create<arith::DivFOp>(*sum, *count),
+                   node.inputType(0).getElementType());
+}
+
 LogicalResult pool(NodeContext &node, graph::PoolKind kind) {
-  int64_t rank = node.inputRank(0);
-  if (rank < 3)
+  if (node.inputRank(0) < 3)
     return node.error("expects an input of rank 3 or more");
   if (node.hasOutput(1))
     return node.error("output Indices is not supported; remove it");
@@ -202,21 +273,16 @@ LogicalResult pool(NodeContext &node, graph::PoolKind kind) {
   FailureOr<Window> window = windowOf(node, node.integers("kernel_shape"));
   if (failed(window))
     return failure();
-  bool ceilMode = node.integer("ceil_mode", 0) != 0;
-  Shape from = node.shapeOf(node.input(0));
-  FailureOr<Shape> spatial = windowedSizes(node, from, *window, ceilMode);
-  if (failed(spatial))
+  Reduction reduction =
+      kind == graph::PoolKind::Max ? Reduction::Max : Reduction::Sum;
+  FailureOr<Value> result =
+      kind == graph::PoolKind::Average && !window->sizedLow.empty()
+          ? averageBySizes(node, *window)
+          : poolBy(node, padBySizes(node, *window, node.input(0), reduction),
+                   kind, *window);
+  if (failed(result))
     return failure();
-  Shape shape{from[0]};
-  shape.append(*spatial);
-  shape.push_back(from[1]);
-  Value input = transpose(node, node.input(0), toChannelsLast(rank));
-  Value result = graph::PoolOp::create(
-      node.builder, node.loc,
-      node.typeOf(shape, node.inputType(0).getElementType()), input, kind,
-      window->kernel, window->strides, window->dilations, window->low,
-      window->high, ceilMode);
-  node.setOutput(0, transpose(node, result, toChannelsFirst(rank)));
+  node.setOutput(0, transpose(node, *result, toChannelsFirst(node.inputRank(0))));
   return success();
 }
 
@@ -231,38 +297,28 @@ LogicalResult lpPool(NodeContext &node) {
   FailureOr<Window> window = windowOf(node, node.integers("kernel_shape"));
   if (failed(window))
     return failure();
-  Shape from = node.shapeOf(node.input(0));
+  Value x = padBySizes(node, *window, widenToF32(node, node.input(0)));
+  Shape from = node.shapeOf(x);
   FailureOr<Shape> spatial = windowedSizes(
       node, from, *window, node.integer("ceil_mode", 0) != 0);
   if (failed(spatial))
     return failure();
-  Value x = transpose(node, widenToF32(node, node.input(0)),
-                      toChannelsLast(rank));
+  x = transpose(node, x, toChannelsLast(rank));
   x = node.create<math::AbsFOp>(x);
   x = node.create<math::PowFOp>(x, node.filled(p, x));
   Type wide = getElementTypeOrSelf(x);
-  Shape low(rank, node.constantSize(0)), high = low, padded{from[0]};
+  Shape low(rank, node.constantSize(0)), high = low;
   double count = 1;
   for (auto [i, size] : llvm::enumerate(*spatial)) {
     // The last window's end; what lies behind it is not read.
     AffineExpr end = (size - 1) * window->strides[i] +
                      (window->dilations[i] * (window->kernel[i] - 1) + 1);
     low[i + 1] = node.constantSize(window->low[i]);
-    AffineExpr missing = end - from[i + 2] - window->low[i];
-    if (auto known = dyn_cast<AffineConstantExpr>(missing))
-      missing = node.constantSize(std::max<int64_t>(known.getValue(), 0));
-    else
-      missing = node.sizes.sizeOf(node.create<arith::MaxSIOp>(
-          node.materializeIndex(missing),
-          node.scalarInteger(0, node.builder.getIndexType())));
+    AffineExpr missing = atLeastZero(node, end - from[i + 2] - window->low[i]);
     high[i + 1] = missing;
-    padded.push_back(from[i + 2] + window->low[i] + missing);
     count *= static_cast<double>(window->kernel[i]);
   }
-  padded.push_back(from[1]);
-  x = tensor::PadOp::create(node.builder, node.loc, node.typeOf(padded, wide),
-                            x, node.materialize(low), node.materialize(high),
-                            node.scalar(0.0, wide), /*nofold=*/false);
+  x = padWithConstant(node, x, low, high, node.scalar(0.0, wide));
   Shape shape{from[0]};
   shape.append(*spatial);
   shape.push_back(from[1]);

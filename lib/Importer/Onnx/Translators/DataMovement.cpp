@@ -185,12 +185,22 @@ LogicalResult gather(NodeContext &node) {
                           Twine(*axis) + " of size " + Twine(length));
       index += index < 0 ? length : 0;
     }
-  if (constant && rank == 1 && hasElements(data)) {
-    SmallVector<Value> scalars = *elementsOf(node, data), taken;
-    for (int64_t index : *constant)
-      taken.push_back(scalars[index]);
-    node.setOutput(0, fromElements(node, taken, node.inputType(1).getShape(),
-                                   node.inputType(0).getElementType()));
+  if (constant && hasElements(data)) {
+    ArrayRef<int64_t> from = node.inputType(0).getShape(),
+                      at = node.inputType(1).getShape();
+    SmallVector<int64_t> taken(from.take_front(*axis));
+    llvm::append_range(taken, at);
+    llvm::append_range(taken, from.drop_front(*axis + 1));
+    SmallVector<int64_t> strides = computeStrides(from),
+                         atStrides = computeStrides(at);
+    node.setOutput(
+        0, rearrangeElements(node, data, taken, [&](ArrayRef<int64_t> index) {
+          SmallVector<int64_t> source(index.take_front(*axis));
+          ArrayRef<int64_t> chosen = index.slice(*axis, indexRank);
+          source.push_back((*constant)[linearize(chosen, atStrides)]);
+          llvm::append_range(source, index.drop_front(*axis + indexRank));
+          return linearize(source, strides);
+        }));
     return success();
   }
   // One constant index is a slice.

@@ -8,12 +8,6 @@ using namespace mlir;
 namespace tessera::onnx_importer {
 namespace {
 
-std::optional<int64_t> constantOf(AffineExpr size) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(size))
-    return constant.getValue();
-  return std::nullopt;
-}
-
 /// A size as an i64 scalar.
 Value sizeScalar(NodeContext &node, AffineExpr size) {
   Type i64 = node.builder.getI64Type();

@@ -15,12 +15,6 @@ struct Range {
   AffineExpr offset, count;
 };
 
-std::optional<int64_t> constantOf(AffineExpr size) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(size))
-    return constant.getValue();
-  return std::nullopt;
-}
-
 /// Bounds of at least this much mean "to the end": exporters write 1e9, INT_MAX
 /// or INT64_MAX, and no dimension is as long.
 constexpr int64_t kToTheEnd = 1000000000;
@@ -126,25 +120,6 @@ Value reverse(NodeContext &node, Value tensor, int64_t axis) {
                                   node.builder.getDenseI64ArrayAttr(axis));
 }
 
-Value takeRange(NodeContext &node, Value tensor, int64_t axis, Range range,
-                int64_t step) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  std::optional<int64_t> offset = constantOf(range.offset),
-                         count = constantOf(range.count);
-  if (offset && count && hasElements(tensor)) {
-    SmallVector<int64_t> strides = computeStrides(type.getShape());
-    SmallVector<int64_t> shape(type.getShape());
-    shape[axis] = *count;
-    return rearrangeElements(node, tensor, shape,
-                             [&](ArrayRef<int64_t> index) {
-                               SmallVector<int64_t> from(index);
-                               from[axis] = *offset + from[axis] * step;
-                               return linearize(from, strides);
-                             });
-  }
-  return sliceAlong(node, tensor, axis, range.offset, range.count, step);
-}
-
 /// Starts, ends and axes are attributes before opset 10, inputs from then on.
 LogicalResult slice(NodeContext &node) {
   Shape starts, ends;
@@ -196,7 +171,8 @@ LogicalResult slice(NodeContext &node) {
       steps[i] = -steps[i];
     }
     Range range = forwardRange(node, starts[i], ends[i], size, steps[i]);
-    result = takeRange(node, result, *axis, range, steps[i]);
+    result = sliceAlong(node, result, *axis, range.offset, range.count,
+                        steps[i]);
   }
   node.setOutput(0, result);
   return success();
@@ -251,17 +227,6 @@ FailureOr<Value> padFromItself(NodeContext &node, Value tensor, int64_t axis,
   Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
   return Value(tensor::ConcatOp::create(
       node.builder, node.loc, node.typeOf(shape, elementType), axis, parts));
-}
-
-Value padWithConstant(NodeContext &node, Value tensor, const Shape &low,
-                      const Shape &high, Value fill) {
-  Shape shape = node.shapeOf(tensor);
-  for (auto [size, before, after] : llvm::zip(shape, low, high))
-    size = size + before + after;
-  Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
-  return tensor::PadOp::create(
-      node.builder, node.loc, node.typeOf(shape, elementType), tensor,
-      node.materialize(low), node.materialize(high), fill, /*nofold=*/false);
 }
 
 /// The pads of each axis: attribute before opset 11, inputs from then on.
