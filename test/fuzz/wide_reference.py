@@ -265,14 +265,21 @@ def may_overflow(factors, elem_type):
 
 def perturb(array, elem_type, random, size, least=0.0):
     """Changes floats by half to all of `size` units in the last place, up or down;
-    as if they were `least` at least."""
+    as if they were `least` at least. What is too large for the type may be an infinity,
+    or not, where it is held in a wider type."""
     if not is_float(elem_type):
         return array
     change = size * EPSILON[elem_type] * random.uniform(0.5, 1, array.shape)
     change = np.where(random.random(array.shape) < 0.5, change, -change)
     magnitude = np.maximum(np.abs(array), least)
+    is_finite = np.isfinite(array)
     with np.errstate(all="ignore"):
-        return array + np.where(np.isfinite(array), magnitude, 0.0) * change
+        changed = array + np.where(is_finite, magnitude, 0.0) * change
+    too_large = is_finite & (np.abs(array) > LARGEST[elem_type])
+    if not too_large.any():
+        return changed
+    too_large &= random.random(array.shape) < 0.5
+    return np.where(too_large, np.copysign(np.inf, array), changed)
 
 
 class WideModel:
