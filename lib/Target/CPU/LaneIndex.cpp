@@ -2,45 +2,10 @@
 #include "lib/Target/CPU/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace tessera::cpu;
-
-std::optional<int64_t> tessera::cpu::constantOf(Value value) {
-  IntegerAttr attribute;
-  if (value && matchPattern(value, m_Constant(&attribute)))
-    return attribute.getInt();
-  return std::nullopt;
-}
-
-bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
-  if (factor == 1)
-    return true;
-  if (auto constant = constantOf(value))
-    return *constant % factor == 0;
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    // A body that is still being built has no parent yet.
-    auto loop = dyn_cast_or_null<scf::ForOp>(argument.getOwner()->getParentOp());
-    return loop && argument == loop.getInductionVar() &&
-           isMultipleOf(loop.getLowerBound(), factor) &&
-           isMultipleOf(loop.getStep(), factor);
-  }
-  Operation *op = value.getDefiningOp();
-  auto both = [&] {
-    return isMultipleOf(op->getOperand(0), factor) &&
-           isMultipleOf(op->getOperand(1), factor);
-  };
-  if (isa<arith::AddIOp, arith::SubIOp, arith::MinUIOp, arith::MinSIOp,
-          arith::MaxSIOp, arith::MaxUIOp>(op))
-    return both();
-  if (isa<arith::MulIOp>(op))
-    return isMultipleOf(op->getOperand(0), factor) ||
-           isMultipleOf(op->getOperand(1), factor);
-  return false;
-}
 
 bool tessera::cpu::areSameIndices(ArrayRef<Value> given,
                                   ArrayRef<Value> expected) {
@@ -88,13 +53,48 @@ Value IndexMath::atLeastOne(Value size) {
                         builder, loc, builder.getOneAttr(size.getType())));
   return binary<arith::MaxUIOp>(5, size, one);
 }
-Value IndexMath::div(Value a, Value b) {
-  return binary<arith::DivUIOp>(3, a, atLeastOne(b));
+
+Value IndexMath::sumOf(const IndexTerms &sum, int64_t divisor) {
+  Value result = constant(sum.constant / divisor);
+  for (auto [value, factor] : sum.terms)
+    result = add(
+        result,
+        factor % divisor == 0
+            ? mul(value, constant(factor / divisor))
+            : mul(binary<arith::DivUIOp>(3, value, constant(divisor)),
+                  constant(factor)));
+  return result;
 }
+
+/// Whether each value of the sum is its own remainder by `divisor`.
+static bool isLess(const IndexTerms &sum, int64_t divisor) {
+  std::optional<int64_t> largest = sum.largest();
+  return largest && *largest < divisor;
+}
+
+Value IndexMath::div(Value a, Value b) {
+  std::optional<int64_t> divisor = constantOf(b);
+  if (!divisor || *divisor < 2 || !a.getType().isIndex())
+    return binary<arith::DivUIOp>(3, a, atLeastOne(b));
+  auto [multiple, rest] = termsOf(a).splitBy(*divisor);
+  if (isLess(rest, *divisor))
+    return sumOf(multiple, *divisor);
+  if (multiple.isZero())
+    return binary<arith::DivUIOp>(3, a, b);
+  return add(sumOf(multiple, *divisor),
+             binary<arith::DivUIOp>(3, sumOf(rest), b));
+}
+
 Value IndexMath::rem(Value a, Value b) {
-  if (constantOf(b) == 1)
+  std::optional<int64_t> divisor = constantOf(b);
+  if (divisor == 1)
     return constant(0);
-  return binary<arith::RemUIOp>(4, a, atLeastOne(b));
+  if (!divisor || *divisor < 2 || !a.getType().isIndex())
+    return binary<arith::RemUIOp>(4, a, atLeastOne(b));
+  auto [multiple, rest] = termsOf(a).splitBy(*divisor);
+  Value dividend = multiple.isZero() ? a : sumOf(rest);
+  return isLess(rest, *divisor) ? dividend
+                                 : binary<arith::RemUIOp>(4, dividend, b);
 }
 
 static Value broadcast(OpBuilder &builder, Location loc, Value scalar,
@@ -156,11 +156,17 @@ std::pair<LaneIndex, LaneIndex> IndexMath::split(LaneIndex a, Value divisor,
     return {a, uniform(0)};
   if (a.isUniform())
     return {{div(a.base, divisor), 0}, {rem(a.base, divisor), 0}};
-  // Lanes that begin at a multiple of their number stay within one multiple of
-  // the divisor.
-  if (a.isContiguous() && constantDivisor && *constantDivisor % lanes == 0 &&
-      isMultipleOf(a.base, lanes))
-    return {{div(a.base, divisor), 0}, {rem(a.base, divisor), 1}};
+  if (a.step && *a.step > 0 && constantDivisor) {
+    // Each lane has the next quotient and the same remainder.
+    if (*a.step % *constantDivisor == 0)
+      return {{div(a.base, divisor), *a.step / *constantDivisor},
+              {rem(a.base, divisor), 0}};
+    // Lanes that begin at a multiple of their reach stay within one multiple of
+    // the divisor.
+    int64_t reach = *a.step * lanes;
+    if (*constantDivisor % reach == 0 && isMultipleOf(a.base, reach))
+      return {{div(a.base, divisor), 0}, {rem(a.base, divisor), a.step}};
+  }
   Value vector = vectorOf(a, lanes);
   Value divisors = vectorOf({divisor, 0}, lanes);
   return {{div(vector, divisors), std::nullopt},

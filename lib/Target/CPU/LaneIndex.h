@@ -2,6 +2,8 @@
 #ifndef TESSERA_TARGET_CPU_LANEINDEX_H
 #define TESSERA_TARGET_CPU_LANEINDEX_H
 
+#include "lib/Target/CPU/IndexTerms.h"
+
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Value.h"
@@ -43,13 +45,6 @@ struct ElementAccess {
            lanes == other.lanes && mask == other.mask;
   }
 };
-
-/// Whether `value` is proven to be a multiple of `factor`: constants, sums and
-/// products, and induction variables of loops whose bounds and steps are.
-bool isMultipleOf(mlir::Value value, int64_t factor);
-
-/// The constant that `value` is, if it is one.
-std::optional<int64_t> constantOf(mlir::Value value);
 
 /// Whether `given` are the `expected` indices, as values or as constants; null
 /// ones may be anything.
@@ -101,6 +96,8 @@ public:
   Emitted emitted;
 
 private:
+  /// The sum divided by `divisor`, which divides each of its parts.
+  mlir::Value sumOf(const IndexTerms &sum, int64_t divisor = 1);
   /// As a divisor: a size of 0 has no elements, but what is computed at a padded
   /// place and then thrown away would divide by it.
   mlir::Value atLeastOne(mlir::Value size);

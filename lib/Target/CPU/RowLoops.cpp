@@ -86,14 +86,12 @@ LogicalResult emitLoop(OpBuilder &builder, Location loc, Value lower,
     return success();
   if (first && end && *end - *first <= step)
     return body(builder, lower);
-  LogicalResult result = success();
-  scf::ForOp::create(builder, loc, lower, upper,
-                     indexConstant(builder, loc, step), {},
-                     [&](OpBuilder &inner, Location, Value index, ValueRange) {
-                       result = body(inner, index);
-                       scf::YieldOp::create(inner, loc);
-                     });
-  return result;
+  // The body sees the loop around it, whose bounds and step tell of the index.
+  auto loop = scf::ForOp::create(builder, loc, lower, upper,
+                                 indexConstant(builder, loc, step));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  return body(builder, loop.getInductionVar());
 }
 
 /// Keeps LLVM from unrolling `loop`.
@@ -120,15 +118,16 @@ emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
     return Strip::State(state);
   if (first && end && *end - *first <= step)
     return body(builder, lower, state);
-  bool failedBody = false;
-  auto loop = scf::ForOp::create(
-      builder, loc, lower, upper, indexConstant(builder, loc, step), state,
-      [&](OpBuilder &inner, Location, Value index, ValueRange values) {
-        FailureOr<Strip::State> next = body(inner, index, values);
-        failedBody = failed(next);
-        scf::YieldOp::create(inner, loc,
-                             failedBody ? Strip::State(values) : *next);
-      });
+  auto loop = scf::ForOp::create(builder, loc, lower, upper,
+                                 indexConstant(builder, loc, step), state);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Strip::State values(loop.getRegionIterArgs());
+  FailureOr<Strip::State> next = body(builder, loop.getInductionVar(), values);
+  bool failedBody = failed(next);
+  // A loop without a state has its end.
+  if (!state.empty())
+    scf::YieldOp::create(builder, loc, failedBody ? values : *next);
   if (failedBody)
     return failure();
   if (isRolled)

@@ -96,3 +96,33 @@ kernel.func @joins(%x: tensor<3x16xf32>, %y: tensor<5x16xf32>, %out: tensor<8x16
   %r = tensor.concat dim(0) %x, %y : (tensor<3x16xf32>, tensor<5x16xf32>) -> tensor<8x16xf32>
   kernel.yield %r : tensor<8x16xf32>
 }
+
+// -----
+
+// An image in patches of 2x2, as MobileViT has it: of the way through transposes and
+// reshapes it remains that channels are side by side.
+// CHECK-LABEL: func.func private @unfold
+// CHECK-SAME: %{{.*}}: !llvm.ptr, %[[X:.*]]: memref<?x16x16x80xf32>, %[[Y:.*]]: memref<?x80xf32>
+// CHECK: scf.for %[[R:.*]] =
+// CHECK: scf.for %[[C:.*]] = %c0 to %c80 step %c8
+// CHECK-NOT: vector<8xindex>
+// CHECK: vector.load %[[X]][%{{.*}}, %{{.*}}, %{{.*}}, %[[C]]] : memref<?x16x16x80xf32>, vector<8xf32>
+kernel.func @unfold(%x: tensor<?x16x16x80xf32>, %y: tensor<?x80xf32>, %out: tensor<?x80xf32>, %n: index) -> tensor<?x80xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 1, taskElements = 1024>],
+                shapes = [affine_map<()[s0] -> (s0, 16, 16, 80)>, affine_map<()[s0] -> (s0 * 256, 80)>, affine_map<()[s0] -> (s0 * 256, 80)>]} {
+  %c640 = arith.constant 640 : index
+  %rows = arith.muli %n, %c640 : index
+  %e0 = tensor.empty(%n) : tensor<?x80x16x16xf32>
+  %first = linalg.transpose ins(%x : tensor<?x16x16x80xf32>) outs(%e0 : tensor<?x80x16x16xf32>) permutation = [0, 3, 1, 2]
+  %lines = tensor.collapse_shape %first [[0, 1, 2], [3]] : tensor<?x80x16x16xf32> into tensor<?x16xf32>
+  %pairs = tensor.expand_shape %lines [[0, 1], [2, 3]] output_shape [%rows, 2, 8, 2] : tensor<?x16xf32> into tensor<?x2x8x2xf32>
+  %e1 = tensor.empty(%rows) : tensor<?x8x2x2xf32>
+  %patches = linalg.transpose ins(%pairs : tensor<?x2x8x2xf32>) outs(%e1 : tensor<?x8x2x2xf32>) permutation = [0, 2, 1, 3]
+  %flat = tensor.collapse_shape %patches [[0, 1], [2, 3]] : tensor<?x8x2x2xf32> into tensor<?x4xf32>
+  %tokens = tensor.expand_shape %flat [[0, 1, 2], [3]] output_shape [%n, 80, 64, 4] : tensor<?x4xf32> into tensor<?x80x64x4xf32>
+  %e2 = tensor.empty(%n) : tensor<?x4x64x80xf32>
+  %last = linalg.transpose ins(%tokens : tensor<?x80x64x4xf32>) outs(%e2 : tensor<?x4x64x80xf32>) permutation = [0, 3, 2, 1]
+  %unfolded = tensor.collapse_shape %last [[0, 1, 2], [3]] : tensor<?x4x64x80xf32> into tensor<?x80xf32>
+  %r = arith.addf %unfolded, %y : tensor<?x80xf32>
+  kernel.yield %r : tensor<?x80xf32>
+}

@@ -4,6 +4,8 @@
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+
 using namespace mlir;
 using onnx::TensorProto;
 
@@ -245,6 +247,22 @@ LogicalResult oneHot(NodeContext &node) {
   Type i64 = node.builder.getI64Type();
   Value indices =
       castElements(node, node.input(0), node.isUnsigned(0), i64, false);
+  std::optional<SmallVector<int64_t>> hot = constantIntegers(indices);
+  std::optional<int64_t> count = constantOf((*depth)[0]);
+  if (hot && count && hasElements(node.input(2)) &&
+      static_cast<int64_t>(hot->size()) * *count <= kMaxViewedElements) {
+    ArrayRef<int64_t> from = node.inputType(0).getShape();
+    SmallVector<int64_t> to(from), strides = computeStrides(from);
+    to.insert(to.begin() + *axis, *count);
+    auto isOn = [&](ArrayRef<int64_t> index) -> int64_t {
+      SmallVector<int64_t> rest(index);
+      rest.erase(rest.begin() + *axis);
+      int64_t at = (*hot)[linearize(rest, strides)];
+      return (at < 0 ? at + *count : at) == index[*axis];
+    };
+    node.setOutput(0, rearrangeElements(node, node.input(2), to, isOn));
+    return success();
+  }
   Shape shape = node.shapeOf(indices);
   Value limit = node.filled(
       node.create<arith::IndexCastOp>(i64, node.materializeIndex((*depth)[0])),
