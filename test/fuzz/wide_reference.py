@@ -116,6 +116,19 @@ class LRN(OpRun):
         return (x / (bias + alpha / size * total) ** beta,)
 
 
+class OneHot(OpRun):
+    """ONNX's own computes the values."""
+
+    op_domain = ""
+
+    def _run(self, indices, depth, values, axis=None):
+        count = int(np.ravel(depth)[0])
+        axis %= indices.ndim + 1
+        at = np.expand_dims(np.where(indices < 0, indices + count, indices), axis)
+        positions = np.arange(count).reshape([-1 if a == axis else 1 for a in range(at.ndim)])
+        return (np.where(at == positions, values[1], values[0]),)
+
+
 class AveragePool(OpRun):
     """ONNX's own moves all windows where ceil_mode lets the last hang over the end."""
 
@@ -181,7 +194,7 @@ def evaluator_of(node, opset):
     results = [helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
     graph = helper.make_graph([node], "node", values, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN, AveragePool])
+    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN, OneHot, AveragePool])
 
     def evaluate(inputs):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
