@@ -135,6 +135,8 @@ def window(g, x, dilations=True):
         attributes["dilations"] = [g.random.choice([1, 2]) for _ in range(spatial)]
     if g.chance(0.2):
         attributes["auto_pad"] = g.random.choice(["SAME_UPPER", "SAME_LOWER", "VALID"])
+        # Whether a window that is shorter than its stride begins inside is not defined.
+        attributes["strides"] = [min(s, k) for s, k in zip(attributes.get("strides", [1] * spatial), kernel)]
     elif g.chance(0.7):
         attributes["pads"] = [g.random.randint(0, min(k - 1, 2)) for k in kernel] * 2
     return attributes

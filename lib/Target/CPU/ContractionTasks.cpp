@@ -1,11 +1,14 @@
 // Loops over the tiles of a task.
 #include "lib/Target/CPU/ContractionTasks.h"
 #include "lib/Target/CPU/ConvolutionWindows.h"
+#include "lib/Target/CPU/IndexTerms.h"
 #include "lib/Target/CPU/RowTiles.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace tessera;
@@ -13,6 +16,10 @@ using namespace tessera::cpu;
 
 /// More rows than this are cut at run time, as if their number were unknown.
 static constexpr int64_t kMostRowsCut = 1 << 16;
+
+/// With so many full tiles of rows, others may be slow: three instead of two at the
+/// end cost at most 3 % of all.
+static constexpr int64_t kManyTiles = 12;
 
 LogicalResult TaskTiles::forEach(Value first, Value last, int64_t step,
                                  function_ref<LogicalResult(Value)> body) {
@@ -83,18 +90,26 @@ SmallVector<int64_t> TaskTiles::possibleRows() {
   return tileRowCounts(rows, schedule.getTaskRows(), schedule.getRows());
 }
 
+/// What divides the number of rows of every task.
+int64_t TaskTiles::rowDivisor() {
+  if (c.rowWindow())
+    return 1;
+  return std::gcd(termsOf(sizes[c.row]).divisor(), schedule.getTaskRows());
+}
+
 LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
-  // The filter stays in the caches from one row of an image to the next.
-  if (isa<graph::ConvOp>(c.root) && possibleRows().size() > 1)
+  auto body = [&](int64_t rows, Value row) {
+    return rowTile(rows, row, allTaps(rows));
+  };
+  // The filter stays in the caches from one row of an image to the next; and of
+  // many rows the last ones matter little.
+  bool areMany = !c.rowWindow() && termsOf(sizes[c.row]).divisor() >=
+                                       kManyTiles * schedule.getRows();
+  if ((isa<graph::ConvOp>(c.root) || areMany) && possibleRows().size() > 1)
     return forEachRowTileOfFewCounts(*builder, *location, first, count,
-                                     schedule.getRows(),
-                                     [&](int64_t rows, Value row) {
-                                       return rowTile(rows, row, allTaps(rows));
-                                     });
+                                     schedule.getRows(), rowDivisor(), body);
   return forEachRowTile(*builder, *location, first, count, schedule.getRows(),
-                        possibleRows(), [&](int64_t rows, Value row) {
-                          return rowTile(rows, row, allTaps(rows));
-                        });
+                        possibleRows(), body);
 }
 
 //===----------------------------------------------------------------------===//

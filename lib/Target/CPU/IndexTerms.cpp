@@ -5,6 +5,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace tessera::cpu;
 
@@ -47,6 +49,20 @@ bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
     return isMultipleOf(op->getOperand(0), factor) ||
            isMultipleOf(op->getOperand(1), factor);
   return false;
+}
+
+bool tessera::cpu::isNonNegative(Value index) {
+  if (std::optional<int64_t> constant = constantOf(index))
+    return *constant >= 0;
+  if (isa<BlockArgument>(index)) {
+    scf::ForOp loop = loopOf(index);
+    return !loop || isNonNegative(loop.getLowerBound());
+  }
+  Operation *op = index.getDefiningOp();
+  return isa<arith::DivUIOp, arith::RemUIOp>(op) ||
+         (isa<arith::AddIOp, arith::MulIOp, arith::MinUIOp, arith::MinSIOp,
+              arith::MaxSIOp, arith::MaxUIOp>(op) &&
+          llvm::all_of(op->getOperands(), isNonNegative));
 }
 
 /// The largest value of an index that is no sum.
@@ -94,15 +110,26 @@ IndexTerms tessera::cpu::termsOf(Value index) {
   return sum;
 }
 
-std::pair<IndexTerms, IndexTerms> IndexTerms::splitBy(int64_t divisor) const {
+std::optional<std::pair<IndexTerms, IndexTerms>>
+IndexTerms::splitBy(int64_t divisor) const {
   IndexTerms multiple, rest;
   for (auto [value, factor] : terms) {
-    bool divides = factor % divisor == 0 || isMultipleOf(value, divisor);
+    bool divides = factor % divisor == 0;
+    if (!divides && !isNonNegative(value))
+      return std::nullopt;
+    divides |= isMultipleOf(value, divisor);
     (divides ? multiple : rest).terms.push_back({value, factor});
   }
   rest.constant = constant % divisor;
   multiple.constant = constant - rest.constant;
-  return {multiple, rest};
+  return std::make_pair(multiple, rest);
+}
+
+int64_t IndexTerms::divisor() const {
+  int64_t common = constant;
+  for (auto [value, factor] : terms)
+    common = std::gcd(common, factor);
+  return common;
 }
 
 std::optional<int64_t> IndexTerms::largest() const {

@@ -24,14 +24,24 @@ struct IndexTerms {
 
   bool isZero() const { return terms.empty() && constant == 0; }
 
-  /// The parts that are proven to be multiples of `divisor`, and the rest.
-  std::pair<IndexTerms, IndexTerms> splitBy(int64_t divisor) const;
+  /// The parts that are proven to be multiples of `divisor`, and the rest, which is
+  /// not negative; nothing if it is not proven to be.
+  std::optional<std::pair<IndexTerms, IndexTerms>>
+  splitBy(int64_t divisor) const;
 
-  /// The largest value it may have, if that is known. Indices are not negative.
+  /// A number that divides every value it may have; 0 for the sum 0.
+  int64_t divisor() const;
+
+  /// The largest value it may have, if that is known.
   std::optional<int64_t> largest() const;
 };
 
 IndexTerms termsOf(mlir::Value index);
+
+/// Whether `index` is proven not to be negative: sums and products of sizes, of
+/// induction variables from such a bound, of quotients and remainders. A difference
+/// may be negative, as the places of a window in its padding are.
+bool isNonNegative(mlir::Value index);
 
 /// Whether `value` is proven to be a multiple of `factor`: constants, sums and
 /// products, and induction variables of loops whose bounds and steps are.

@@ -66,35 +66,43 @@ Value IndexMath::sumOf(const IndexTerms &sum, int64_t divisor) {
   return result;
 }
 
+std::optional<std::pair<IndexTerms, IndexTerms>>
+IndexMath::splitSum(Value a, Value b) {
+  std::optional<int64_t> divisor = constantOf(b);
+  if (!divisor || *divisor < 2 || !a.getType().isIndex())
+    return std::nullopt;
+  return termsOf(a).splitBy(*divisor);
+}
+
 /// Whether each value of the sum is its own remainder by `divisor`.
-static bool isLess(const IndexTerms &sum, int64_t divisor) {
+static bool isLess(const IndexTerms &sum, Value divisor) {
   std::optional<int64_t> largest = sum.largest();
-  return largest && *largest < divisor;
+  return largest && *largest < *constantOf(divisor);
 }
 
 Value IndexMath::div(Value a, Value b) {
-  std::optional<int64_t> divisor = constantOf(b);
-  if (!divisor || *divisor < 2 || !a.getType().isIndex())
+  auto sum = splitSum(a, b);
+  if (!sum)
     return binary<arith::DivUIOp>(3, a, atLeastOne(b));
-  auto [multiple, rest] = termsOf(a).splitBy(*divisor);
-  if (isLess(rest, *divisor))
-    return sumOf(multiple, *divisor);
+  auto [multiple, rest] = *sum;
+  if (isLess(rest, b))
+    return sumOf(multiple, *constantOf(b));
   if (multiple.isZero())
     return binary<arith::DivUIOp>(3, a, b);
-  return add(sumOf(multiple, *divisor),
+  return add(sumOf(multiple, *constantOf(b)),
              binary<arith::DivUIOp>(3, sumOf(rest), b));
 }
 
 Value IndexMath::rem(Value a, Value b) {
-  std::optional<int64_t> divisor = constantOf(b);
-  if (divisor == 1)
+  if (constantOf(b) == 1)
     return constant(0);
-  if (!divisor || *divisor < 2 || !a.getType().isIndex())
+  auto sum = splitSum(a, b);
+  if (!sum)
     return binary<arith::RemUIOp>(4, a, atLeastOne(b));
-  auto [multiple, rest] = termsOf(a).splitBy(*divisor);
+  auto [multiple, rest] = *sum;
   Value dividend = multiple.isZero() ? a : sumOf(rest);
-  return isLess(rest, *divisor) ? dividend
-                                 : binary<arith::RemUIOp>(4, dividend, b);
+  return isLess(rest, b) ? dividend
+                         : binary<arith::RemUIOp>(4, dividend, b);
 }
 
 static Value broadcast(OpBuilder &builder, Location loc, Value scalar,
@@ -158,7 +166,7 @@ std::pair<LaneIndex, LaneIndex> IndexMath::split(LaneIndex a, Value divisor,
     return {{div(a.base, divisor), 0}, {rem(a.base, divisor), 0}};
   if (a.step && *a.step > 0 && constantDivisor) {
     // Each lane has the next quotient and the same remainder.
-    if (*a.step % *constantDivisor == 0)
+    if (*a.step % *constantDivisor == 0 && isNonNegative(a.base))
       return {{div(a.base, divisor), *a.step / *constantDivisor},
               {rem(a.base, divisor), 0}};
     // Lanes that begin at a multiple of their reach stay within one multiple of

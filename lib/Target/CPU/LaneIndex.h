@@ -96,6 +96,9 @@ public:
   Emitted emitted;
 
 private:
+  /// What a constant divisor divides of `a`, and the rest, if they are known.
+  std::optional<std::pair<IndexTerms, IndexTerms>> splitSum(mlir::Value a,
+                                                            mlir::Value b);
   /// The sum divided by `divisor`, which divides each of its parts.
   mlir::Value sumOf(const IndexTerms &sum, int64_t divisor = 1);
   /// As a divisor: a size of 0 has no elements, but what is computed at a padded

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
 #include <set>
 
 using namespace mlir;
@@ -114,7 +115,7 @@ cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
 
 LogicalResult cpu::forEachRowTileOfFewCounts(
     OpBuilder &builder, Location loc, Value first, Value count,
-    int64_t tileRows,
+    int64_t tileRows, int64_t divisor,
     function_ref<LogicalResult(int64_t rows, Value row)> body) {
   IndexBuilder index(builder, loc);
   count = index.max(count, index.constant(0));
@@ -128,8 +129,13 @@ LogicalResult cpu::forEachRowTileOfFewCounts(
     if (failed(body(tileRows, loop.getInductionVar())))
       return failure();
   }
-  for (int64_t rows = llvm::bit_floor<uint64_t>(tileRows - 1); rows > 0;
-       rows /= 2) {
+  int64_t step = std::gcd(divisor, tileRows);
+  if (step == tileRows)
+    return success();
+  // Of a rest of an even number of rows no single one remains.
+  int64_t least = step & -step;
+  for (int64_t rows = llvm::bit_floor<uint64_t>(tileRows - step);
+       rows >= least; rows /= 2) {
     Value has = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                       rest, index.constant(rows));
     auto tile = scf::IfOp::create(builder, loc, has, /*withElseRegion=*/false);

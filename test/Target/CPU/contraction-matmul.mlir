@@ -94,3 +94,31 @@ kernel.func @very_many_rows(%x: tensor<1099511627776x5xf32>, %w: tensor<1x5x16xf
   %product = linalg.matmul ins(%x, %b : tensor<1099511627776x5xf32>, tensor<5x16xf32>) outs(%init : tensor<1099511627776x16xf32>) -> tensor<1099511627776x16xf32>
   kernel.yield %product : tensor<1099511627776x16xf32>
 }
+
+// -----
+
+// Many rows, an even number: full tiles of 6, then what may be left of them, 4 or 2.
+
+// CHECK-LABEL: func.func private @many_rows
+// CHECK-NOT:     scf.index_switch
+// CHECK:         scf.for {{.*}} step %c6
+// CHECK:           :12 = scf.for
+// CHECK:         scf.if
+// CHECK:           :8 = scf.for
+// CHECK:         scf.if
+// CHECK:           :4 = scf.for
+// CHECK-NOT:     scf.if
+// CHECK:         kernel.end
+kernel.func @many_rows(%x: tensor<?x5xf32>, %w: tensor<2x5x16xf32>, %out: tensor<?x32xf32>, %n: index) -> tensor<?x32xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<()[s0] -> (s0 * 100, 5)>, affine_map<()[s0] -> (2, 5, 16)>, affine_map<()[s0] -> (s0 * 100, 32)>]} {
+  %zero = arith.constant 0.0 : f32
+  %c100 = arith.constant 100 : index
+  %rows = arith.muli %n, %c100 : index
+  %unpacked = tensor.empty() : tensor<5x32xf32>
+  %b = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [16] into %unpacked : tensor<2x5x16xf32> -> tensor<5x32xf32>
+  %empty = tensor.empty(%rows) : tensor<?x32xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x32xf32>) -> tensor<?x32xf32>
+  %product = linalg.matmul ins(%x, %b : tensor<?x5xf32>, tensor<5x32xf32>) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
+  kernel.yield %product : tensor<?x32xf32>
+}
