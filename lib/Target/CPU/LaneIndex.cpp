@@ -164,7 +164,8 @@ std::pair<LaneIndex, LaneIndex> IndexMath::split(LaneIndex a, Value divisor,
     return {a, uniform(0)};
   if (a.isUniform())
     return {{div(a.base, divisor), 0}, {rem(a.base, divisor), 0}};
-  if (a.step && *a.step > 0 && constantDivisor) {
+  // A size of 0 divides nothing.
+  if (a.step && *a.step > 0 && constantDivisor && *constantDivisor > 0) {
     // Each lane has the next quotient and the same remainder.
     if (*a.step % *constantDivisor == 0 && isNonNegative(a.base))
       return {{div(a.base, divisor), *a.step / *constantDivisor},

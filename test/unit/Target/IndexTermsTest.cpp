@@ -98,6 +98,9 @@ TEST_F(IndexTermsTest, SplitsLanes) {
   EXPECT_EQ(row.base, size);
   EXPECT_TRUE(inside.isContiguous());
   EXPECT_EQ(inside.base, column);
+  // A dimension of nothing has no elements, but code that reads it.
+  EXPECT_FALSE(
+      math.split({column, 1}, math.constant(0), kLanes).second.step);
   // From elsewhere they do not.
   EXPECT_FALSE(math.split({plus(column, 1), 1}, math.constant(80), kLanes)
                    .second.isContiguous());
