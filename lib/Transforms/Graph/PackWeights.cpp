@@ -23,12 +23,16 @@ namespace {
 /// The places that read one declaration.
 using WeightReads = SmallVector<graph::WeightOp>;
 
-/// Whether the operand is read as [K, N] with N the columns of the result: the
-/// right-hand side of a plain product, or the filter of an ungrouped convolution.
-bool isColumnOperand(OpOperand &use) {
+/// Whether the operand is read as [K, N] with N the columns of the result, and each
+/// panel of `width` columns by one product: the right-hand side of a plain product,
+/// or the filter of a convolution whose groups are whole panels.
+bool isColumnOperand(OpOperand &use, int64_t width) {
   Operation *op = use.getOwner();
-  if (auto conv = dyn_cast<graph::ConvOp>(op))
-    return use.getOperandNumber() == 1 && conv.getGroups() == 1;
+  if (auto conv = dyn_cast<graph::ConvOp>(op)) {
+    int64_t outputs = cast<RankedTensorType>(conv.getType()).getShape().back();
+    return use.getOperandNumber() == 1 &&
+           (conv.getGroups() == 1 || outputs / conv.getGroups() % width == 0);
+  }
   if (use.getOperandNumber() != 1)
     return false;
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -51,9 +55,11 @@ bool isGathered(OpOperand &use) {
   return use.getOperandNumber() == 0 && isa<graph::GatherOp>(use.getOwner());
 }
 
-bool hasColumnOperand(const WeightReads &reads) {
-  return llvm::any_of(reads, [](graph::WeightOp weight) {
-    return llvm::any_of(weight->getUses(), isColumnOperand);
+bool hasColumnOperand(const WeightReads &reads, int64_t width) {
+  return llvm::any_of(reads, [&](graph::WeightOp weight) {
+    return llvm::any_of(weight->getUses(), [&](OpOperand &use) {
+      return isColumnOperand(use, width);
+    });
   });
 }
 
@@ -81,13 +87,14 @@ double multiplyAddsOf(ModuleOp module) {
 /// Whether what reads a weight, but for column operands, are gathers that may
 /// read panels instead. Elements of a panel's column lie `width` apart: each one is
 /// a cache line, whose time is that of about 128 multiply-adds.
-bool mayReadPanels(const WeightReads &reads, double multiplyAdds) {
+bool mayReadPanels(const WeightReads &reads, int64_t width,
+                   double multiplyAdds) {
   constexpr double kLine = 128, kShare = 1.0 / 32;
   double lines = 0;
   for (graph::WeightOp weight : reads) {
     graph::SizeAnalysis sizes(weight.getContext());
     for (OpOperand &use : weight->getUses()) {
-      if (isColumnOperand(use))
+      if (isColumnOperand(use, width))
         continue;
       if (!isGathered(use))
         return false;
@@ -229,15 +236,16 @@ struct PackWeights : tessera::impl::PackWeightsBase<PackWeights> {
     for (auto &[weights, own] : reads) {
       auto type = cast<RankedTensorType>(weights.getType());
       if (type.getRank() < 2 || !isa<FloatType>(type.getElementType()) ||
-          !hasColumnOperand(own) || !mayReadPanels(own, multiplyAdds))
+          !hasColumnOperand(own, width) ||
+          !mayReadPanels(own, width, multiplyAdds))
         continue;
       graph::WeightsOp packed = packer.pack(weights, own);
       replaced.push_back(weights);
       for (auto &[other, reading] : reads) {
         if (reading.empty() || !areTransposes(weights, other) ||
-            hasColumnOperand(reading))
+            hasColumnOperand(reading, width))
           continue;
-        if (!mayReadPanels(reading, multiplyAdds)) {
+        if (!mayReadPanels(reading, width, multiplyAdds)) {
           remark::missed(other.getLoc(),
                          remark::RemarkOpts::name("tied").category("weights"))
               << ("'" + other.getSymName() + "' is stored a second time: more "

@@ -108,7 +108,8 @@ def PackWeights : Pass<"graph-pack-weights", "mlir::ModuleOp"> {
       %w = graph.weight @w : tensor<KxN>   ==>   %p = graph.weight @w_packed : tensor<N/16 x K x 16>
                                                  %w = linalg.unpack %p …
 
-    Convolution filters [spatial..., C, N] are packed as [spatial * C, N].
+    Convolution filters [spatial..., C, N] are packed as [spatial * C, N], those of
+    groups only if each group is whole panels.
 
     Gathers read the panels too, so that a table that is also a right-hand side,
     transposed or not, is stored once:

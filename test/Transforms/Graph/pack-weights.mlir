@@ -8,6 +8,8 @@
 // WIDTH-DAG: graph.weights @w_packed : tensor<5x4x8xf32>
 graph.weights @w : tensor<4x40xf32> from #graph.file<"m", 0, 640> as tensor<4x40xf32>
 graph.weights @filter : tensor<5x4x8xf32> from #graph.file<"m", 0, 640> as tensor<5x4x8xf32>
+graph.weights @wide_groups : tensor<5x4x32xf32> from #graph.file<"m", 0, 2560> as tensor<5x4x32xf32>
+graph.weights @narrow_groups : tensor<5x2x32xf32> from #graph.file<"m", 0, 1280> as tensor<5x2x32xf32>
 graph.weights @shared : tensor<4x4xf32> from #graph.file<"m", 0, 64> as tensor<4x4xf32>
 graph.weights @table : tensor<4100x4xf32> from #graph.file<"m", 0, 65600> as tensor<4100x4xf32>
 graph.weights @columns : tensor<4x4100xf32> from #graph.file<"m", 0, 65600> as tensor<4100x4xf32> recipe [#graph.transpose<[1, 0]>]
@@ -34,6 +36,21 @@ func.func @convolution(%x: tensor<1x12x4xf32>) -> tensor<1x8x8xf32> {
   %f = graph.weight @filter : tensor<5x4x8xf32>
   %y = graph.conv %x, %f strides [1] dilations [1] pads [0], [0] groups 1 : tensor<1x12x4xf32>, tensor<5x4x8xf32> -> tensor<1x8x8xf32>
   return %y : tensor<1x8x8xf32>
+}
+
+// Groups of 16 outputs are panels, groups of 8 are not.
+
+// CHECK-LABEL: func.func @groups
+// CHECK:         %[[P:.*]] = graph.weight @wide_groups_packed : tensor<2x20x16xf32>
+// CHECK:         linalg.unpack %[[P]]
+// CHECK:         %[[G:.*]] = graph.weight @narrow_groups : tensor<5x2x32xf32>
+// CHECK:         graph.conv %{{.*}}, %[[G]]
+func.func @groups(%x: tensor<1x12x8xf32>) -> (tensor<1x8x32xf32>, tensor<1x8x32xf32>) {
+  %f = graph.weight @wide_groups : tensor<5x4x32xf32>
+  %y = graph.conv %x, %f strides [1] dilations [1] pads [0], [0] groups 2 : tensor<1x12x8xf32>, tensor<5x4x32xf32> -> tensor<1x8x32xf32>
+  %g = graph.weight @narrow_groups : tensor<5x2x32xf32>
+  %z = graph.conv %x, %g strides [1] dilations [1] pads [0], [0] groups 4 : tensor<1x12x8xf32>, tensor<5x2x32xf32> -> tensor<1x8x32xf32>
+  return %y, %z : tensor<1x8x32xf32>, tensor<1x8x32xf32>
 }
 
 // A weight that something else reads as well stays as it is.
