@@ -5,11 +5,11 @@ exported, compiled and compared with ONNX Runtime, in accuracy and in time.
 
 NAMEs are modules of timm or patterns (`swin*`). Weights are random, and those that
 begin as zeros are drawn too, so that no branch is empty; images have the model's size,
-the batch is dynamic. Files that were exported before are used again. Prints a table:
-seconds of processor time of the compilation, the largest difference over the largest
-magnitude of the reference, and the least time of five runs of batch 1 on one thread, ours
-over ONNX Runtime's. Needs the packages timm and torchvision beside those of
-tools/requirements-models.txt.
+the batch is dynamic. Files that were exported before are used again. Writes a table to
+DIR/table.md: seconds of processor time of the compilation, the largest difference over
+the largest magnitude of the reference, and the least time of five runs of batch 1 on
+one thread, ours over ONNX Runtime's. Needs the packages timm and torchvision beside
+those of tools/requirements-models.txt.
 """
 
 import argparse
@@ -62,9 +62,8 @@ def build(name):
 
 def export(name, path):
     model, image = build(name)
-    torch.onnx.export(
-        model, (image,), path, dynamo=False, opset_version=17, input_names=["x"], dynamic_axes={"x": {0: "batch"}}
-    )
+    options = {"dynamo": False, "opset_version": 17, "input_names": ["x"]}
+    torch.onnx.export(model, (image,), path, dynamic_axes={"x": {0: "batch"}}, **options)
 
 
 def processor_seconds():
@@ -118,14 +117,15 @@ def main():
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     options.folder.mkdir(parents=True, exist_ok=True)
-    print("| model | compile s | error | time |\n|---|---|---|---|")
+    table = (options.folder / "table.md").open("w", buffering=1)
+    print("| model | compile s | error | time |\n|---|---|---|---|", file=table)
     for module in timm.list_modules():
         if not any(fnmatch.fnmatch(module, pattern) for pattern in options.modules):
             continue
         found = smallest(module)
         if found and found[1] <= options.most:
             name = found[0]
-            print("|", " | ".join([name, *check(name, options.folder / f"{name}.onnx")]), "|", flush=True)
+            print("|", " | ".join([name, *check(name, options.folder / f"{name}.onnx")]), "|", file=table)
 
 
 if __name__ == "__main__":

@@ -90,11 +90,12 @@ SmallVector<int64_t> TaskTiles::possibleRows() {
   return tileRowCounts(rows, schedule.getTaskRows(), schedule.getRows());
 }
 
-/// What divides the number of rows of every task.
-int64_t TaskTiles::rowDivisor() {
+/// What divides the rows that full tiles leave: all tasks but the last have whole
+/// tiles.
+int64_t TaskTiles::restDivisor() {
   if (c.rowWindow())
     return 1;
-  return std::gcd(termsOf(sizes[c.row]).divisor(), schedule.getTaskRows());
+  return std::gcd(termsOf(sizes[c.row]).divisor(), schedule.getRows());
 }
 
 LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
@@ -107,7 +108,7 @@ LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
                                        kManyTiles * schedule.getRows();
   if ((isa<graph::ConvOp>(c.root) || areMany) && possibleRows().size() > 1)
     return forEachRowTileOfFewCounts(*builder, *location, first, count,
-                                     schedule.getRows(), rowDivisor(), body);
+                                     schedule.getRows(), restDivisor(), body);
   return forEachRowTile(*builder, *location, first, count, schedule.getRows(),
                         possibleRows(), body);
 }

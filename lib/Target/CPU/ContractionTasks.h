@@ -47,7 +47,7 @@ private:
   llvm::SmallVector<TapRange> allTaps(int64_t rows);
   llvm::SmallVector<TapRange> borderTaps(int64_t firstRow, int64_t rows);
   llvm::SmallVector<int64_t> possibleRows();
-  int64_t rowDivisor();
+  int64_t restDivisor();
   int64_t widening(int64_t rows) const;
   int64_t tileColumns() const {
     return schedule.getVectors() * schedule.getLanes();

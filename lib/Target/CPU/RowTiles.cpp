@@ -5,7 +5,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <numeric>
 #include <set>
 
 using namespace mlir;
@@ -115,7 +114,7 @@ cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
 
 LogicalResult cpu::forEachRowTileOfFewCounts(
     OpBuilder &builder, Location loc, Value first, Value count,
-    int64_t tileRows, int64_t divisor,
+    int64_t tileRows, int64_t restDivisor,
     function_ref<LogicalResult(int64_t rows, Value row)> body) {
   IndexBuilder index(builder, loc);
   count = index.max(count, index.constant(0));
@@ -129,12 +128,11 @@ LogicalResult cpu::forEachRowTileOfFewCounts(
     if (failed(body(tileRows, loop.getInductionVar())))
       return failure();
   }
-  int64_t step = std::gcd(divisor, tileRows);
-  if (step == tileRows)
+  if (restDivisor == tileRows)
     return success();
-  // Of a rest of an even number of rows no single one remains.
-  int64_t least = step & -step;
-  for (int64_t rows = llvm::bit_floor<uint64_t>(tileRows - step);
+  // Of an even number of rows no single one remains.
+  int64_t least = restDivisor & -restDivisor;
+  for (int64_t rows = llvm::bit_floor<uint64_t>(tileRows - restDivisor);
        rows >= least; rows /= 2) {
     Value has = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                       rest, index.constant(rows));

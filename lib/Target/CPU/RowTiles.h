@@ -34,11 +34,11 @@ forEachRowTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
 
 /// As forEachRowTile, but what full tiles leave is cut into powers of two, each
 /// emitted once: a fraction of the code for all counts (1 + 2 + 4 + 8 rows, not 1
-/// to 13), but what all rows read is read by up to three tiles more. `count` is known
-/// to be a multiple of `divisor`, and so is what is left of full tiles.
+/// to 13), but what all rows read is read by up to three tiles more. `restDivisor`,
+/// which divides `tileRows`, is known to divide what is left.
 mlir::LogicalResult forEachRowTileOfFewCounts(
     mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
-    mlir::Value count, int64_t tileRows, int64_t divisor,
+    mlir::Value count, int64_t tileRows, int64_t restDivisor,
     llvm::function_ref<mlir::LogicalResult(int64_t rows, mlir::Value row)>
         body);
 
