@@ -226,3 +226,19 @@ def test_norm_over_several_dimensions():
         y, powers = run(text, x)
         close(powers, e)
         close(y, e / e.sum(axes, keepdims=True) if n else e)
+
+
+def test_rows_of_one_element():
+    """Softmax along one element, beside an output that has the element itself: it must
+    not be read from the row of the first output, where it lay before."""
+    full, row = tensor(("s0", 1, 1), "f32"), tensor(("s0", 1), "f32")
+    text = kernel([("x", ("s0", 1, 1), "f32")], [("out", ("s0", 1, 1), "f32"), ("first", ("s0", 1), "f32")], f"""
+        %e = math.exp %x : {full}
+        %empty = tensor.empty(%s0) : {full}
+        %y = linalg.softmax dimension(1) ins(%e : {full}) outs(%empty : {full}) -> {full}
+        %dropped = tensor.collapse_shape %e [[0], [1, 2]] : {full} into {row}
+        %z = math.sqrt %dropped : {row}""", ["%y", "%z"], symbols=1)
+    x = normal(9, 1, 1)
+    y, z = run(text, x)
+    close(y, np.ones_like(x))
+    close(z, np.exp(x[:, 0] / 2))

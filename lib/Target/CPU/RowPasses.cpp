@@ -135,6 +135,12 @@ LogicalResult RowPasses::finish(OpBuilder &builder, RowGroup &group,
 }
 
 LogicalResult RowPasses::storeRowOutputs(OpBuilder &builder, RowGroup &group) {
+  // The last pass has overwritten what lay in the row of another output. Only a row
+  // of one element, which may be an output as it is, would read it here.
+  for (const RowPass &pass : stages.passes)
+    for (const StoredRow &stored : pass.stored)
+      if (stored.output >= 0 && rows.yielded(stored.output) != stored.value)
+        rows.elements.unbind(stored.value);
   bindKnown(group);
   for (int64_t number : stages.rowOutputs) {
     Value value = rows.yielded(number);
