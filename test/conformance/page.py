@@ -73,8 +73,9 @@ def _reasons(records):
 
 
 def _plain(record):
-    """The reason without the node's name, which is the test's."""
+    """The reason without the names of the node, which is the test's, and of the file."""
     reason = re.sub(r"^.*?error: ", "", record["reason"])
+    reason = re.sub(r"^'[^']*\.onnx': ", "", reason)
     reason = re.sub(r"^node '[^']*' ", "", reason)
     if len(reason) > LONGEST_REASON:
         reason = reason[: LONGEST_REASON - 2].rstrip() + " …"

@@ -84,3 +84,13 @@ def test_page_names_reasons_once():
     text = page.render(records)
     assert "| static | 1 | 2 | 0 | 1 | 0 | 0 |" in text
     assert r"| Relu | 6-17 | 1/2 | 0/1 | - | (Relu, opset 6): no \| luck (static); wrong: output 0 (dynamic) |" in text
+
+
+def test_page_leaves_files_out():
+    record = {"operator": "Relu", "opset": 6, "case": "a", "state": "refused"}
+    records = [
+        {**record, "form": form, "reason": f"error: '{number}.onnx': opset 6 is too old"}
+        for number, form in enumerate(["static", "dynamic"])
+    ]
+    assert page.render(records).count("opset 6 is too old") == 1
+    assert ".onnx'" not in page.render(records)
