@@ -51,8 +51,8 @@ struct ElementAccess {
 bool areSameIndices(llvm::ArrayRef<mlir::Value> given,
                     llvm::ArrayRef<mlir::Value> expected);
 
-/// Emits index arithmetic, folded, each operation once. Indices are not
-/// negative, so divisions are unsigned.
+/// Emits index arithmetic, folded, each operation once. Divisions are unsigned: what is
+/// read has no negative index. Places that are masked off may, as those in a padding.
 class IndexMath {
 public:
   IndexMath(mlir::OpBuilder &builder, mlir::Location loc)
