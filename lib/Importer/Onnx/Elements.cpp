@@ -1,8 +1,10 @@
 // The element view of small tensors; see the header.
 #include "lib/Importer/Onnx/Elements.h"
+#include "lib/Importer/Onnx/ModelImporter.h"
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 
@@ -73,6 +75,42 @@ std::optional<SmallVector<int64_t>> constantIntegers(Value tensor) {
   return integers;
 }
 
+std::optional<DenseElementsAttr> constantList(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getRank() > 1 || !type.hasStaticShape() ||
+      type.getNumElements() > kMaxListElements)
+    return std::nullopt;
+  DenseElementsAttr constant;
+  if (matchPattern(tensor, m_Constant(&constant)))
+    return constant;
+  auto weight = tensor.getDefiningOp<graph::WeightOp>();
+  if (!weight)
+    return std::nullopt;
+  auto declared = SymbolTable::lookupNearestSymbolFrom<graph::WeightsOp>(
+      weight, weight.getWeightsAttr());
+  if (auto elements = dyn_cast<DenseElementsAttr>(declared.getSource()))
+    return elements;
+  auto place = dyn_cast<graph::FileAttr>(declared.getSource());
+  if (!place)
+    return std::nullopt;
+  auto bytes = llvm::MemoryBuffer::getFileSlice(
+      place.getPath(), place.getBytes(), place.getOffset());
+  if (!bytes)
+    return std::nullopt;
+  return elementsFromBytes(weight.getType(), (*bytes)->getBuffer());
+}
+
+/// The integers of a constant list of any length.
+static std::optional<SmallVector<int64_t>> integersOfList(Value tensor) {
+  std::optional<DenseElementsAttr> list = constantList(tensor);
+  if (!list || !list->getElementType().isInteger())
+    return std::nullopt;
+  SmallVector<int64_t> integers;
+  for (const APInt &value : list->getValues<APInt>())
+    integers.push_back(value.getSExtValue());
+  return integers;
+}
+
 std::optional<double> constantNumber(Value tensor) {
   DenseElementsAttr constant;
   if (!matchPattern(tensor, m_Constant(&constant)) ||
@@ -87,11 +125,16 @@ std::optional<double> constantNumber(Value tensor) {
 }
 
 FailureOr<Shape> elementSizes(NodeContext &node, Value tensor, StringRef what) {
+  Shape shape;
+  if (auto integers = integersOfList(tensor)) {
+    for (int64_t integer : *integers)
+      shape.push_back(node.constantSize(integer));
+    return shape;
+  }
   std::optional<SmallVector<Value>> scalars = elementsOf(node, tensor);
   if (!scalars)
     return node.error(what + " depends on the model's data; it must be "
                              "computed from shapes and constants");
-  Shape shape;
   for (Value scalar : *scalars)
     shape.push_back(node.sizes.sizeOf(scalar));
   return shape;
@@ -99,7 +142,7 @@ FailureOr<Shape> elementSizes(NodeContext &node, Value tensor, StringRef what) {
 
 FailureOr<SmallVector<int64_t>>
 requireConstantIntegers(NodeContext &node, Value tensor, StringRef what) {
-  if (std::optional<SmallVector<int64_t>> integers = constantIntegers(tensor))
+  if (std::optional<SmallVector<int64_t>> integers = integersOfList(tensor))
     return *integers;
   return node.error(what + " must be a constant");
 }

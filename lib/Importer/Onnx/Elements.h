@@ -44,6 +44,13 @@ std::optional<int64_t> constantInteger(mlir::Value scalar);
 /// The integers of a constant tensor of any length up to kMaxViewedElements.
 std::optional<llvm::SmallVector<int64_t>> constantIntegers(mlir::Value tensor);
 
+/// Tensors of more elements are data, not lists of sizes.
+inline constexpr int64_t kMaxListElements = 1 << 16;
+
+/// The elements of a list or scalar that is constant; the bytes of a long one are in
+/// a file, which is read.
+std::optional<mlir::DenseElementsAttr> constantList(mlir::Value tensor);
+
 /// The constant number in a tensor of one element.
 std::optional<double> constantNumber(mlir::Value tensor);
 
@@ -52,7 +59,8 @@ std::optional<double> constantNumber(mlir::Value tensor);
 mlir::FailureOr<Shape> elementSizes(NodeContext &node, mlir::Value tensor,
                                     llvm::StringRef what);
 
-/// As constantIntegers; fails with a report naming `what`.
+/// The integers of a constant list of any length; fails with a report naming
+/// `what`.
 mlir::FailureOr<llvm::SmallVector<int64_t>>
 requireConstantIntegers(NodeContext &node, mlir::Value tensor,
                         llvm::StringRef what);

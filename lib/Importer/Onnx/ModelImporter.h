@@ -36,6 +36,16 @@ private:
     /// The node whose function body this is, for reports; null at the top.
     const UnsupportedNode *caller = nullptr;
     unsigned depth = 0;
+    /// Of a subgraph: the scope around it, whose names it sees.
+    Scope *outer = nullptr;
+
+    /// This scope or the innermost one around it that has `name`; null if none.
+    Scope *holderOf(llvm::StringRef name) {
+      for (Scope *scope = this; scope; scope = scope->outer)
+        if (scope->values.contains(name) || scope->initializers.contains(name))
+          return scope;
+      return nullptr;
+    }
   };
 
   // Entry (EntrySignature.cpp).
@@ -54,11 +64,21 @@ private:
   void reportUnusedOptions();
 
   // Nodes (NodeImport.cpp).
+  /// Imports what the outputs of `graph` need; false, after reports, if nodes
+  /// depend on each other.
+  bool importGraph(const onnx::GraphProto &graph, Scope &scope);
   void importNodes(llvm::ArrayRef<const onnx::NodeProto *> nodes, Scope &scope);
   void importNode(const onnx::NodeProto &proto, unsigned index, Scope &scope);
   /// Values of the inputs; none, after a report, if a name is unknown.
   std::optional<llvm::SmallVector<OnnxValue>>
   inputsOf(const onnx::NodeProto &proto, Scope &scope, NodeContext &node);
+  /// The value of `name`; none, after a report, if it is unknown.
+  std::optional<OnnxValue> valueOf(llvm::StringRef name, Scope &scope,
+                                   NodeContext &node);
+  /// The opset that `proto` is read by, a later one than the model's (with a
+  /// remark) if its operator is; none if the model has no opset of its domain.
+  std::optional<int64_t> opsetOf(const onnx::NodeProto &proto,
+                                 const UnsupportedNode &identity, Scope &scope);
   mlir::LogicalResult translate(NodeContext &node, Scope &scope,
                                 llvm::ArrayRef<OnnxValue> inputs,
                                 const UnsupportedNode &identity);
@@ -66,6 +86,13 @@ private:
                                  NodeContext &node, Scope &scope,
                                  llvm::ArrayRef<OnnxValue> inputs,
                                  const UnsupportedNode &identity);
+  // If (Branches.cpp).
+  /// The condition, if it is known at compile time.
+  std::optional<bool> conditionOf(NodeContext &node);
+  /// Imports the branch that the condition, which is known, takes: the outputs
+  /// are its outputs.
+  mlir::LogicalResult importBranch(NodeContext &node, Scope &scope);
+
   mlir::FailureOr<mlir::Value> constantOf(const onnx::TensorProto &tensor,
                                           NodeContext &node,
                                           llvm::StringRef name);
@@ -88,10 +115,13 @@ private:
 };
 
 /// The nodes of `graph` that its outputs depend on, each after those it depends
-/// on, else in the order of the file. Nodes on a cycle are in `cyclic`.
-std::vector<const onnx::NodeProto *>
-orderNodes(const onnx::GraphProto &graph,
-           std::vector<const onnx::NodeProto *> &cyclic);
+/// on, else in the order of the file. Nodes on a cycle are in `cyclic`. A name that
+/// is known outside of `graph` means that up to the node that makes it anew.
+std::vector<const onnx::NodeProto *> orderNodes(
+    const onnx::GraphProto &graph,
+    std::vector<const onnx::NodeProto *> &cyclic,
+    llvm::function_ref<bool(llvm::StringRef)> isKnownOutside =
+        [](llvm::StringRef) { return false; });
 
 /// The elements attribute of row-major little-endian `bytes`, as TensorBytes.
 mlir::DenseElementsAttr elementsFromBytes(mlir::RankedTensorType type,

@@ -28,6 +28,22 @@ void ModelImporter::report(const UnsupportedNode &identity, const Twine &reason,
   findings.unsupported.push_back(std::move(entry));
 }
 
+bool ModelImporter::importGraph(const onnx::GraphProto &graph, Scope &scope) {
+  std::vector<const NodeProto *> cyclic;
+  std::vector<const NodeProto *> order =
+      orderNodes(graph, cyclic, [&](StringRef name) {
+        return scope.outer && scope.outer->holderOf(name);
+      });
+  for (const NodeProto *node : cyclic)
+    report({node->name().empty() ? node->op_type() : node->name(),
+            node->op_type(), node->domain(),
+            scope.opsets.lookup(canonicalDomain(node->domain())), ""},
+           "depends on a node that depends on it", scope);
+  if (cyclic.empty())
+    importNodes(order, scope);
+  return cyclic.empty();
+}
+
 void ModelImporter::importNodes(ArrayRef<const NodeProto *> nodes,
                                 Scope &scope) {
   for (auto [index, node] : llvm::enumerate(nodes))
@@ -49,6 +65,25 @@ static OnnxValue refined(OnnxValue value, NodeContext &node) {
   return value;
 }
 
+std::optional<OnnxValue> ModelImporter::valueOf(StringRef name, Scope &scope,
+                                                NodeContext &node) {
+  Scope *holder = scope.holderOf(name);
+  if (!holder)
+    return std::nullopt;
+  auto found = holder->values.find(name);
+  if (found == holder->values.end()) {
+    const onnx::TensorProto *initializer = holder->initializers.lookup(name);
+    FailureOr<Value> made = constantOf(*initializer, node, name);
+    OnnxValue value;
+    if (succeeded(made))
+      value = {*made, initializer->data_type()};
+    else
+      (void)node.error("its constant input cannot be read");
+    found = holder->values.try_emplace(name, value).first;
+  }
+  return found->second;
+}
+
 std::optional<SmallVector<OnnxValue>>
 ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
                         NodeContext &node) {
@@ -58,26 +93,43 @@ ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
       inputs.push_back({});
       continue;
     }
-    auto found = scope.values.find(name);
-    if (found == scope.values.end()) {
-      auto initializer = scope.initializers.find(name);
-      if (initializer == scope.initializers.end()) {
-        (void)node.error("input '" + name + "' is made by no node");
-        return std::nullopt;
-      }
-      FailureOr<Value> made = constantOf(*initializer->second, node, name);
-      OnnxValue value;
-      if (succeeded(made))
-        value = {*made, initializer->second->data_type()};
-      else
-        (void)node.error("its constant input cannot be read");
-      found = scope.values.try_emplace(name, value).first;
-      if (!value.value)
-        return std::nullopt;
-    }
-    inputs.push_back(refined(found->second, node));
+    std::optional<OnnxValue> value = valueOf(name, scope, node);
+    if (!value)
+      (void)node.error("input '" + name + "' is made by no node");
+    if (!node.errorText().empty())
+      return std::nullopt;
+    inputs.push_back(refined(*value, node));
   }
   return inputs;
+}
+
+std::optional<int64_t> ModelImporter::opsetOf(const NodeProto &proto,
+                                              const UnsupportedNode &identity,
+                                              Scope &scope) {
+  StringRef domain = identity.domain, opType = proto.op_type();
+  std::optional<int64_t> newest = newestOpset(domain);
+  auto known = scope.opsets.find(domain);
+  if (known == scope.opsets.end()) {
+    if (domain.empty() || !newest)
+      return std::nullopt;
+    findings.findings.push_back(
+        ("the model imports no opset of domain '" + domain +
+         "'; its nodes are read by opset " + Twine(*newest))
+            .str());
+    known = scope.opsets.try_emplace(domain, *newest).first;
+  }
+  for (int64_t opset = known->second; newest && opset <= *newest; ++opset) {
+    if (!OperatorSchema::find(domain, opType, opset))
+      continue;
+    if (opset != known->second)
+      findings.findings.push_back(
+          ("node '" + identity.node + "' (" + opType + "): the model's opset " +
+           Twine(known->second) + " has no such operator; it is read by opset " +
+           Twine(opset))
+              .str());
+    return opset;
+  }
+  return known->second;
 }
 
 void ModelImporter::importNode(const NodeProto &proto, unsigned index,
@@ -89,8 +141,8 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
                       : proto.op_type() + "_" + std::to_string(index);
   identity.opType = proto.op_type();
   identity.domain = domain.str();
-  auto opset = scope.opsets.find(domain);
-  identity.opset = opset == scope.opsets.end() ? 0 : opset->second;
+  std::optional<int64_t> opset = opsetOf(proto, identity, scope);
+  identity.opset = opset.value_or(0);
   Location loc = NameLoc::get(
       builder.getStringAttr(scope.caller ? scope.caller->node : identity.node));
 
@@ -98,7 +150,7 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
   node.setOutputTypes({});
   LogicalResult result = failure();
   bool isBlocked = false; // by a node that failed before
-  if (opset == scope.opsets.end()) {
+  if (!opset) {
     (void)node.error("the model imports no opset of domain '" + domain + "'");
   } else if (auto inputs = inputsOf(proto, scope, node)) {
     for (auto [name, input] : llvm::zip(proto.input(), *inputs))
@@ -155,6 +207,9 @@ LogicalResult ModelImporter::translate(NodeContext &node, Scope &scope,
     node.setInputs(SmallVector<OnnxValue>(inputs));
     node.setOutputTypes(schema->outputTypes(proto, types));
   }
+  if (identity.domain.empty() && identity.opType == "If" && !isBlocked &&
+      conditionOf(node))
+    return importBranch(node, scope);
   if (translator) {
     bool translated = succeeded(translator(node));
     if (!node.usesBody())

@@ -1,7 +1,8 @@
 // Orders nodes topologically, without recursion: graphs may be long chains.
 #include "lib/Importer/Onnx/ModelImporter.h"
 
-#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <queue>
 
@@ -11,26 +12,41 @@ using onnx::NodeProto;
 namespace tessera::onnx_importer {
 namespace {
 
-/// Names that a node reads: its inputs and what its subgraphs use from outside.
-void addUses(const NodeProto &node, SmallVectorImpl<StringRef> &names) {
-  SmallVector<const NodeProto *> open{&node};
-  auto addGraph = [&](const onnx::GraphProto &graph) {
-    for (const NodeProto &inner : graph.node())
-      open.push_back(&inner);
-    for (const onnx::ValueInfoProto &output : graph.output())
+using Names = StringSet<>;
+
+void addUses(const NodeProto &node, const Names &inside,
+             SmallVectorImpl<StringRef> &names);
+
+/// Names that the nodes of a subgraph read and that are not `inside` it: each may
+/// hide an outer name from the node that makes it on.
+void addUses(const onnx::GraphProto &graph, Names inside,
+             SmallVectorImpl<StringRef> &names) {
+  for (const onnx::ValueInfoProto &input : graph.input())
+    inside.insert(input.name());
+  for (const onnx::TensorProto &tensor : graph.initializer())
+    inside.insert(tensor.name());
+  for (const NodeProto &node : graph.node()) {
+    addUses(node, inside, names);
+    for (const std::string &output : node.output())
+      inside.insert(output);
+  }
+  for (const onnx::ValueInfoProto &output : graph.output())
+    if (!inside.contains(output.name()))
       names.push_back(output.name());
-  };
-  while (!open.empty()) {
-    const NodeProto *current = open.pop_back_val();
-    for (const std::string &input : current->input())
-      if (!input.empty())
-        names.push_back(input);
-    for (const onnx::AttributeProto &attribute : current->attribute()) {
-      if (attribute.has_g())
-        addGraph(attribute.g());
-      for (const onnx::GraphProto &graph : attribute.graphs())
-        addGraph(graph);
-    }
+}
+
+/// Names that a node reads: its inputs and what its subgraphs use from outside.
+/// (Messages nest at most kMaxMessageDepth deep, and so does this.)
+void addUses(const NodeProto &node, const Names &inside,
+             SmallVectorImpl<StringRef> &names) {
+  for (const std::string &input : node.input())
+    if (!input.empty() && !inside.contains(input))
+      names.push_back(input);
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (attribute.has_g())
+      addUses(attribute.g(), inside, names);
+    for (const onnx::GraphProto &graph : attribute.graphs())
+      addUses(graph, inside, names);
   }
 }
 
@@ -38,7 +54,8 @@ void addUses(const NodeProto &node, SmallVectorImpl<StringRef> &names) {
 
 std::vector<const NodeProto *>
 orderNodes(const onnx::GraphProto &graph,
-           std::vector<const NodeProto *> &cyclic) {
+           std::vector<const NodeProto *> &cyclic,
+           function_ref<bool(StringRef)> isKnownOutside) {
   int count = graph.node_size();
   StringMap<int> maker; // of each value
   for (int i = 0; i < count; ++i)
@@ -51,9 +68,11 @@ orderNodes(const onnx::GraphProto &graph,
   std::vector<int> missing(count, 0);
   std::vector<bool> isLive(count, false);
   std::vector<int> open;
-  auto need = [&](StringRef name) {
+  // `user` is the number of a node, or of nodes for the graph itself.
+  auto need = [&](StringRef name, int user) {
     auto found = maker.find(name);
-    if (found == maker.end())
+    if (found == maker.end() ||
+        (found->second >= user && isKnownOutside(name)))
       return -1;
     if (!isLive[found->second]) {
       isLive[found->second] = true;
@@ -62,14 +81,14 @@ orderNodes(const onnx::GraphProto &graph,
     return found->second;
   };
   for (const onnx::ValueInfoProto &output : graph.output())
-    need(output.name());
+    need(output.name(), count);
   while (!open.empty()) {
     int current = open.back();
     open.pop_back();
     SmallVector<StringRef> names;
-    addUses(graph.node(current), names);
+    addUses(graph.node(current), {}, names);
     for (StringRef name : names)
-      if (int made = need(name); made >= 0) {
+      if (int made = need(name, current); made >= 0) {
         users[made].push_back(current);
         ++missing[current];
       }

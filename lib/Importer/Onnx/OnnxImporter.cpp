@@ -62,17 +62,8 @@ OwningOpRef<ModuleOp> ModelImporter::run() {
     return nullptr;
   reportUnusedOptions();
 
-  std::vector<const onnx::NodeProto *> cyclic;
-  std::vector<const onnx::NodeProto *> order =
-      orderNodes(model.proto.graph(), cyclic);
-  for (const onnx::NodeProto *node : cyclic)
-    report({node->name().empty() ? node->op_type() : node->name(),
-            node->op_type(), node->domain(),
-            scope.opsets.lookup(node->domain()), ""},
-           "depends on a node that depends on it", scope);
-  if (!cyclic.empty())
+  if (!importGraph(model.proto.graph(), scope))
     return nullptr;
-  importNodes(order, scope);
   if (!findings.unsupported.empty() || !findings.errors.empty())
     return nullptr;
   returnOutputs(scope);

@@ -12,12 +12,18 @@ using onnx::OpSchema;
 
 namespace tessera::onnx_importer {
 
-int64_t newestOpset() {
-  return onnx::OpSchemaRegistry::DomainToVersionRange::Instance()
-      .Map()
-      .at("")
-      .second;
+std::optional<int64_t> newestOpset(StringRef domain) {
+  if (domain == "com.microsoft")
+    return 1;
+  const auto &ranges =
+      onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  auto range = ranges.find(domain.str());
+  if (range == ranges.end())
+    return std::nullopt;
+  return range->second.second;
 }
+
+int64_t newestOpset() { return *newestOpset(""); }
 
 std::optional<OperatorSchema>
 OperatorSchema::find(StringRef domain, StringRef opType, int64_t version) {

@@ -18,7 +18,11 @@ class OpSchema;
 
 namespace tessera::onnx_importer {
 
-/// The newest opset of the default domain that the ONNX library knows.
+/// The newest opset of `domain` that the ONNX library knows, or that ONNX Runtime
+/// has for its own; none of another domain.
+std::optional<int64_t> newestOpset(llvm::StringRef domain);
+
+/// The newest opset of the default domain.
 int64_t newestOpset();
 
 class OperatorSchema {

@@ -19,6 +19,7 @@ const TranslatorTable &TranslatorTable::get() {
     addSlicingTranslators(made);
     addGeneratorTranslators(made);
     addLinearTranslators(made);
+    addEinsumTranslators(made);
     addConvolutionTranslators(made);
     addNormalizationTranslators(made);
     addQuantizationTranslators(made);

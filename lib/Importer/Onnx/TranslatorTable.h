@@ -57,6 +57,7 @@ void addDataMovementTranslators(TranslatorTable &table);
 void addSlicingTranslators(TranslatorTable &table);
 void addGeneratorTranslators(TranslatorTable &table);
 void addLinearTranslators(TranslatorTable &table);
+void addEinsumTranslators(TranslatorTable &table);
 void addConvolutionTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);

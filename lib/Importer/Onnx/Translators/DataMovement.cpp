@@ -50,6 +50,22 @@ void dropEmpty(SmallVectorImpl<Value> &inputs, int64_t axis) {
     inputs.push_back(first);
 }
 
+/// The list of all integers of constant lists; null if one is not constant.
+Value joinedConstants(NodeContext &node, ArrayRef<Value> lists) {
+  SmallVector<Attribute> elements;
+  for (Value list : lists) {
+    std::optional<DenseElementsAttr> constant = constantList(list);
+    if (!constant || !constant->getElementType().isInteger())
+      return {};
+    llvm::append_range(elements, constant->getValues<Attribute>());
+  }
+  auto type = RankedTensorType::get(
+      elements.size(),
+      cast<RankedTensorType>(lists.front().getType()).getElementType());
+  return arith::ConstantOp::create(node.builder, node.loc,
+                                   DenseElementsAttr::get(type, elements));
+}
+
 LogicalResult concat(NodeContext &node) {
   int64_t rank = node.inputRank(0);
   FailureOr<int64_t> axis = node.normalizeAxis(node.integer("axis", 0), rank);
@@ -89,6 +105,10 @@ LogicalResult concat(NodeContext &node) {
     node.setOutput(0, fromElements(node, scalars,
                                    {static_cast<int64_t>(scalars.size())},
                                    node.inputType(0).getElementType()));
+    return success();
+  }
+  if (Value list = joinedConstants(node, inputs)) {
+    node.setOutput(0, list);
     return success();
   }
   for (AffineExpr &size : common)
