@@ -300,6 +300,12 @@ Value padWithConstant(NodeContext &node, Value tensor, const Shape &low,
       node.materialize(low), node.materialize(high), fill, /*nofold=*/false);
 }
 
+AffineExpr atLeastZero(NodeContext &node, AffineExpr size) {
+  return node.sizes.sizeOf(node.create<arith::MaxSIOp>(
+      node.materializeIndex(size),
+      node.scalarInteger(0, node.builder.getIndexType())));
+}
+
 AffineExpr productOf(NodeContext &node, ArrayRef<AffineExpr> sizes) {
   AffineExpr product = node.constantSize(1);
   for (AffineExpr size : sizes)

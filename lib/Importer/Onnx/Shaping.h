@@ -56,6 +56,9 @@ mlir::Value padWithConstant(NodeContext &node, mlir::Value tensor,
                             const Shape &low, const Shape &high,
                             mlir::Value fill);
 
+/// The larger one of `size` and 0.
+mlir::AffineExpr atLeastZero(NodeContext &node, mlir::AffineExpr size);
+
 /// The product of sizes [begin, end) of `shape`.
 mlir::AffineExpr productOf(NodeContext &node, llvm::ArrayRef<mlir::AffineExpr>);
 

@@ -28,15 +28,6 @@ SmallVector<int64_t> toChannelsFirst(int64_t rank) {
 
 namespace {
 
-/// max(size, 0)
-AffineExpr atLeastZero(NodeContext &node, AffineExpr size) {
-  if (std::optional<int64_t> known = constantOf(size))
-    return node.constantSize(std::max<int64_t>(*known, 0));
-  return node.sizes.sizeOf(node.create<arith::MaxSIOp>(
-      node.materializeIndex(size),
-      node.scalarInteger(0, node.builder.getIndexType())));
-}
-
 /// Attributes of a window over the spatial dimensions.
 struct Window {
   SmallVector<int64_t> kernel, strides, dilations, low, high;

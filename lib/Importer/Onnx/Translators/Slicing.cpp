@@ -68,41 +68,32 @@ Range forwardRange(NodeContext &node, AffineExpr start, AffineExpr end,
   if (constant)
     length = node.constantSize(std::max<int64_t>(*constant, 0));
   else if (!inOrder)
-    length = node.sizes.sizeOf(node.create<arith::MaxSIOp>(
-        node.materializeIndex(length),
-        node.scalarInteger(0, node.builder.getIndexType())));
+    length = atLeastZero(node, length);
   return {from, step == 1 ? length : length.ceilDiv(step)};
 }
 
-/// The bounds, in the reversed tensor, of a slice that runs backwards: element
-/// i is element size - 1 - i there. ONNX counts a negative bound from the end,
-/// so one that means "before the first element" is -size - 1 or less.
-FailureOr<std::pair<AffineExpr, AffineExpr>> reversedBounds(NodeContext &node,
-                                                            AffineExpr start,
-                                                            AffineExpr end,
-                                                            AffineExpr size) {
-  auto flip = [&](AffineExpr bound) -> FailureOr<AffineExpr> {
-    std::optional<int64_t> b = constantOf(bound), s = constantOf(size);
-    if (!b)
-      return node.error("bounds of a slice with a negative step must be "
-                        "constants");
-    if (s) {
-      int64_t index = *b < 0 ? *b + *s : *b;
-      return node.constantSize(*s - 1 - std::clamp<int64_t>(index, -1, *s - 1));
-    }
-    if (*b <= -kToTheEnd)
-      return size;
-    if (*b < 0)
-      return node.constantSize(-*b - 1);
-    if (*b >= kToTheEnd)
-      return node.constantSize(0);
-    return node.error("a slice with a negative step from element " + Twine(*b) +
-                      " needs the size of its axis");
-  };
-  FailureOr<AffineExpr> from = flip(start), to = flip(end);
-  if (failed(from) || failed(to))
-    return failure();
-  return std::make_pair(*from, *to);
+/// The bound, in the reversed tensor, of a slice that runs backwards: element i is
+/// element size - 1 - i there. ONNX counts a negative bound from the end, so one
+/// that means "before the first element" is -size - 1 or less. The result is not
+/// negative; it may be more than the size.
+AffineExpr reversedBound(NodeContext &node, AffineExpr bound, AffineExpr size) {
+  std::optional<int64_t> b = constantOf(bound);
+  if (b && *b <= -kToTheEnd)
+    return size;
+  if (b && *b >= kToTheEnd)
+    return node.constantSize(0);
+  AffineExpr fromEnd = node.constantSize(-1) - bound;
+  if (node.sizes.boundsOf(bound).most.value_or(0) < 0)
+    return fromEnd;
+  AffineExpr flipped = size + fromEnd;
+  Value zero = node.scalarInteger(0, node.builder.getIndexType());
+  Value value = node.materializeIndex(flipped);
+  if (node.sizes.boundsOf(bound).least.value_or(-1) < 0)
+    value = node.create<arith::SelectOp>(
+        node.create<arith::CmpIOp>(arith::CmpIPredicate::slt,
+                                   node.materializeIndex(bound), zero),
+        node.materializeIndex(fromEnd), value);
+  return node.sizes.sizeOf(node.create<arith::MaxSIOp>(value, zero));
 }
 
 Value reverse(NodeContext &node, Value tensor, int64_t axis) {
@@ -163,10 +154,8 @@ LogicalResult slice(NodeContext &node) {
     if (steps[i] == 0)
       return node.error("a step is 0");
     if (steps[i] < 0) {
-      auto bounds = reversedBounds(node, starts[i], ends[i], size);
-      if (failed(bounds))
-        return failure();
-      std::tie(starts[i], ends[i]) = *bounds;
+      starts[i] = reversedBound(node, starts[i], size);
+      ends[i] = reversedBound(node, ends[i], size);
       result = reverse(node, result, *axis);
       steps[i] = -steps[i];
     }
@@ -264,6 +253,30 @@ LogicalResult padsOf(NodeContext &node, Shape &low, Shape &high) {
   return success();
 }
 
+/// `tensor` without what negative pads, which become 0, cut off.
+FailureOr<Value> cutOff(NodeContext &node, Value tensor, int64_t axis,
+                        AffineExpr &low, AffineExpr &high) {
+  AffineExpr cutLow = atLeastZero(node, -low),
+             cutHigh = atLeastZero(node, -high),
+             none = node.constantSize(0);
+  if (cutLow == none && cutHigh == none)
+    return tensor;
+  low = atLeastZero(node, low);
+  high = atLeastZero(node, high);
+  AffineExpr size = node.shapeOf(tensor)[axis] - cutLow - cutHigh;
+  std::string failure =
+      ("negative pads cut off more than axis " + Twine(axis) + " has").str();
+  if (constantOf(size).value_or(0) < 0)
+    return node.error(failure);
+  if (node.sizes.boundsOf(size).least.value_or(-1) < 0)
+    node.requireAtRunTime(
+        node.create<arith::CmpIOp>(arith::CmpIPredicate::sge,
+                                   node.materializeIndex(size),
+                                   node.materializeIndex(none)),
+        failure);
+  return sliceAlong(node, tensor, axis, cutLow, atLeastZero(node, size));
+}
+
 LogicalResult pad(NodeContext &node) {
   Shape low, high;
   if (failed(padsOf(node, low, high)))
@@ -273,21 +286,11 @@ LogicalResult pad(NodeContext &node) {
       mode != "wrap")
     return node.error("mode '" + mode + "' is not supported");
   Value result = node.input(0);
-  // Negative pads cut off.
   for (int64_t axis = 0; axis < node.inputRank(0); ++axis) {
-    int64_t before = constantOf(low[axis]).value_or(0),
-            after = constantOf(high[axis]).value_or(0);
-    if (before >= 0 && after >= 0)
-      continue;
-    int64_t cutLow = std::max<int64_t>(-before, 0),
-            cutHigh = std::max<int64_t>(-after, 0);
-    AffineExpr size = node.shapeOf(result)[axis] - (cutLow + cutHigh);
-    if (constantOf(size).value_or(0) < 0)
-      return node.error("negative pads cut off more than axis " + Twine(axis) +
-                        " has");
-    result = sliceAlong(node, result, axis, node.constantSize(cutLow), size);
-    low[axis] = cutLow ? node.constantSize(0) : low[axis];
-    high[axis] = cutHigh ? node.constantSize(0) : high[axis];
+    FailureOr<Value> cut = cutOff(node, result, axis, low[axis], high[axis]);
+    if (failed(cut))
+      return failure();
+    result = *cut;
   }
   if (mode == "constant") {
     Type elementType = node.inputType(0).getElementType();

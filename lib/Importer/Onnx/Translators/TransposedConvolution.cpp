@@ -24,20 +24,29 @@ FailureOr<SmallVector<int64_t>> listOf(NodeContext &node, StringRef name,
   return values;
 }
 
+/// Axes along which the whole result is computed, and `size` elements of it are taken
+/// when the input's size is known: pads that output_shape asks for.
+struct Cut {
+  size_t axis;
+  AffineExpr size;
+};
+
 /// Pads that give the result `wanted` of axis `i`, or ceil(size * stride) with
 /// auto_pad.
-LogicalResult padToShape(NodeContext &node, TransposedWindow &window, size_t i,
-                         std::optional<int64_t> wanted, bool extraIsHigh) {
+void padToShape(NodeContext &node, TransposedWindow &window, size_t i,
+                std::optional<int64_t> wanted, bool extraIsHigh,
+                SmallVectorImpl<Cut> &cuts) {
   int64_t size = node.inputType(0).getDimSize(i + 2);
   int64_t reach = (window.kernel[i] - 1) * window.dilations[i] + 1;
   // Without output_shape the input's size cancels out.
   int64_t total = reach - window.strides[i] + window.extra[i];
-  if (wanted) {
-    if (ShapedType::isDynamic(size))
-      return node.error("output_shape needs the size of dimension " +
-                        Twine(i + 2) + "; pin it");
-    total = window.strides[i] * (size - 1) + window.extra[i] + reach - *wanted;
+  if (wanted && ShapedType::isDynamic(size)) {
+    window.low[i] = window.high[i] = 0;
+    cuts.push_back({i, node.constantSize(*wanted)});
+    return;
   }
+  if (wanted)
+    total = window.strides[i] * (size - 1) + window.extra[i] + reach - *wanted;
   // Less than nothing is cut off: the result is longer at its end.
   if (total < 0) {
     window.extra[i] -= total;
@@ -45,10 +54,26 @@ LogicalResult padToShape(NodeContext &node, TransposedWindow &window, size_t i,
   }
   window.low[i] = extraIsHigh ? total / 2 : total - total / 2;
   window.high[i] = total - window.low[i];
-  return success();
 }
 
-FailureOr<TransposedWindow> windowOf(NodeContext &node) {
+/// The elements of `image`, channels last, that `cut` keeps: as padToShape, of a size
+/// that is not known.
+Value cutToShape(NodeContext &node, Value image, const Cut &cut,
+                 bool extraIsHigh) {
+  int64_t axis = cut.axis + 1;
+  AffineExpr zero = node.constantSize(0);
+  Shape shape = node.shapeOf(image), low(shape.size(), zero), high = low;
+  high[axis] = atLeastZero(node, cut.size - shape[axis]);
+  Value padded =
+      padWithConstant(node, image, low, high,
+                      node.scalar(0.0, getElementTypeOrSelf(image)));
+  AffineExpr total = atLeastZero(node, shape[axis] - cut.size);
+  AffineExpr offset = extraIsHigh ? total.floorDiv(2) : total.ceilDiv(2);
+  return sliceAlong(node, padded, axis, offset, cut.size);
+}
+
+FailureOr<TransposedWindow> windowOf(NodeContext &node,
+                                     SmallVectorImpl<Cut> &cuts) {
   TransposedWindow window;
   ArrayRef<int64_t> filter = node.inputType(1).getShape();
   window.kernel.assign(filter.begin() + 2, filter.end());
@@ -77,11 +102,9 @@ FailureOr<TransposedWindow> windowOf(NodeContext &node) {
     return node.error("auto_pad '" + autoPad + "' does not exist");
   if (isSame || !shape.empty())
     for (size_t i = 0; i < spatial; ++i)
-      if (failed(padToShape(node, window, i,
-                            shape.empty() ? std::optional<int64_t>()
-                                          : shape[i],
-                            autoPad == "SAME_UPPER")))
-        return failure();
+      padToShape(node, window, i,
+                 shape.empty() ? std::optional<int64_t>() : shape[i],
+                 autoPad == "SAME_UPPER", cuts);
   return window;
 }
 
@@ -101,13 +124,20 @@ LogicalResult convTranspose(NodeContext &node) {
                       " channels and " + Twine(groups) +
                       " groups do not fit an input of " + Twine(channels) +
                       " channels");
-  FailureOr<TransposedWindow> window = windowOf(node);
+  SmallVector<Cut> cuts;
+  FailureOr<TransposedWindow> window = windowOf(node, cuts);
   if (failed(window))
     return failure();
   FailureOr<Value> result =
       transposedConvolution(
           node, transpose(node, node.input(0), toChannelsLast(rank)), *window,
           groups);
+  if (failed(result))
+    return failure();
+  for (const Cut &cut : cuts)
+    if (succeeded(result))
+      result = cutToShape(node, *result, cut,
+                          node.string("auto_pad", "NOTSET") == "SAME_UPPER");
   if (failed(result))
     return failure();
   if (Value bias = node.input(2))
