@@ -50,7 +50,20 @@ typedef enum TesseraSizeOp {
       9, /* push TesseraContext.maxWorkers: scratch per worker
             in the arena. In values only, not in shapes */
   TESSERA_SIZE_SELECT_EQUAL = 10, /* pop d, c, b, a; push a == b ? c : d */
-  TESSERA_SIZE_SELECT_LESS = 11   /* pop d, c, b, a; push a < b ? c : d */
+  TESSERA_SIZE_SELECT_LESS = 11,  /* pop d, c, b, a; push a < b ? c : d */
+  /* A float is on the stack as the bits of an f64. Those that give one round it to
+   * the width of the operand, 32 or 64. */
+  TESSERA_SIZE_TO_FLOAT = 12, /* of an integer */
+  TESSERA_SIZE_FLOAT_ADD = 13,
+  TESSERA_SIZE_FLOAT_SUB = 14,
+  TESSERA_SIZE_FLOAT_MUL = 15,
+  TESSERA_SIZE_FLOAT_DIV = 16,
+  TESSERA_SIZE_FLOAT_FLOOR = 17,
+  TESSERA_SIZE_FLOAT_CEIL = 18,
+  TESSERA_SIZE_FLOAT_ROUND = 19, /* to the nearest whole number, ties to even */
+  TESSERA_SIZE_FLOAT_SQRT = 20,
+  TESSERA_SIZE_FLOAT_LESS = 21, /* pop b, a; push a < b ? 1 : 0 */
+  TESSERA_SIZE_TO_INTEGER = 22  /* cut towards zero */
 } TesseraSizeOp;
 
 typedef struct TesseraSizeStep {

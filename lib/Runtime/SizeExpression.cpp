@@ -1,6 +1,8 @@
 #include "SizeExpression.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <vector>
 
 namespace tessera::runtime {
@@ -23,9 +25,72 @@ bool isSelection(int64_t op) {
   return op == TESSERA_SIZE_SELECT_EQUAL || op == TESSERA_SIZE_SELECT_LESS;
 }
 
+bool isOfFloats(int64_t op) {
+  return op >= TESSERA_SIZE_TO_FLOAT && op <= TESSERA_SIZE_TO_INTEGER;
+}
+
+bool isKnown(int64_t op) {
+  return pushesValue(op) || isBinary(op) || isSelection(op) || isOfFloats(op);
+}
+
 /// Values that a step takes from the stack; it leaves one.
 int64_t operandCount(int64_t op) {
-  return pushesValue(op) ? 0 : isBinary(op) ? 2 : 4;
+  bool isUnary = op == TESSERA_SIZE_TO_FLOAT || op == TESSERA_SIZE_TO_INTEGER ||
+                 (op >= TESSERA_SIZE_FLOAT_FLOOR && op <= TESSERA_SIZE_FLOAT_SQRT);
+  return pushesValue(op) ? 0 : isUnary ? 1 : isSelection(op) ? 4 : 2;
+}
+
+double floatOf(int64_t bits) {
+  double value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+/// The bits of `value`, rounded to `width` bits. Of f32 operands the f64 result,
+/// rounded again, is the f32 result: f64 has more than twice as many digits
+/// (Figueroa, "When is double rounding innocuous?", 1995).
+int64_t bitsOf(double value, int64_t width) {
+  if (width == 32)
+    value = static_cast<float>(value);
+  int64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+/// Applies a step on floats to one or two `given` values.
+Result<int64_t> applyFloat(const TesseraSizeStep &step, const int64_t *given) {
+  int64_t width = step.operand;
+  if (step.op == TESSERA_SIZE_TO_FLOAT)
+    return width == 32 ? bitsOf(static_cast<float>(given[0]), width)
+                       : bitsOf(static_cast<double>(given[0]), width);
+  double a = floatOf(given[0]);
+  double b = operandCount(step.op) == 2 ? floatOf(given[1]) : 0;
+  switch (step.op) {
+  case TESSERA_SIZE_FLOAT_ADD:
+    return bitsOf(a + b, width);
+  case TESSERA_SIZE_FLOAT_SUB:
+    return bitsOf(a - b, width);
+  case TESSERA_SIZE_FLOAT_MUL:
+    return bitsOf(a * b, width);
+  case TESSERA_SIZE_FLOAT_DIV:
+    return bitsOf(a / b, width);
+  case TESSERA_SIZE_FLOAT_FLOOR:
+    return bitsOf(std::floor(a), width);
+  case TESSERA_SIZE_FLOAT_CEIL:
+    return bitsOf(std::ceil(a), width);
+  case TESSERA_SIZE_FLOAT_ROUND:
+    return bitsOf(std::nearbyint(a), width);
+  case TESSERA_SIZE_FLOAT_SQRT:
+    return bitsOf(std::sqrt(a), width);
+  case TESSERA_SIZE_FLOAT_LESS:
+    return int64_t(a < b);
+  default: {
+    constexpr double beyond = 9223372036854775808.0; // 2^63
+    if (!(a >= -beyond && a < beyond))
+      return failure(TESSERA_INVALID_INPUT, "size does not fit 64 bits: ", a);
+    return static_cast<int64_t>(a);
+  }
+  }
 }
 
 int64_t floorMod(int64_t a, int64_t b) { return ((a % b) + b) % b; }
@@ -62,6 +127,13 @@ Result<int64_t> apply(int64_t op, int64_t a, int64_t b) {
                  op == TESSERA_SIZE_ADD ? " + " : " * ", b);
 }
 
+std::string floatStepName(int64_t op) {
+  static const char *const names[] = {"float", "add",   "sub",  "mul",
+                                      "div",   "floor", "ceil", "round",
+                                      "sqrt",  "less",  "int"};
+  return names[op - TESSERA_SIZE_TO_FLOAT];
+}
+
 } // namespace
 
 Result<SizeExpression> SizeExpression::read(const TesseraSize &size,
@@ -71,7 +143,7 @@ Result<SizeExpression> SizeExpression::read(const TesseraSize &size,
   int64_t depth = 0;
   for (int64_t i = 0; i < size.stepCount; ++i) {
     const TesseraSizeStep &step = size.steps[i];
-    if (!pushesValue(step.op) && !isBinary(step.op) && !isSelection(step.op))
+    if (!isKnown(step.op))
       return failure(TESSERA_INVALID_MODEL, "size program has unknown step ",
                      step.op);
     if (step.op == TESSERA_SIZE_SYMBOL &&
@@ -108,11 +180,13 @@ Result<int64_t> SizeExpression::evaluate(const int64_t *symbols,
                                                         : given[0] < given[1];
       stack[depth - 1] = holds ? given[2] : given[3];
     } else {
-      Result<int64_t> value =
-          apply(step.op, stack[depth - 2], stack[depth - 1]);
+      depth -= operandCount(step.op) - 1;
+      const int64_t *given = &stack[depth - 1];
+      Result<int64_t> value = isOfFloats(step.op)
+                                  ? applyFloat(step, given)
+                                  : apply(step.op, given[0], given[1]);
       if (!value.ok())
         return value;
-      --depth;
       stack[depth - 1] = *value;
     }
   }
@@ -167,9 +241,19 @@ std::string SizeExpression::text(
       stack.back() = std::move(whole);
       continue;
     }
+    if (operandCount(step.op) == 1) {
+      Part &given = stack.back();
+      given = {floatStepName(step.op) + "(" + given.text + ")", false};
+      continue;
+    }
     Part right = std::move(stack.back());
     stack.pop_back();
     Part &left = stack.back();
+    if (isOfFloats(step.op)) {
+      left = {floatStepName(step.op) + "(" + left.text + ", " + right.text + ")",
+              false};
+      continue;
+    }
     if (step.op == TESSERA_SIZE_ADD) {
       left = {left.text + " + " + right.text, true};
     } else if (step.op == TESSERA_SIZE_MUL) {

@@ -42,6 +42,9 @@ AffineExpr SizeAnalysis::opaque(Value value, int64_t dimension) {
   Symbol symbol{{}, value, dimension, {}};
   if (dimension >= 0)
     symbol.bounds.least = 0;
+  else
+    symbol.isData = true;
+  symbol.isPlain = !symbol.isData;
   symbolList.push_back(symbol);
   return getAffineSymbolExpr(symbolList.size() - 1, context);
 }
@@ -153,86 +156,6 @@ AffineExpr SizeAnalysis::elementCountOf(Value tensor) {
   for (AffineExpr dim : dimsOf(tensor))
     count = count * dim;
   return simplify(count);
-}
-
-//===----------------------------------------------------------------------===//
-// Index values
-//===----------------------------------------------------------------------===//
-
-AffineExpr SizeAnalysis::computeSize(Value value) {
-  IntegerAttr constant;
-  if (matchPattern(value, m_Constant(&constant)))
-    return getAffineConstantExpr(constant.getInt(), context);
-  Operation *op = value.getDefiningOp();
-  if (!op)
-    return opaque(value);
-  auto positive = [&](Value divisor) {
-    auto expr = dyn_cast<AffineConstantExpr>(sizeOf(divisor));
-    return expr && expr.getValue() > 0;
-  };
-  // Sizes are not negative, so signed division of a size by a positive constant
-  // rounds down; the analysis uses this for sums with constants as well, as
-  // ONNX's own shape arithmetic does.
-  return TypeSwitch<Operation *, AffineExpr>(op)
-      .Case([&](SizeOp size) { return symbolFor(size.getSymbolAttr(), size); })
-      .Case([&](arith::AddIOp add) {
-        return sizeOf(add.getLhs()) + sizeOf(add.getRhs());
-      })
-      .Case([&](arith::SubIOp sub) {
-        return sizeOf(sub.getLhs()) - sizeOf(sub.getRhs());
-      })
-      .Case([&](arith::MulIOp mul) {
-        return sizeOf(mul.getLhs()) * sizeOf(mul.getRhs());
-      })
-      .Case<arith::FloorDivSIOp, arith::DivSIOp, arith::DivUIOp>([&](auto div) {
-        return positive(div.getRhs())
-                   ? sizeOf(div.getLhs()).floorDiv(sizeOf(div.getRhs()))
-                   : composite(Symbol::Kind::Quotient,
-                               {sizeOf(div.getLhs()), sizeOf(div.getRhs())});
-      })
-      .Case([&](arith::MinSIOp min) {
-        return composite(Symbol::Kind::Min,
-                         {sizeOf(min.getLhs()), sizeOf(min.getRhs())});
-      })
-      .Case([&](arith::MaxSIOp max) {
-        return composite(Symbol::Kind::Max,
-                         {sizeOf(max.getLhs()), sizeOf(max.getRhs())});
-      })
-      .Case([&](arith::SelectOp) { return computeSelect(value); })
-      .Case([&](tensor::ExtractOp) { return computeElement(value); })
-      .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>([&](auto div) {
-        return positive(div.getRhs())
-                   ? sizeOf(div.getLhs()).ceilDiv(sizeOf(div.getRhs()))
-                   : opaque(value);
-      })
-      .Case<arith::RemSIOp, arith::RemUIOp>([&](auto rem) {
-        return positive(rem.getRhs())
-                   ? sizeOf(rem.getLhs()) % sizeOf(rem.getRhs())
-                   : opaque(value);
-      })
-      .Case<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
-            arith::ExtUIOp, arith::TruncIOp>([&](auto cast) {
-        return value.getType().isInteger(1) || cast.getIn().getType().isInteger(1)
-                   ? opaque(value)
-                   : sizeOf(cast.getIn());
-      })
-      .Case([&](affine::AffineApplyOp apply) {
-        AffineMap map = apply.getAffineMap();
-        SmallVector<AffineExpr> dims, symbols;
-        for (Value operand : apply.getDimOperands())
-          dims.push_back(sizeOf(operand));
-        for (Value operand : apply.getSymbolOperands())
-          symbols.push_back(sizeOf(operand));
-        return map.getResult(0).replaceDimsAndSymbols(dims, symbols);
-      })
-      .Case([&](tensor::DimOp dim) {
-        std::optional<int64_t> index = dim.getConstantIndex();
-        auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
-        if (!index || !type || *index < 0 || *index >= type.getRank())
-          return opaque(value);
-        return dimOf(dim.getSource(), *index);
-      })
-      .Default([&](Operation *) { return opaque(value); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -399,6 +322,8 @@ OpFoldResult SizeAnalysis::materializeSymbol(OpBuilder &builder, Location loc,
           .getResult();
     return symbol.value;
   }
+  if (isFloatOperation(symbol.kind))
+    return materializeFloatOperation(builder, loc, symbol);
   SmallVector<Value> values;
   for (AffineExpr operand : symbol.operands)
     values.push_back(getValueOrCreateConstantIndexOp(

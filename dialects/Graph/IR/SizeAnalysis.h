@@ -15,7 +15,10 @@
 // A minimum, maximum, selection or quotient that is not affine is a symbol too,
 // found again by its operands' expressions; the ranges of the named sizes
 // decide what they can (SizeBounds.cpp): with seq in [0, 512], min(seq, 512) is
-// seq. So is an element of an argument that is a list of integers: a size that
+// seq. Integers narrower than 64 bits wrap, and quotients of what may be negative
+// are cut towards zero (SizeArithmetic.cpp). So is arithmetic by way of floats, as
+// exporters scale sizes (SizeFloats.cpp): the symbol of a float stands for the bits
+// of its value as f64. So is an element of an argument that is a list of integers: a size that
 // the caller gives as a number. Where the list is too short it is 0.
 //
 // Nothing is stored outside the IR; build the analysis where it is needed.
@@ -61,6 +64,10 @@ public:
     /// Of a composite: its operands. SelectEqual: operands[0] == operands[1] ?
     /// operands[2] : operands[3]; SelectLess likewise. Element: `value` is the
     /// function's argument number operands[0], operands[1] the index.
+    /// ToFloat: operands[0] as a float. Operations on floats: their operands. All
+    /// of these have the width, 32 or 64, that the result is rounded to as the last
+    /// operand. FloatLess: operands[0] < operands[1], 0 or 1. ToInteger: the whole
+    /// part of operands[0].
     enum class Kind {
       Given,
       Min,
@@ -68,13 +75,27 @@ public:
       Quotient,
       SelectEqual,
       SelectLess,
-      Element
+      Element,
+      ToFloat,
+      FloatAdd,
+      FloatSub,
+      FloatMul,
+      FloatDiv,
+      FloatFloor,
+      FloatCeil,
+      FloatRound,
+      FloatSqrt,
+      FloatLess,
+      ToInteger
     };
     Kind kind = Kind::Given;
     llvm::SmallVector<mlir::AffineExpr, 0> operands = {};
+    /// Whether it is made of a value that only a run can tell, and that is no
+    /// input; of sizes of tensors only, by small factors.
+    bool isData = false, isPlain = true;
   };
 
-  /// Expression of an index or integer value.
+  /// Expression of an index, integer (a boolean is 0 or 1) or float value.
   mlir::AffineExpr sizeOf(mlir::Value value);
 
   /// Expression of dimension `dimension` of a ranked tensor.
@@ -118,6 +139,13 @@ public:
   mlir::AffineExpr knownExtremum(Symbol::Kind kind, mlir::AffineExpr a,
                                  mlir::AffineExpr b);
 
+  /// Whether `size` is made of a value that only a run can tell, and that is no input.
+  bool dependsOnData(mlir::AffineExpr size);
+
+  /// Whether `size` as an integer of `bits` bits is taken for itself although it is
+  /// not proven to fit: sizes of tensors in 32 bits.
+  bool isAssumedToFit(mlir::AffineExpr size, unsigned bits);
+
   /// The smaller one of which `size` is, if it is the minimum of two sizes.
   std::optional<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
   asMinimum(mlir::AffineExpr size);
@@ -146,7 +174,26 @@ private:
   mlir::AffineExpr evaluateSelect(Symbol::Kind kind,
                                   llvm::ArrayRef<mlir::AffineExpr> operands);
   mlir::AffineExpr quotient(mlir::AffineExpr a, mlir::AffineExpr b);
-  mlir::AffineExpr computeSelect(mlir::Value value);
+  mlir::AffineExpr evaluateFloat(Symbol::Kind kind,
+                                 llvm::ArrayRef<mlir::AffineExpr> operands);
+  mlir::AffineExpr wrapped(mlir::AffineExpr size, unsigned bits,
+                           bool isUnsigned);
+  bool isPlainSize(mlir::AffineExpr size);
+  mlir::AffineExpr unsignedOf(mlir::Value value);
+  mlir::AffineExpr truncatedQuotient(mlir::AffineExpr a, mlir::AffineExpr b);
+  mlir::AffineExpr computeInteger(mlir::Operation *op);
+  mlir::AffineExpr computeUnsigned(mlir::Operation *op);
+  mlir::AffineExpr computeBits(mlir::Operation *op);
+  mlir::AffineExpr computeBoolean(mlir::Operation *op);
+  mlir::AffineExpr computeFloat(mlir::Operation *op);
+  mlir::AffineExpr computeCompare(mlir::Value condition, mlir::AffineExpr then,
+                                  mlir::AffineExpr otherwise);
+  bool isNotNegativeFloat(mlir::AffineExpr number);
+  mlir::Value materializeFloat(mlir::OpBuilder &builder, mlir::Location loc,
+                               mlir::AffineExpr number, unsigned bits);
+  mlir::Value materializeFloatOperation(mlir::OpBuilder &builder,
+                                        mlir::Location loc,
+                                        const Symbol &symbol);
   mlir::AffineExpr computeElement(mlir::Value value);
   mlir::AffineExpr substitute(mlir::AffineExpr expression, unsigned symbol,
                               mlir::AffineExpr replacement);
@@ -172,6 +219,11 @@ private:
   /// What symbols are in terms of others, by assumption.
   llvm::DenseMap<unsigned, mlir::AffineExpr> replaced;
 };
+
+/// Whether a symbol of this kind comes of arithmetic on floats.
+inline bool isFloatOperation(SizeAnalysis::Symbol::Kind kind) {
+  return kind >= SizeAnalysis::Symbol::Kind::ToFloat;
+}
 
 } // namespace tessera::graph
 

@@ -88,7 +88,19 @@ SizeBounds SizeAnalysis::boundsOfSymbol(unsigned position) {
   case Kind::SelectEqual:
   case Kind::SelectLess:
     return either(boundsOf(symbol.operands[2]), boundsOf(symbol.operands[3]));
-  case Kind::Element:
+  case Kind::Element: {
+    unsigned bits = getElementTypeOrSelf(symbol.value).getIntOrFloatBitWidth();
+    if (bits < 64)
+      return {llvm::minIntN(bits), llvm::maxIntN(bits)};
+    break;
+  }
+  case Kind::FloatLess:
+    return {0, 1};
+  case Kind::ToInteger:
+    if (isNotNegativeFloat(symbol.operands[0]))
+      return {0, std::nullopt};
+    break;
+  default:
     break;
   }
   return {};
@@ -301,11 +313,9 @@ AffineExpr SizeAnalysis::evaluate(Kind kind, ArrayRef<AffineExpr> operands) {
   case Kind::SelectEqual:
   case Kind::SelectLess:
     return evaluateSelect(kind, operands);
-  case Kind::Given:
-  case Kind::Element:
-    break;
+  default:
+    return evaluateFloat(kind, operands);
   }
-  return {};
 }
 
 AffineExpr SizeAnalysis::composite(Kind kind, ArrayRef<AffineExpr> operands,
@@ -321,56 +331,13 @@ AffineExpr SizeAnalysis::composite(Kind kind, ArrayRef<AffineExpr> operands,
       return getAffineSymbolExpr(position, context);
   Symbol symbol{{}, value, -1, {}, kind, {}};
   symbol.operands.assign(operands.begin(), operands.end());
+  symbol.isPlain = kind != Kind::Element && !isFloatOperation(kind);
+  for (AffineExpr operand : operands) {
+    symbol.isData |= dependsOnData(operand);
+    symbol.isPlain &= isPlainSize(operand);
+  }
   symbolList.push_back(symbol);
   return getAffineSymbolExpr(symbolList.size() - 1, context);
-}
-
-/// A selection by a comparison of sizes.
-AffineExpr SizeAnalysis::computeSelect(Value value) {
-  auto select = value.getDefiningOp<arith::SelectOp>();
-  auto compare = select.getCondition().getDefiningOp<arith::CmpIOp>();
-  if (!compare || !compare.getLhs().getType().isIntOrIndex())
-    return opaque(value);
-  AffineExpr a = sizeOf(compare.getLhs()), b = sizeOf(compare.getRhs()),
-             then = sizeOf(select.getTrueValue()),
-             otherwise = sizeOf(select.getFalseValue());
-  switch (compare.getPredicate()) {
-  case arith::CmpIPredicate::eq:
-    return composite(Kind::SelectEqual, {a, b, then, otherwise});
-  case arith::CmpIPredicate::ne:
-    return composite(Kind::SelectEqual, {a, b, otherwise, then});
-  case arith::CmpIPredicate::slt:
-    return composite(Kind::SelectLess, {a, b, then, otherwise});
-  case arith::CmpIPredicate::sgt:
-    return composite(Kind::SelectLess, {b, a, then, otherwise});
-  case arith::CmpIPredicate::sle:
-    return composite(Kind::SelectLess, {b, a, otherwise, then});
-  case arith::CmpIPredicate::sge:
-    return composite(Kind::SelectLess, {a, b, otherwise, then});
-  default:
-    return opaque(value);
-  }
-}
-
-/// An element, of constant index, of an argument that is a list of integers or
-/// one integer.
-AffineExpr SizeAnalysis::computeElement(Value value) {
-  auto extract = value.getDefiningOp<tensor::ExtractOp>();
-  auto argument = dyn_cast<BlockArgument>(extract.getTensor());
-  bool isList =
-      argument && argument.getOwner()->isEntryBlock() &&
-      extract.getIndices().size() <= 1 &&
-      isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) &&
-      (value.getType().isInteger(32) || value.getType().isInteger(64));
-  AffineExpr index = getAffineConstantExpr(0, context);
-  if (isList && !extract.getIndices().empty())
-    index = sizeOf(extract.getIndices().front());
-  if (!isList || !isa<AffineConstantExpr>(index))
-    return opaque(value);
-  return composite(
-      Kind::Element,
-      {getAffineConstantExpr(argument.getArgNumber(), context), index},
-      argument);
 }
 
 std::optional<std::pair<AffineExpr, AffineExpr>>

@@ -25,7 +25,13 @@ struct SizeMaterializer : AffineExprVisitor<SizeMaterializer, Value> {
   Value visitCeilDivExpr(AffineBinaryOpExpr e) {
     return build<arith::CeilDivSIOp>(e);
   }
-  Value visitModExpr(AffineBinaryOpExpr e) { return build<arith::RemSIOp>(e); }
+  /// Never negative, as arith.remsi of a negative number is.
+  Value visitModExpr(AffineBinaryOpExpr e) {
+    Value lhs = visit(e.getLHS()), rhs = visit(e.getRHS());
+    Value quotient = builder.createOrFold<arith::FloorDivSIOp>(loc, lhs, rhs);
+    return builder.createOrFold<arith::SubIOp>(
+        loc, lhs, builder.createOrFold<arith::MulIOp>(loc, quotient, rhs));
+  }
   Value visitConstantExpr(AffineConstantExpr e) {
     return arith::ConstantIndexOp::create(builder, loc, e.getValue());
   }

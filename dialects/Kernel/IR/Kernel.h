@@ -27,6 +27,12 @@
 
 namespace tessera::kernel {
 class YieldOp;
+
+/// Whether a computed size of this kind is the bits of a float.
+inline bool givesFloat(ComputedSizeKind kind) {
+  return kind >= ComputedSizeKind::ToFloat &&
+         kind < ComputedSizeKind::FloatLess;
+}
 } // namespace tessera::kernel
 
 #define GET_OP_CLASSES

@@ -73,9 +73,24 @@ AttentionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                          ComputedSizeKind kind, AffineMap operands) {
-  bool isSelection = kind == ComputedSizeKind::SelectEqual ||
-                     kind == ComputedSizeKind::SelectLess;
-  unsigned expected = isSelection ? 4 : 2;
+  unsigned expected = 2;
+  switch (kind) {
+  case ComputedSizeKind::SelectEqual:
+  case ComputedSizeKind::SelectLess:
+    expected = 4;
+    break;
+  case ComputedSizeKind::FloatAdd:
+  case ComputedSizeKind::FloatSub:
+  case ComputedSizeKind::FloatMul:
+  case ComputedSizeKind::FloatDiv:
+    expected = 3;
+    break;
+  case ComputedSizeKind::ToInteger:
+    expected = 1;
+    break;
+  default:
+    break;
+  }
   if (operands.getNumResults() != expected)
     return emitError() << "expects " << expected << " operands of '"
                        << stringifyComputedSizeKind(kind) << "', but got "
@@ -84,6 +99,12 @@ ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       !isa<AffineConstantExpr>(operands.getResult(0)))
     return emitError() << "expects the number of an input, but got "
                        << AffineMapAttr::get(operands);
+  if (givesFloat(kind)) {
+    auto bits = dyn_cast<AffineConstantExpr>(operands.getResults().back());
+    if (!bits || (bits.getValue() != 32 && bits.getValue() != 64))
+      return emitError() << "expects a width of 32 or 64 bits, but got "
+                         << AffineMapAttr::get(operands);
+  }
   return success();
 }
 

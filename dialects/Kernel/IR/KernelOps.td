@@ -419,7 +419,18 @@ def Kernel_ComputedSizeKind : I32EnumAttr<"ComputedSizeKind", "How a size is com
     I32EnumAttrCase<"Quotient", 2, "quotient">,
     I32EnumAttrCase<"SelectEqual", 3, "select_equal">,
     I32EnumAttrCase<"SelectLess", 4, "select_less">,
-    I32EnumAttrCase<"Element", 5, "element">]> {
+    I32EnumAttrCase<"Element", 5, "element">,
+    I32EnumAttrCase<"ToFloat", 6, "to_float">,
+    I32EnumAttrCase<"FloatAdd", 7, "float_add">,
+    I32EnumAttrCase<"FloatSub", 8, "float_sub">,
+    I32EnumAttrCase<"FloatMul", 9, "float_mul">,
+    I32EnumAttrCase<"FloatDiv", 10, "float_div">,
+    I32EnumAttrCase<"FloatFloor", 11, "float_floor">,
+    I32EnumAttrCase<"FloatCeil", 12, "float_ceil">,
+    I32EnumAttrCase<"FloatRound", 13, "float_round">,
+    I32EnumAttrCase<"FloatSqrt", 14, "float_sqrt">,
+    I32EnumAttrCase<"FloatLess", 15, "float_less">,
+    I32EnumAttrCase<"ToInteger", 16, "to_integer">]> {
   let cppNamespace = "::tessera::kernel";
   let genSpecializedAttr = 0;
 }
@@ -433,8 +444,14 @@ def Kernel_ComputedSizeAttr : Kernel_Attr<"ComputedSize", "computed_size"> {
     and of a `select_less` (a < b ? c : d); of an `element` the number of an input
     of integers and the index in it (0 where it has no such element).
 
+    A float on the way from sizes to a size is the bits of an f64. `to_float` and the
+    operations `float_…` have the width, 32 or 64, that their result is rounded to as
+    the last operand; but `float_less` (a < b ? 1 : 0) and `to_integer` (cut towards
+    zero), which give integers.
+
     ```mlir
     #kernel.computed_size<select_equal, ()[s0, s1] -> (s0, 1, s1, s0)>
+    #kernel.computed_size<to_float, ()[s0] -> (s0, 32)>
     ```
   }];
   let parameters = (ins EnumParameter<Kernel_ComputedSizeKind>:$kind, "::mlir::AffineMap":$operands);

@@ -253,6 +253,9 @@ RankedTensorType NodeContext::typeOf(const Shape &shape, Type elementType) {
       (void)error("a result would have a size of " + Twine(dim));
       dim = 0;
     }
+    if (!constant && sizes.dependsOnData(size))
+      (void)error("a size of its result depends on the model's data; it must be "
+                  "computed from shapes and constants");
     dims.push_back(dim);
   }
   return RankedTensorType::get(dims, elementType);

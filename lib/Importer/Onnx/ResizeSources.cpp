@@ -101,8 +101,9 @@ public:
   SourcesAtRunTime(NodeContext &node, const AxisScale &s, const Method &method)
       : node(node), method(method), shape{s.to}, from(number(s.from)),
         to(number(s.to)),
-        scale(s.scale ? constant(*s.scale)
-                      : node.create<arith::DivFOp>(to, from)) {}
+        scale(s.scale    ? constant(*s.scale)
+              : s.factor ? s.factor
+                         : node.create<arith::DivFOp>(to, from)) {}
 
   Sources compute() {
     Value position = positions();

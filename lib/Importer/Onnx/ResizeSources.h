@@ -13,7 +13,9 @@ namespace tessera::onnx_importer {
 struct AxisScale {
   int64_t axis;
   mlir::AffineExpr from, to;
-  std::optional<double> scale; // as given; else to / from
+  std::optional<double> scale; // as given; else `factor`
+  /// The scale as an f32 scalar, if it is computed of sizes; else to / from.
+  mlir::Value factor;
 };
 
 enum class Interpolation { Nearest, Linear, Cubic };

@@ -82,6 +82,12 @@ void appendProgram(AffineExpr expression,
 
 /// The step that joins a computed size's operands.
 TesseraSizeOp stepOf(kernel::ComputedSizeKind kind) {
+  using Kind = kernel::ComputedSizeKind;
+  // Those of floats are in one order.
+  if (kind >= Kind::ToFloat)
+    return static_cast<TesseraSizeOp>(TESSERA_SIZE_TO_FLOAT +
+                                      static_cast<int>(kind) -
+                                      static_cast<int>(Kind::ToFloat));
   switch (kind) {
   case kernel::ComputedSizeKind::Min:
     return TESSERA_SIZE_MIN;
@@ -93,10 +99,9 @@ TesseraSizeOp stepOf(kernel::ComputedSizeKind kind) {
     return TESSERA_SIZE_SELECT_EQUAL;
   case kernel::ComputedSizeKind::SelectLess:
     return TESSERA_SIZE_SELECT_LESS;
-  case kernel::ComputedSizeKind::Element:
-    break;
+  default:
+    llvm_unreachable("an element is no operation on sizes");
   }
-  llvm_unreachable("an element is no operation on sizes");
 }
 
 /// Builds constants with the layouts of abi.h.
@@ -273,11 +278,17 @@ private:
     auto isElement = size.getKind() == kernel::ComputedSizeKind::Element;
     int64_t input =
         isElement ? cast<AffineConstantExpr>(operands[0]).getValue() : -1;
+    // The width of a float is the step's.
+    int64_t width = 0;
+    if (kernel::givesFloat(size.getKind())) {
+      width = cast<AffineConstantExpr>(operands.back()).getValue();
+      operands = operands.drop_back();
+    }
     SmallVector<TesseraSizeStep> steps;
     for (AffineExpr operand : operands.drop_front(isElement ? 1 : 0))
       appendProgram(operand, steps);
     if (!isElement)
-      steps.push_back({stepOf(size.getKind()), 0});
+      steps.push_back({stepOf(size.getKind()), width});
     return structure<TesseraComputedSize>({sizeOf<TesseraComputedSize>(),
                                            int32(static_cast<int32_t>(input)),
                                            program(steps)});

@@ -35,6 +35,28 @@ static std::optional<kernel::ComputedSizeKind> computedKind(Kind kind) {
     return kernel::ComputedSizeKind::SelectLess;
   case Kind::Element:
     return kernel::ComputedSizeKind::Element;
+  case Kind::ToFloat:
+    return kernel::ComputedSizeKind::ToFloat;
+  case Kind::FloatAdd:
+    return kernel::ComputedSizeKind::FloatAdd;
+  case Kind::FloatSub:
+    return kernel::ComputedSizeKind::FloatSub;
+  case Kind::FloatMul:
+    return kernel::ComputedSizeKind::FloatMul;
+  case Kind::FloatDiv:
+    return kernel::ComputedSizeKind::FloatDiv;
+  case Kind::FloatFloor:
+    return kernel::ComputedSizeKind::FloatFloor;
+  case Kind::FloatCeil:
+    return kernel::ComputedSizeKind::FloatCeil;
+  case Kind::FloatRound:
+    return kernel::ComputedSizeKind::FloatRound;
+  case Kind::FloatSqrt:
+    return kernel::ComputedSizeKind::FloatSqrt;
+  case Kind::FloatLess:
+    return kernel::ComputedSizeKind::FloatLess;
+  case Kind::ToInteger:
+    return kernel::ComputedSizeKind::ToInteger;
   }
   return std::nullopt;
 }

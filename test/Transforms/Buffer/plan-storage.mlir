@@ -116,3 +116,35 @@ func.func @main(%x: tensor<?xf32> {graph.name = "x", graph.dims = [@n]}, %y: ten
   %r = kernel.call @repeat ins(%s : tensor<?xf32>) outs(%f : tensor<?x?xf32>) sizes(%common, %count) -> tensor<?x?xf32>
   return %r : tensor<?x?xf32>
 }
+
+// -----
+
+// A size by way of floats is computed step by step, each rounded as in the model.
+
+graph.symbol @n min 0 typical 8 max 100
+kernel.func @halves(%x: tensor<?xf32>, %out: tensor<?xf32>, %s0: index, %s1: index) -> tensor<?xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<()[s0, s1] -> (s0)>, affine_map<()[s0, s1] -> (s1)>], schedules = [#kernel.generic]} {
+  %r = tensor.extract_slice %x[0] [%s1] [1] : tensor<?xf32> to tensor<?xf32>
+  kernel.yield %r : tensor<?xf32>
+}
+
+// CHECK-LABEL: func.func @by_floats
+// CHECK-NOT:   arith.mulf
+// CHECK:       kernel.launch @halves
+// CHECK:       kernel.entry @by_floats_entry
+// CHECK-SAME:    outputs [#kernel.port<"y", f32, {{.*}} -> (s3)>]
+// CHECK-SAME:    computed [#kernel.computed_size<to_float, ()[s0] -> (s0, 32)>,
+// CHECK-SAME:              #kernel.computed_size<float_mul, ()[s0, s1] -> (s1, {{[0-9]+}}, 32)>,
+// CHECK-SAME:              #kernel.computed_size<to_integer, ()[s0, s1, s2] -> (s2)>]
+func.func @by_floats(%x: tensor<?xf32> {graph.name = "x", graph.dims = [@n]}) -> (tensor<?xf32> {graph.name = "y"}) {
+  %n = graph.size @n
+  %scale = arith.constant 0.7 : f32
+  %i = arith.index_cast %n : index to i64
+  %f = arith.sitofp %i : i64 to f32
+  %p = arith.mulf %f, %scale : f32
+  %j = arith.fptosi %p : f32 to i64
+  %k = arith.index_cast %j : i64 to index
+  %e = tensor.empty(%k) : tensor<?xf32>
+  %y = kernel.call @halves ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) sizes(%n, %k) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}

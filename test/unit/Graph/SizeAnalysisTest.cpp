@@ -231,4 +231,87 @@ TEST_F(SizeAnalysisTest, ContradictionsCannotBeAssumed) {
   EXPECT_FALSE(sizes.assumeEqual(e[0], e[1]));
 }
 
+TEST_F(SizeAnalysisTest, SignedQuotientsAreCutTowardsZero) {
+  auto e = expressionsOf("%c2 = arith.constant 2 : index\n"
+                         "%c5 = arith.constant 5 : index\n"
+                         "%a = arith.divsi %seq, %c2 : index\n"
+                         "%b = arith.subi %seq, %c1 : index\n"
+                         "%c = arith.divsi %b, %c2 : index\n"
+                         "%d = arith.floordivsi %b, %c2 : index\n"
+                         "%e = arith.maxsi %d, %c0 : index\n"
+                         "%f = arith.subi %seq, %c5 : index\n"
+                         "%g = arith.divsi %f, %c2 : index\n"
+                         "%h = arith.floordivsi %f, %c2 : index\n"
+                         "%i = arith.remsi %f, %c2 : index\n"
+                         "return %a, %c, %d, %e, %g, %h, %i : index, index, "
+                         "index, index, index, index, index",
+                         7);
+  ASSERT_EQ(e.size(), 7u);
+  EXPECT_EQ(e[0].getKind(), AffineExprKind::FloorDiv);
+  EXPECT_FALSE(sizes.areEqual(e[1], e[2]));
+  EXPECT_TRUE(sizes.areEqual(e[1], e[3]));
+  EXPECT_FALSE(sizes.areEqual(e[4], e[5]));
+  EXPECT_EQ(sizes.boundsOf(e[4]).most, 254); // of both ways to round
+  // Minus 1, 0 or 1.
+  EXPECT_NE(e[6].getKind(), AffineExprKind::Mod);
+}
+
+TEST_F(SizeAnalysisTest, NarrowIntegersWrap) {
+  auto e = expressionsOf("%i = arith.index_cast %seq : index to i64\n"
+                         "%b = arith.trunci %i : i64 to i8\n"
+                         "%u = arith.extui %b : i8 to i64\n"
+                         "%a = arith.index_cast %u : i64 to index\n"
+                         "%c = arith.remui %seq, %c256 : index\n"
+                         "%h = arith.trunci %i : i64 to i16\n"
+                         "%s = arith.extsi %h : i16 to i64\n"
+                         "%d = arith.index_cast %s : i64 to index\n"
+                         "%j = arith.index_cast %batch : index to i32\n"
+                         "%f = arith.index_cast %j : i32 to index\n"
+                         "return %a, %c, %d, %f : index, index, index, index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(isa<AffineSymbolExpr>(e[2])); // seq is at most 512
+  EXPECT_TRUE(isa<AffineSymbolExpr>(e[3])); // sizes of tensors fit 32 bits
+}
+
+TEST_F(SizeAnalysisTest, ConditionsAreDecidedByRanges) {
+  auto e = expressionsOf("%a = arith.cmpi sle, %seq, %c512 : index\n"
+                         "%b = arith.cmpi eq, %seq, %c1 : index\n"
+                         "%true = arith.constant true\n"
+                         "%c = arith.xori %a, %true : i1\n"
+                         "%d = arith.andi %b, %c : i1\n"
+                         "%e = arith.ori %b, %a : i1\n"
+                         "%f = arith.select %d, %c0, %c1 : index\n"
+                         "%g = arith.select %e, %c0, %c1 : index\n"
+                         "return %f, %g : index, index",
+                         2);
+  ASSERT_EQ(e.size(), 2u);
+  EXPECT_EQ(e[0], getAffineConstantExpr(1, &context));
+  EXPECT_EQ(e[1], getAffineConstantExpr(0, &context));
+}
+
+TEST_F(SizeAnalysisTest, FloatsKeepEachStep) {
+  auto e = expressionsOf("%scale = arith.constant 1.7 : f32\n"
+                         "%one = arith.constant 1.0 : f32\n"
+                         "%i = arith.index_cast %seq : index to i64\n"
+                         "%f = arith.sitofp %i : i64 to f32\n"
+                         "%p = arith.mulf %f, %scale : f32\n"
+                         "%q = arith.mulf %f, %scale : f32\n"
+                         "%j = arith.fptosi %p : f32 to i64\n"
+                         "%k = arith.fptosi %q : f32 to i64\n"
+                         "%a = arith.index_cast %j : i64 to index\n"
+                         "%b = arith.index_cast %k : i64 to index\n"
+                         "%r = arith.mulf %f, %one : f32\n"
+                         "%l = arith.fptosi %r : f32 to i64\n"
+                         "%c = arith.index_cast %l : i64 to index\n"
+                         "return %a, %b, %c, %seq : index, index, index, index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_EQ(sizes.boundsOf(e[0]).least, 0);
+  EXPECT_FALSE(sizes.dependsOnData(e[0]));
+  EXPECT_EQ(e[2], e[3]); // f32 has all integers up to 512
+}
+
 } // namespace

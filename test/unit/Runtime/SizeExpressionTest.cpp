@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 using namespace tessera::runtime;
 
 namespace {
@@ -81,6 +83,51 @@ TEST(SizeExpression, RoundsDivisionsAsSaid) {
   EXPECT_EQ(binary(TESSERA_SIZE_MOD, 7, 4), 3);
   EXPECT_EQ(binary(TESSERA_SIZE_MIN, -1, 4), -1);
   EXPECT_EQ(binary(TESSERA_SIZE_MAX, -1, 4), 4);
+}
+
+int64_t bitsOf(double value) {
+  int64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+TEST(SizeExpression, RoundsFloatsToTheirWidth) {
+  // symbol0 / 41 * 41, cut: 6.9999995 in f32, 7 in f64.
+  auto scaled = [](int64_t width) {
+    return valueOf({{TESSERA_SIZE_SYMBOL, 0},
+                    {TESSERA_SIZE_TO_FLOAT, width},
+                    {TESSERA_SIZE_CONSTANT, bitsOf(41)},
+                    {TESSERA_SIZE_FLOAT_DIV, width},
+                    {TESSERA_SIZE_CONSTANT, bitsOf(41)},
+                    {TESSERA_SIZE_FLOAT_MUL, width},
+                    {TESSERA_SIZE_TO_INTEGER, 0}});
+  };
+  EXPECT_EQ(scaled(32), int64_t(7.0f / 41.0f * 41.0f));
+  EXPECT_EQ(scaled(64), int64_t(7.0 / 41.0 * 41.0));
+  auto unary = [](TesseraSizeOp op, double value) {
+    return valueOf({{TESSERA_SIZE_CONSTANT, bitsOf(value)},
+                    {op, 64},
+                    {TESSERA_SIZE_TO_INTEGER, 0}});
+  };
+  EXPECT_EQ(unary(TESSERA_SIZE_FLOAT_FLOOR, -1.5), -2);
+  EXPECT_EQ(unary(TESSERA_SIZE_FLOAT_CEIL, 1.5), 2);
+  EXPECT_EQ(unary(TESSERA_SIZE_FLOAT_ROUND, 2.5), 2);
+  EXPECT_EQ(unary(TESSERA_SIZE_FLOAT_SQRT, 49), 7);
+  EXPECT_EQ(binary(TESSERA_SIZE_FLOAT_LESS, bitsOf(-1), bitsOf(0.5)), 1);
+  EXPECT_EQ(binary(TESSERA_SIZE_FLOAT_LESS, bitsOf(0.5), bitsOf(-1)), 0);
+  EXPECT_EQ(read({{TESSERA_SIZE_CONSTANT, bitsOf(1e30)},
+                  {TESSERA_SIZE_TO_INTEGER, 0}})
+                ->evaluate(nullptr, 1)
+                .takeStatus()
+                .message(),
+            "size does not fit 64 bits: 1e+30");
+  EXPECT_EQ(read({{TESSERA_SIZE_SYMBOL, 0},
+                  {TESSERA_SIZE_TO_FLOAT, 32},
+                  {TESSERA_SIZE_SYMBOL, 1},
+                  {TESSERA_SIZE_FLOAT_MUL, 32},
+                  {TESSERA_SIZE_TO_INTEGER, 0}})
+                ->text([](int64_t index) { return index ? "k" : "n"; }),
+            "int(mul(float(n), k))");
 }
 
 TEST(SizeExpression, ReportsOverflow) {

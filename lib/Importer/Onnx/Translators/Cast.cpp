@@ -34,6 +34,28 @@ Value convert(NodeContext &node, Value value, int32_t from, int32_t to) {
   return wrapNarrowInteger(node, value, to);
 }
 
+/// A size of a tensor in 32 bits is taken for itself (SizeAnalysis::isAssumedToFit): a
+/// run in which it does not fit is an error.
+void requireToFit(NodeContext &node, Value value, Type to) {
+  auto from = dyn_cast<IntegerType>(value.getType());
+  if (!from || !isa<IntegerType>(to) ||
+      std::min(from.getWidth(), to.getIntOrFloatBitWidth()) != 32)
+    return;
+  AffineExpr size = node.sizes.sizeOf(value);
+  if (!node.sizes.isAssumedToFit(size, 32))
+    return;
+  auto require = [&](arith::CmpIPredicate predicate, int64_t limit) {
+    node.requireAtRunTime(
+        node.create<arith::CmpIOp>(
+            predicate, node.materializeIndex(size),
+            node.scalarInteger(limit, node.builder.getIndexType())),
+        "a size does not fit 32 bits");
+  };
+  require(arith::CmpIPredicate::sle, INT32_MAX);
+  if (!node.sizes.boundsOf(size).least)
+    require(arith::CmpIPredicate::sge, INT32_MIN);
+}
+
 LogicalResult castTo(NodeContext &node, int32_t elementType) {
   if (!elementTypeToMlir(node.builder.getContext(), elementType))
     return node.error("conversion to " + elementTypeName(elementType) +
@@ -43,6 +65,8 @@ LogicalResult castTo(NodeContext &node, int32_t elementType) {
     return node.error("round_mode '" + mode + "' does not exist");
   FailureOr<Value> result =
       applyElementwise(node, {node.input(0)}, [&](ArrayRef<Value> v) {
+        requireToFit(node, v[0],
+                     elementTypeToMlir(node.builder.getContext(), elementType));
         return convert(node, v[0], node.inputElementType(0), elementType);
       });
   if (failed(result))

@@ -21,8 +21,10 @@ LogicalResult arithmetic(NodeContext &node) {
   });
 }
 
-/// Whether an integer tensor is known to have no element that is `value`.
+/// Whether an integer tensor or scalar is known to have no element that is `value`.
 bool hasNo(Value tensor, int64_t value) {
+  if (isa<IntegerType>(tensor.getType()))
+    return constantInteger(tensor).value_or(value) != value;
   while (auto broadcast = tensor.getDefiningOp<graph::BroadcastToOp>())
     tensor = broadcast.getSource();
   DenseIntElementsAttr elements;
@@ -33,14 +35,11 @@ bool hasNo(Value tensor, int64_t value) {
 }
 
 /// Where a divisor would stop the process: 0, and -1, by which the least signed
-/// number has no quotient. Null where it is known not to; sizes are scalars, which
-/// stay as they are for SizeAnalysis.
+/// number has no quotient. Null where it is known not to.
 struct Traps {
   Value isZero, isMinusOne;
 
   Traps(NodeContext &node, Value divisor) {
-    if (!isa<RankedTensorType>(divisor.getType()))
-      return;
     auto isEqual = [&](double value) {
       return node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, divisor,
                                         node.filled(value, divisor));
@@ -61,12 +60,31 @@ struct Traps {
   }
 };
 
+/// What `Op` gives of sizes: as SizeAnalysis reads it, which stops no process. Null if
+/// an operand is no signed size.
+template <typename Op>
+Value ofSizes(NodeContext &node, Value dividend, Value divisor) {
+  auto isSize = [&](Value value) {
+    return isa<IntegerType>(value.getType()) &&
+           !node.sizes.dependsOnData(node.sizes.sizeOf(value));
+  };
+  if (node.isUnsigned() || !isSize(dividend) || !isSize(divisor))
+    return {};
+  Value result = node.create<Op>(dividend, divisor);
+  if (!hasNo(divisor, 0) || !hasNo(divisor, -1))
+    result = node.create<arith::IndexCastOp>(
+        dividend.getType(), node.materializeIndex(node.sizes.sizeOf(result)));
+  return result;
+}
+
 /// Of integers, x / 0 is 0 and the quotient by -1 wraps: data must not stop the
 /// process, and ONNX says nothing of either.
 LogicalResult divide(NodeContext &node) {
   return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
     if (isFloat(x[0]))
       return node.create<arith::DivFOp>(x[0], x[1]);
+    if (Value size = ofSizes<arith::DivSIOp>(node, x[0], x[1]))
+      return size;
     Traps traps(node, x[1]);
     Value divisor = traps.avoid(node, x[1]);
     Value quotient = node.isUnsigned()
@@ -83,27 +101,31 @@ LogicalResult divide(NodeContext &node) {
   });
 }
 
-/// Whether `x` is a size, or made of sizes, that is never negative.
-bool isNonNegativeSize(NodeContext &node, Value x) {
-  return x.getType().isInteger() &&
-         node.sizes.boundsOf(node.sizes.sizeOf(x)).least.value_or(-1) >= 0;
-}
-
 /// fmod = 0: the result has the divisor's sign, as in Python; fmod = 1: the
 /// dividend's, as in C. Of integers, the rest by 0 is 0.
 LogicalResult modulo(NodeContext &node) {
   bool isC = node.integer("fmod", 0) != 0;
   return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
     bool floats = isFloat(x[0]);
+    Value size =
+        floats ? Value() : ofSizes<arith::RemSIOp>(node, x[0], x[1]);
+    if (size && isC)
+      return size;
     // What has no rest by 1 has none by 0 and -1.
     Value divisor =
         floats ? x[1] : Traps(node, x[1]).avoid(node, x[1]);
     if (!floats && node.isUnsigned())
       return node.create<arith::RemUIOp>(x[0], divisor);
+    // Of sizes by a number, as SizeAnalysis reads it.
+    if (!floats && !isC && x[0].getType().isInteger() &&
+        constantInteger(x[1]).value_or(0) > 0)
+      return node.create<arith::SubIOp>(
+          x[0], node.create<arith::MulIOp>(
+                    node.create<arith::FloorDivSIOp>(x[0], x[1]), x[1]));
     Value rest = floats ? node.create<arith::RemFOp>(x[0], x[1])
+                 : size ? size
                         : node.create<arith::RemSIOp>(x[0], divisor);
-    if (isC || (!floats && constantInteger(x[1]).value_or(0) > 0 &&
-                isNonNegativeSize(node, x[0])))
+    if (isC)
       return rest;
     Value zero = node.filled(0.0, rest);
     auto isNegative = [&](Value v) {

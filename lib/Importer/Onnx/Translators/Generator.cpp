@@ -101,36 +101,31 @@ AffineExpr wholeNumber(NodeContext &node, Value scalar) {
 /// How many elements start, start + delta, ... are below limit (above, with a
 /// negative delta); null after an error.
 AffineExpr rangeLength(NodeContext &node, ArrayRef<Value> bounds) {
-  FloatAttr start, limit, step;
-  if (matchPattern(bounds[0], m_Constant(&start)) &&
-      matchPattern(bounds[1], m_Constant(&limit)) &&
-      matchPattern(bounds[2], m_Constant(&step))) {
-    double length =
-        std::ceil((limit.getValueAsDouble() - start.getValueAsDouble()) /
-                  step.getValueAsDouble());
-    if (!(length < double(INT32_MAX))) {
-      (void)node.error("the range is too long");
-      return {};
-    }
-    return node.constantSize(static_cast<int64_t>(std::max(length, 0.0)));
-  }
   AffineExpr first = wholeNumber(node, bounds[0]);
   AffineExpr end = wholeNumber(node, bounds[1]);
   auto delta = dyn_cast_or_null<AffineConstantExpr>(wholeNumber(node, bounds[2]));
-  if (!first || !end || !delta || delta.getValue() == 0) {
+  if (first && end && delta && delta.getValue() != 0) {
+    AffineExpr distance = delta.getValue() < 0 ? first - end : end - first;
+    return atLeastZero(node, distance.ceilDiv(std::abs(delta.getValue())));
+  }
+  if (!bounds[0].getType().isF32() && !bounds[0].getType().isF64()) {
     (void)node.error("expects bounds that are constants or sizes, and a "
                      "constant delta other than 0");
     return {};
   }
-  AffineExpr distance = delta.getValue() < 0 ? first - end : end - first;
-  AffineExpr count = distance.ceilDiv(std::abs(delta.getValue()));
-  if (auto known = dyn_cast<AffineConstantExpr>(count))
-    return node.constantSize(std::max<int64_t>(known.getValue(), 0));
-  if (first == node.constantSize(0) && delta.getValue() > 0)
-    return count;
-  return node.sizes.sizeOf(node.create<arith::MaxSIOp>(
-      node.materializeIndex(count),
-      node.scalarInteger(0, node.builder.getIndexType())));
+  Type f64 = node.builder.getF64Type();
+  Value distance = castFloat(
+      node, node.create<arith::SubFOp>(bounds[1], bounds[0]), f64);
+  Value length = node.create<math::CeilOp>(
+      node.create<arith::DivFOp>(distance, castFloat(node, bounds[2], f64)));
+  FloatAttr constant;
+  if (matchPattern(length, m_Constant(&constant)) &&
+      !(constant.getValueAsDouble() < double(INT32_MAX))) {
+    (void)node.error("the range is too long");
+    return {};
+  }
+  return atLeastZero(node, node.sizes.sizeOf(node.create<arith::FPToSIOp>(
+                               node.builder.getI64Type(), length)));
 }
 
 /// start, start + delta, ... below limit.

@@ -155,33 +155,22 @@ FailureOr<Method> methodOf(NodeContext &node) {
   return method;
 }
 
-/// The numbers of a constant float tensor.
-FailureOr<SmallVector<double>> constantFloats(NodeContext &node, Value tensor) {
-  DenseFPElementsAttr constant;
-  if (!matchPattern(tensor, m_Constant(&constant)) ||
-      constant.getNumElements() > kMaxViewedElements)
-    return node.error("scales must be constant");
-  SmallVector<double> numbers;
-  for (APFloat value : constant.getValues<APFloat>())
-    numbers.push_back(value.convertToDouble());
-  return numbers;
-}
-
-/// `size` times `scale`, rounded down; null where only a known size could be.
-AffineExpr scaledSize(NodeContext &node, AffineExpr size, double scale) {
-  if (auto known = dyn_cast<AffineConstantExpr>(size))
-    return node.constantSize(
-        static_cast<int64_t>(std::floor(known.getValue() * scale)));
-  // A quotient of small numbers in f32.
+/// `size` times `scale`, a constant or an f32 scalar made of sizes, rounded down,
+/// as f32 arithmetic gives it.
+AffineExpr scaledSize(NodeContext &node, AffineExpr size, const AxisScale &s) {
+  // A multiple of a power of two is exact.
   constexpr int64_t kLargestDivisor = 256;
-  for (int64_t divisor = 1; divisor <= kLargestDivisor; ++divisor) {
-    double factor = std::round(scale * divisor);
-    if (factor < 1 || factor > INT32_MAX)
-      continue;
-    if (static_cast<float>(factor / divisor) == static_cast<float>(scale))
+  for (int64_t divisor = 1; s.scale && divisor <= kLargestDivisor; divisor *= 2) {
+    double factor = *s.scale * divisor;
+    if (factor == std::floor(factor) && factor >= 1 && factor <= INT32_MAX)
       return (size * static_cast<int64_t>(factor)).floorDiv(divisor);
   }
-  return {};
+  Type i64 = node.builder.getI64Type(), f32 = node.builder.getF32Type();
+  Value from = node.create<arith::SIToFPOp>(
+      f32, node.create<arith::IndexCastOp>(i64, node.materializeIndex(size)));
+  Value scale = s.scale ? node.scalar(*s.scale, f32) : s.factor;
+  Value to = node.create<math::FloorOp>(node.create<arith::MulFOp>(from, scale));
+  return node.sizes.sizeOf(node.create<arith::FPToSIOp>(i64, to));
 }
 
 /// How many times `from` the size `to` is, if that is a small whole number.
@@ -196,7 +185,7 @@ std::optional<double> wholeScale(NodeContext &node, AffineExpr from,
 /// Scales or sizes of `axes`; an empty tensor stands for an omitted one.
 FailureOr<SmallVector<AxisScale>> scalesOf(NodeContext &node,
                                            ArrayRef<int64_t> axes) {
-  SmallVector<double> scales;
+  SmallVector<Value> scales;
   Shape sizes;
   bool isOld = node.opType() == "Upsample" || node.version() < 11;
   auto isGiven = [&](unsigned index) {
@@ -206,11 +195,12 @@ FailureOr<SmallVector<AxisScale>> scalesOf(NodeContext &node,
   unsigned scalesIndex = isOld ? 1 : 2;
   if (node.opType() == "Upsample" && node.version() < 9) {
     for (float scale : node.numbers("scales"))
-      scales.push_back(scale);
+      scales.push_back(node.scalar(scale, node.builder.getF32Type()));
   } else if (isGiven(scalesIndex)) {
-    auto given = constantFloats(node, node.input(scalesIndex));
-    if (failed(given))
-      return failure();
+    auto given = elementsOf(node, node.input(scalesIndex));
+    if (!given)
+      return node.error("scales depend on the model's data; they must be "
+                        "computed from shapes and constants");
     scales = *given;
   } else if (isGiven(3)) {
     FailureOr<Shape> given = elementSizes(node, node.input(3), "sizes");
@@ -224,20 +214,20 @@ FailureOr<SmallVector<AxisScale>> scalesOf(NodeContext &node,
   Shape shape = node.shapeOf(node.input(0));
   SmallVector<AxisScale> result;
   for (auto [i, axis] : llvm::enumerate(axes)) {
-    AxisScale scale{axis, shape[axis], {}, std::nullopt};
+    AxisScale scale{axis, shape[axis], {}, std::nullopt, {}};
     if (!sizes.empty()) {
       scale.to = sizes[i];
       scale.scale = wholeScale(node, scale.from, scale.to);
     } else {
-      scale.scale = scales[i];
-      scale.to = scaledSize(node, scale.from, scales[i]);
+      FloatAttr constant;
+      if (matchPattern(scales[i], m_Constant(&constant)))
+        scale.scale = constant.getValueAsDouble();
+      else
+        scale.factor = scales[i];
+      scale.to = scaledSize(node, scale.from, scale);
     }
     if (scale.scale == 1.0)
       continue;
-    if (!scale.to)
-      return node.error("needs the size of axis " + Twine(axis) +
-                        ", which is scaled by " + std::to_string(scales[i]) +
-                        "; pin it");
     for (AffineExpr size : {scale.from, scale.to})
       if (auto known = dyn_cast<AffineConstantExpr>(size);
           known && (known.getValue() < 1 || known.getValue() >= INT32_MAX))
