@@ -240,6 +240,57 @@ LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,
   return success();
 }
 
+LogicalResult NodeContext::requireAtMost(AffineExpr size, AffineExpr limit,
+                                         const Twine &failure) {
+  if (sizes.isAtMost(size, limit))
+    return success();
+  if (sizes.isAtMost(limit + 1, size))
+    return error(failure);
+  requireAtRunTime(create<arith::CmpIOp>(arith::CmpIPredicate::sle,
+                                         materializeIndex(size),
+                                         materializeIndex(limit)),
+                   failure);
+  return success();
+}
+
+LogicalResult NodeContext::requireMultiple(AffineExpr size, int64_t divisor,
+                                           const Twine &failure) {
+  AffineExpr rest = sizes.resolve(size) % divisor;
+  if (auto known = dyn_cast<AffineConstantExpr>(rest))
+    return known.getValue() == 0 ? success() : error(failure);
+  Value zero = scalarInteger(0, builder.getIndexType());
+  requireAtRunTime(create<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                         materializeIndex(rest), zero),
+                   failure);
+  return success();
+}
+
+LogicalResult NodeContext::requireSizes(const Shape &shape, const Twine &what) {
+  for (AffineExpr size : shape) {
+    auto known = dyn_cast<AffineConstantExpr>(size);
+    if (known && known.getValue() < 0)
+      return error(what + " has a size of " + Twine(known.getValue()));
+    if (failed(requireAtMost(constantSize(0), size,
+                             what + " has a negative size")))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult NodeContext::requireElements(AffineExpr size, AffineExpr reads,
+                                           const Twine &axis) {
+  AffineExpr one = constantSize(1);
+  if (sizes.isAtMost(one, size) || sizes.areEqual(reads, constantSize(0)))
+    return success();
+  std::string failure = (axis + " has no elements to read").str();
+  if (sizes.isAtMost(one, reads))
+    return requireAtMost(one, size, failure);
+  // Not both that there is nothing to read and that something is read.
+  AffineExpr elements = sizes.sizeOf(create<arith::MinSIOp>(
+      materializeIndex(reads), materializeIndex(one)));
+  return requireAtMost(elements, size, failure);
+}
+
 AffineExpr NodeContext::constantSize(int64_t size) {
   return getAffineConstantExpr(size, builder.getContext());
 }

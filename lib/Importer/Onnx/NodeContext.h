@@ -131,6 +131,21 @@ public:
   /// equal.
   mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
                                    const llvm::Twine &what);
+  /// Makes sure that `size` is at most `limit`; else the node fails, or the run,
+  /// with `failure`. Checked at run time where it is not known.
+  mlir::LogicalResult requireAtMost(mlir::AffineExpr size,
+                                    mlir::AffineExpr limit,
+                                    const llvm::Twine &failure);
+  /// So that `size` is a multiple of `divisor` > 0.
+  mlir::LogicalResult requireMultiple(mlir::AffineExpr size, int64_t divisor,
+                                      const llvm::Twine &failure);
+  /// So that no size of `shape`, which `what` describes, is negative.
+  mlir::LogicalResult requireSizes(const Shape &shape, const llvm::Twine &what);
+  /// So that `size`, of an axis that is read by index, is not 0 unless `reads`,
+  /// the number of indices, is. See docs/numerics.md.
+  mlir::LogicalResult requireElements(mlir::AffineExpr size,
+                                      mlir::AffineExpr reads,
+                                      const llvm::Twine &axis);
   /// The type of a tensor of `shape`, static where an expression is constant. A
   /// size that cannot be is an error of the node, even if the translator goes
   /// on.

@@ -91,15 +91,13 @@ Value expand(NodeContext &node, Value tensor, ArrayRef<Group> groups,
 
 /// Whether collapsed and expanded types agree on what is static: a group of
 /// several dimensions on one side is static exactly if the other side is.
-bool agreeOnStatic(ArrayRef<Group> groups, ArrayRef<AffineExpr> from,
-                   ArrayRef<AffineExpr> to) {
-  auto isStatic = [](ArrayRef<AffineExpr> sizes) {
-    return llvm::all_of(sizes, llvm::IsaPred<AffineConstantExpr>);
-  };
+bool agreeOnStatic(ArrayRef<Group> groups, ArrayRef<int64_t> from,
+                   ArrayRef<int64_t> to) {
   return llvm::all_of(groups, [&](const Group &group) {
-    return isStatic(
+    return ShapedType::isStaticShape(
                from.slice(group.fromBegin, group.fromEnd - group.fromBegin)) ==
-           isStatic(to.slice(group.toBegin, group.toEnd - group.toBegin));
+           ShapedType::isStaticShape(
+               to.slice(group.toBegin, group.toEnd - group.toBegin));
   });
 }
 
@@ -141,7 +139,7 @@ FailureOr<Value> reshapeTo(NodeContext &node, Value tensor,
       return expand(node, tensor, {}, shape);
     if (single)
       return collapse(node, tensor, {});
-    if (!groups.empty() && agreeOnStatic(groups, from, shape)) {
+    if (!groups.empty() && agreeOnStatic(groups, type.getShape(), resultType.getShape())) {
       if (groups.size() < from.size())
         tensor = collapse(node, tensor, groups);
       if (groups.size() < shape.size())
@@ -149,6 +147,9 @@ FailureOr<Value> reshapeTo(NodeContext &node, Value tensor,
       return tensor;
     }
   }
+  if (failed(node.requireEqual(productOf(node, from), productOf(node, shape),
+                               "the numbers of elements of input and result")))
+    return failure();
   return Value(graph::ReshapeOp::create(node.builder, node.loc, resultType,
                                         tensor, node.dynamicSizes(shape)));
 }

@@ -195,21 +195,17 @@ static void assertBroadcasts(NodeContext &node, AffineExpr from,
   node.requireAtRunTime(fits, "sizes of its inputs do not broadcast");
 }
 
-FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
-                             const Shape &shape) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  Shape from = node.shapeOf(tensor);
-  if (from.size() > shape.size())
+LogicalResult requireBroadcasts(NodeContext &node, const Shape &from,
+                                const Shape &to) {
+  if (from.size() > to.size())
     return node.error("a tensor of rank " + Twine(from.size()) +
-                      " does not broadcast to rank " + Twine(shape.size()));
-  size_t added = shape.size() - from.size();
-  bool same = added == 0;
+                      " does not broadcast to rank " + Twine(to.size()));
+  size_t added = to.size() - from.size();
   for (auto [i, size] : llvm::enumerate(from)) {
-    AffineExpr target = shape[added + i];
+    AffineExpr target = to[added + i];
     if (node.sizes.boundsOf(size).least.value_or(0) > 1 &&
         failed(node.requireEqual(size, target, "sizes that broadcast")))
       return failure();
-    same &= node.sizes.areEqual(size, target);
     std::optional<int64_t> fromConstant = constantOf(size),
                            constant = constantOf(target);
     if (fromConstant && fromConstant != 1 && constant &&
@@ -217,9 +213,23 @@ FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
       return node.error("size " + Twine(*fromConstant) +
                         " does not broadcast to " + Twine(*constant));
   }
-  RankedTensorType resultType = node.typeOf(shape, type.getElementType());
   for (auto [i, size] : llvm::enumerate(from))
-    assertBroadcasts(node, size, shape[added + i]);
+    assertBroadcasts(node, size, to[added + i]);
+  return success();
+}
+
+FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
+                             const Shape &shape) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Shape from = node.shapeOf(tensor);
+  if (failed(requireBroadcasts(node, from, shape)))
+    return failure();
+  bool same =
+      from.size() == shape.size() &&
+      llvm::all_of(llvm::zip_equal(from, shape), [&](auto sizes) {
+        return node.sizes.areEqual(std::get<0>(sizes), std::get<1>(sizes));
+      });
+  RankedTensorType resultType = node.typeOf(shape, type.getElementType());
   if (!same)
     return node.create<graph::BroadcastToOp>(resultType, tensor,
                                              node.dynamicSizes(shape));
@@ -227,6 +237,23 @@ FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
     return Value(
         tensor::CastOp::create(node.builder, node.loc, resultType, tensor));
   return tensor;
+}
+
+LogicalResult requireSameSizes(NodeContext &node, unsigned a, unsigned b,
+                               int64_t except) {
+  Shape first = node.shapeOf(node.input(a)),
+        second = node.shapeOf(node.input(b));
+  if (first.size() != second.size())
+    return node.error("expects inputs " + Twine(a) + " and " + Twine(b) +
+                      " of one rank, but got " + Twine(first.size()) + " and " +
+                      Twine(second.size()));
+  for (int64_t i = 0, e = first.size(); i < e; ++i)
+    if (i != except &&
+        failed(node.requireEqual(first[i], second[i],
+                                 "sizes of inputs " + Twine(a) + " and " +
+                                     Twine(b) + " along dimension " + Twine(i))))
+      return failure();
+  return success();
 }
 
 LogicalResult broadcastTogether(NodeContext &node,
@@ -260,7 +287,22 @@ Value transpose(NodeContext &node, Value tensor,
 }
 
 Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
-                 AffineExpr offset, AffineExpr size, int64_t step) {
+                 AffineExpr offset, AffineExpr size) {
+  AffineExpr zero = node.constantSize(0), all = node.shapeOf(tensor)[axis];
+  if (!node.sizes.areEqual(size, all) &&
+      (failed(node.requireSizes({size}, "a part of dimension " + Twine(axis))) ||
+       failed(node.requireAtMost(zero, offset,
+                                 "dimension " + Twine(axis) +
+                                     " is read before its first element")) ||
+       failed(node.requireAtMost(offset + size, all,
+                                 "dimension " + Twine(axis) +
+                                     " is read behind its last element"))))
+    return tensor; // the node has its error
+  return sliceWithin(node, tensor, axis, offset, size);
+}
+
+Value sliceWithin(NodeContext &node, Value tensor, int64_t axis,
+                  AffineExpr offset, AffineExpr size, int64_t step) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Shape shape = node.shapeOf(tensor);
   if (node.sizes.areEqual(size, shape[axis]) && step == 1)

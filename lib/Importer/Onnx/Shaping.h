@@ -24,6 +24,15 @@ mlir::FailureOr<Shape> broadcastShapes(NodeContext &node,
 mlir::FailureOr<mlir::Value> broadcastTo(NodeContext &node, mlir::Value tensor,
                                          const Shape &shape);
 
+/// Makes sure that a tensor of `from` broadcasts to `to`, of as many dimensions
+/// or more: each size is 1 or the same.
+mlir::LogicalResult requireBroadcasts(NodeContext &node, const Shape &from,
+                                      const Shape &to);
+
+/// Makes sure that inputs `a` and `b` have one shape, but for dimension `except`.
+mlir::LogicalResult requireSameSizes(NodeContext &node, unsigned a, unsigned b,
+                                     int64_t except = -1);
+
 /// Brings all tensors to their common shape.
 mlir::LogicalResult
 broadcastTogether(NodeContext &node,
@@ -46,10 +55,16 @@ mlir::Value insertUnitDims(NodeContext &node, mlir::Value tensor,
 mlir::Value dropDims(NodeContext &node, mlir::Value tensor,
                      llvm::ArrayRef<int64_t> axes);
 
-/// `size` elements from `offset` on along `axis`, at distance `step`.
+/// `size` elements from `offset` on along `axis`, at distance `step`, which the
+/// tensor has whatever its sizes are.
+mlir::Value sliceWithin(NodeContext &node, mlir::Value tensor, int64_t axis,
+                        mlir::AffineExpr offset, mlir::AffineExpr size,
+                        int64_t step = 1);
+
+/// `size` elements from `offset` on along `axis`; an error of the node or of the
+/// run where the tensor does not have them.
 mlir::Value sliceAlong(NodeContext &node, mlir::Value tensor, int64_t axis,
-                       mlir::AffineExpr offset, mlir::AffineExpr size,
-                       int64_t step = 1);
+                       mlir::AffineExpr offset, mlir::AffineExpr size);
 
 /// `low` and `high` elements `fill` around `tensor`, a number for each axis.
 mlir::Value padWithConstant(NodeContext &node, mlir::Value tensor,

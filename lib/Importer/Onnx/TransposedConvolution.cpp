@@ -143,8 +143,8 @@ FailureOr<Value> TransposedConvolution::filterOf(ArrayRef<Phases> phases) {
   int64_t columns = groups * outputsOfGroup();
   for (auto [i, axis] : llvm::enumerate(phases)) {
     if (axis.count < window.strides[i])
-      filter = sliceAlong(node, filter, i + 2, node.constantSize(axis.first),
-                          node.constantSize(axis.taps), window.strides[i]);
+      filter = sliceWithin(node, filter, i + 2, node.constantSize(axis.first),
+                           node.constantSize(axis.taps), window.strides[i]);
     if (axis.taps > 1)
       reversed.push_back(apart.size());
     order.push_back(apart.size());

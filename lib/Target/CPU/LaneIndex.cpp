@@ -45,7 +45,7 @@ Value IndexMath::mul(Value a, Value b) {
   return binary<arith::MulIOp>(2, a, b);
 }
 Value IndexMath::atLeastOne(Value size) {
-  if (constantOf(size))
+  if (std::optional<int64_t> known = constantOf(size); known && *known != 0)
     return size;
   Value one = size.getType().isIndex()
                   ? constant(1)

@@ -70,6 +70,23 @@ def LowerVectors : Pass<"cpu-lower-vectors", "mlir::func::FuncOp"> {
     "mlir::vector::VectorDialect"];
 }
 
+def GuardDivisions : Pass<"cpu-guard-divisions", "mlir::func::FuncOp"> {
+  let summary = "Keep integer divisions from stopping the process";
+  let description = [{
+    A divisor that may be 0, or of signed numbers -1, by which the least one has no
+    quotient, is 1 in these places; quotients by -1 are the negated dividend. What x / 0
+    gives is the dividend, and no remainder: nobody who minds may divide by it.
+
+      arith.divui %x, %d
+        ==>  arith.divui %x, (select (cmpi eq %d, 0), 1, %d)
+
+    Leaves divisors alone that are known not to be these numbers: constants, maxima,
+    and what a model's own division was given.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::vector::VectorDialect"];
+}
+
 def ExpandReshapes : Pass<"cpu-expand-reshapes", "mlir::func::FuncOp"> {
   let summary = "Express memref.expand_shape as memref.reinterpret_cast";
   let description = [{

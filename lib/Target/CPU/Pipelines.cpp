@@ -30,6 +30,8 @@ void buildLowerToLLVM(OpPassManager &manager,
   lowered.addPass(createExpandReshapes());
   lowered.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
+  // After all that makes divisions.
+  manager.nest<func::FuncOp>().addPass(createGuardDivisions());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());

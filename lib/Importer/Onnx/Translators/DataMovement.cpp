@@ -151,19 +151,18 @@ FailureOr<Shape> splitSizes(NodeContext &node, AffineExpr total) {
   int64_t parts = node.integer("num_outputs", node.outputCount());
   if (parts != node.outputCount() || parts == 0)
     return node.error("expects num_outputs to be the number of outputs");
+  // Since opset 18 the last part may be smaller.
+  if (node.version() < 18 &&
+      failed(node.requireMultiple(total, parts,
+                                  "the axis has no " + Twine(parts) +
+                                      " equal parts")))
+    return failure();
   AffineExpr part = total.ceilDiv(parts), last = total - part * (parts - 1);
   sizes.assign(parts, part);
   sizes.back() = last;
-  auto known = dyn_cast<AffineConstantExpr>(last);
-  if (known && known.getValue() < 0)
-    return node.error("there are fewer elements than parts");
-  // Two halves always exist.
-  if (!known && parts > 2)
-    node.requireAtRunTime(
-        node.create<arith::CmpIOp>(
-            arith::CmpIPredicate::sge, node.materializeIndex(last),
-            node.materializeIndex(node.constantSize(0))),
-        "there are fewer elements than parts");
+  if (failed(node.requireAtMost(node.constantSize(0), last,
+                                "there are fewer elements than parts")))
+    return failure();
   return sizes;
 }
 
@@ -183,7 +182,7 @@ LogicalResult split(NodeContext &node) {
   AffineExpr offset = node.constantSize(0);
   for (auto [i, size] : llvm::enumerate(*sizes)) {
     node.setOutput(i,
-                   sliceAlong(node, node.input(0), *axis, offset, size));
+                   sliceWithin(node, node.input(0), *axis, offset, size));
     offset = offset + size;
   }
   return success();
@@ -223,12 +222,22 @@ LogicalResult gather(NodeContext &node) {
         }));
     return success();
   }
+  AffineExpr size = shape[*axis];
+  if (constant && !constant->empty()) {
+    auto [least, most] = std::minmax_element(constant->begin(), constant->end());
+    for (AffineExpr needed :
+         {node.constantSize(-*least), node.constantSize(*most + 1)})
+      if (failed(node.requireAtMost(needed, size,
+                                    "an index is outside of axis " +
+                                        Twine(*axis))))
+        return failure();
+  }
   // One constant index is a slice.
   if (constant && constant->size() == 1) {
     int64_t index = constant->front();
     AffineExpr offset =
         index < 0 ? shape[*axis] + index : node.constantSize(index);
-    Value slice = sliceAlong(node, data, *axis, offset, node.constantSize(1));
+    Value slice = sliceWithin(node, data, *axis, offset, node.constantSize(1));
     if (indexRank == 0)
       slice = dropDims(node, slice, *axis);
     for (int64_t i = 1; i < indexRank; ++i)
@@ -236,6 +245,10 @@ LogicalResult gather(NodeContext &node) {
     node.setOutput(0, slice);
     return success();
   }
+  if (failed(node.requireElements(size,
+                                  productOf(node, node.shapeOf(indices)),
+                                  "axis " + Twine(*axis))))
+    return failure();
   Shape result(shape.begin(), shape.begin() + *axis);
   result.append(node.shapeOf(indices));
   result.append(shape.begin() + *axis + 1, shape.end());
@@ -246,47 +259,8 @@ LogicalResult gather(NodeContext &node) {
   return success();
 }
 
-/// `indices` [..., rank of the index] as one index into the first dimensions
-/// `sizes` of the data, of which the first `batchDims` are those of `indices`:
-/// negative ones count from the end.
-FailureOr<Value> linearIndices(NodeContext &node, Value indices,
-                               ArrayRef<AffineExpr> sizes, int64_t batchDims) {
-  Shape shape = node.shapeOf(indices);
-  int64_t last = shape.size() - 1;
-  shape.pop_back();
-  Type type = cast<RankedTensorType>(indices.getType()).getElementType();
-  auto sizeLike = [&](AffineExpr size) {
-    Value scalar = arith::IndexCastOp::create(node.builder, node.loc, type,
-                                              node.materializeIndex(size));
-    return node.filled(scalar, shape);
-  };
-  Value linear;
-  for (auto [i, size] : llvm::enumerate(sizes)) {
-    Value index;
-    int64_t component = static_cast<int64_t>(i) - batchDims;
-    if (component < 0) {
-      index = graph::IotaOp::create(node.builder, node.loc,
-                                    node.typeOf(shape, type), i,
-                                    node.dynamicSizes(shape));
-    } else {
-      index = sliceAlong(node, indices, last, node.constantSize(component),
-                         node.constantSize(1));
-      FailureOr<Value> dropped = reshapeTo(node, index, shape);
-      if (failed(dropped))
-        return failure();
-      Value isNegative = node.create<arith::CmpIOp>(
-          arith::CmpIPredicate::slt, *dropped, node.filled(0, *dropped));
-      Value wrapped = node.create<arith::AddIOp>(*dropped, sizeLike(size));
-      index = node.create<arith::SelectOp>(isNegative, wrapped, *dropped);
-    }
-    if (linear)
-      linear = node.create<arith::MulIOp>(linear, sizeLike(size));
-    linear = linear ? node.create<arith::AddIOp>(linear, index) : index;
-  }
-  return linear;
-}
-
-/// The dimensions that an index points into become one, and so does the index.
+/// Each dimension of data follows one of the result, but those that a vector of
+/// indices points into.
 LogicalResult gatherNd(NodeContext &node) {
   int64_t rank = node.inputRank(0), batchDims = node.integer("batch_dims", 0);
   int64_t indexRank = node.inputRank(1);
@@ -301,19 +275,30 @@ LogicalResult gatherNd(NodeContext &node) {
   Shape data = node.shapeOf(node.input(0)),
         result = node.shapeOf(node.input(1));
   result.pop_back();
-  ArrayRef<AffineExpr> indexed = ArrayRef(data).take_front(batchDims + depth);
-  Shape joined{productOf(node, indexed)};
-  joined.append(data.begin() + batchDims + depth, data.end());
-  FailureOr<Value> flat = reshapeTo(node, node.input(0), joined);
-  FailureOr<Value> indices =
-      linearIndices(node, node.input(1), indexed, batchDims);
-  if (failed(flat) || failed(indices))
-    return failure();
-  result.append(data.begin() + batchDims + depth, data.end());
-  node.setOutput(0, graph::GatherOp::create(
-                        node.builder, node.loc,
-                        node.typeOf(result, node.inputType(0).getElementType()),
-                        *flat, *indices, 0));
+  AffineExpr reads = productOf(node, result);
+  SmallVector<int64_t> dimensions;
+  for (int64_t i = 0; i < rank; ++i) {
+    if (i < batchDims) {
+      dimensions.push_back(i);
+      if (failed(node.requireEqual(data[i], result[i],
+                                   "the sizes of data and indices along batch "
+                                   "dimension " +
+                                       Twine(i))))
+        return failure();
+    } else if (i < batchDims + depth) {
+      dimensions.push_back(-1);
+      if (failed(node.requireElements(data[i], reads, "axis " + Twine(i))))
+        return failure();
+    } else {
+      dimensions.push_back(result.size());
+      result.push_back(data[i]);
+    }
+  }
+  Type type = node.inputType(0).getElementType();
+  node.setOutput(0, graph::GatherPointsOp::create(
+                        node.builder, node.loc, node.typeOf(result, type),
+                        node.input(0), node.input(1), dimensions,
+                        node.dynamicSizes(result)));
   return success();
 }
 
@@ -327,6 +312,8 @@ LogicalResult tile(NodeContext &node) {
   if (repeats->size() != from.size())
     return node.error("expects " + Twine(from.size()) + " repeats but got " +
                       Twine(repeats->size()));
+  if (failed(node.requireSizes(*repeats, "the list of repeats")))
+    return failure();
   for (auto [size, count] : llvm::zip(from, *repeats)) {
     apart.append({node.constantSize(1), size});
     repeated.append({count, size});
@@ -379,9 +366,9 @@ LogicalResult spaceToDepth(NodeContext &node) {
     return node.error("expects an input of rank 4 and a positive blocksize");
   Shape s = node.shapeOf(node.input(0));
   for (int64_t axis : {2, 3})
-    if (int64_t size = node.inputType(0).getDimSize(axis);
-        !ShapedType::isDynamic(size) && size % block)
-      return node.error("height and width must be divisible by blocksize");
+    if (failed(node.requireMultiple(
+            s[axis], block, "height and width must be divisible by blocksize")))
+      return failure();
   AffineExpr b = node.constantSize(block);
   AffineExpr h = s[2].floorDiv(block), w = s[3].floorDiv(block);
   SmallVector<int64_t> order{0, 3, 5, 1, 2, 4};

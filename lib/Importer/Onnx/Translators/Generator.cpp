@@ -67,10 +67,8 @@ LogicalResult constantOfShape(NodeContext &node) {
     scalar = scalars->front();
     elementType = value->elementType;
   }
-  for (AffineExpr size : *shape)
-    if (auto known = dyn_cast<AffineConstantExpr>(size))
-      if (known.getValue() < 0)
-        return node.error("the shape has a size of " + Twine(known.getValue()));
+  if (failed(node.requireSizes(*shape, "the shape")))
+    return failure();
   node.setOutput(0, node.filled(scalar, *shape), elementType);
   return success();
 }
@@ -155,6 +153,14 @@ LogicalResult range(NodeContext &node) {
   return success();
 }
 
+/// `shift`, an i64 scalar or tensor, so near to 0 that an index can be added. No
+/// diagonal lies farther away.
+Value limitedShift(NodeContext &node, Value shift) {
+  constexpr double kFarthest = double(int64_t(1) << 62);
+  shift = node.create<arith::MaxSIOp>(shift, node.filled(-kFarthest, shift));
+  return node.create<arith::MinSIOp>(shift, node.filled(kFarthest, shift));
+}
+
 /// Index along `row` compared with index along `column`, plus `shift`, an i64
 /// tensor of `shape`.
 Value compareIndices(NodeContext &node, const Shape &shape,
@@ -175,9 +181,8 @@ LogicalResult eyeLike(NodeContext &node) {
   if (!type)
     return node.error("dtype is not supported");
   Shape shape = node.shapeOf(node.input(0));
-  Value shift = node.filled(
-      node.scalarInteger(node.integer("k", 0), node.builder.getI64Type()),
-      shape);
+  Value k = node.scalarInteger(node.integer("k", 0), node.builder.getI64Type());
+  Value shift = node.filled(limitedShift(node, k), shape);
   Value onDiagonal =
       compareIndices(node, shape, arith::CmpIPredicate::eq, 0, 1, shift);
   node.setOutput(0,
@@ -197,11 +202,11 @@ LogicalResult trilu(NodeContext &node) {
   if (Value k = node.input(1)) {
     auto scalars = elementsOf(node, k);
     if (scalars && scalars->size() == 1) {
-      shift = node.filled(scalars->front(), shape);
+      shift = node.filled(limitedShift(node, scalars->front()), shape);
     } else {
       shift = reshapeTo(node, k, {});
       if (succeeded(shift))
-        shift = broadcastTo(node, *shift, shape);
+        shift = broadcastTo(node, limitedShift(node, *shift), shape);
     }
   }
   if (failed(shift))
@@ -231,9 +236,13 @@ LogicalResult oneHot(NodeContext &node) {
   FailureOr<Shape> depth = elementSizes(node, *number, "depth");
   if (failed(depth))
     return failure();
-  if (depth->size() != 1 || node.inputRank(2) != 1 ||
-      node.inputType(2).getDimSize(0) != 2)
+  if (depth->size() != 1 || node.inputRank(2) != 1)
     return node.error("expects a single depth and two values");
+  if (failed(node.requireSizes(*depth, "the result")) ||
+      failed(node.requireEqual(node.shapeOf(node.input(2)).front(),
+                               node.constantSize(2),
+                               "the number of values and 2")))
+    return failure();
   int64_t rank = node.inputRank(0);
   FailureOr<int64_t> axis =
       node.normalizeAxis(node.integer("axis", -1), rank + 1);

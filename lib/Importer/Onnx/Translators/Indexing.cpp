@@ -40,17 +40,6 @@ Value gatherPoints(NodeContext &node, Value data, Value indices,
                                        dimensions, node.dynamicSizes(shape));
 }
 
-/// The run fails with `failure` unless `size` is at most `limit`.
-void requireAtMost(NodeContext &node, AffineExpr size, AffineExpr limit,
-                   const Twine &failure) {
-  if (!node.sizes.isAtMost(size, limit))
-    node.requireAtRunTime(
-        node.create<arith::CmpIOp>(arith::CmpIPredicate::sle,
-                                   node.materializeIndex(size),
-                                   node.materializeIndex(limit)),
-        failure);
-}
-
 /// Indices follow the data along all dimensions but `axis`: they may be fewer.
 LogicalResult checkIndexSizes(NodeContext &node, int64_t axis) {
   Shape data = node.shapeOf(node.input(0));
@@ -64,8 +53,10 @@ LogicalResult checkIndexSizes(NodeContext &node, int64_t axis) {
       return node.error("expects at most " + Twine(size.getValue()) +
                         " indices along dimension " + Twine(i) + " but got " +
                         Twine(count.getValue()));
-    requireAtMost(node, indices[i], data[i],
-                  "has more indices than elements along dimension " + Twine(i));
+    if (failed(node.requireAtMost(
+            indices[i], data[i],
+            "has more indices than elements along dimension " + Twine(i))))
+      return failure();
   }
   return success();
 }
@@ -82,10 +73,14 @@ LogicalResult gatherElements(NodeContext &node) {
   if (failed(checkIndexSizes(node, *axis)) ||
       failed(checkConstantIndices(node, node.input(1), *axis)))
     return failure();
+  Shape shape = node.shapeOf(node.input(1));
+  if (failed(node.requireElements(node.shapeOf(node.input(0))[*axis],
+                                  productOf(node, shape),
+                                  "axis " + Twine(*axis))))
+    return failure();
   Value vectors = insertUnitDims(node, node.input(1), rank);
   node.setOutput(0, gatherPoints(node, node.input(0), vectors,
-                                 followAllBut(*axis, rank),
-                                 node.shapeOf(node.input(1))));
+                                 followAllBut(*axis, rank), shape));
   return success();
 }
 
@@ -168,7 +163,8 @@ LogicalResult scatterElements(NodeContext &node) {
   if (node.inputRank(1) != rank || node.inputRank(2) != rank)
     return node.error("expects indices and updates of rank " + Twine(rank));
   if (failed(checkIndexSizes(node, *axis)) ||
-      failed(checkConstantIndices(node, node.input(1), *axis)))
+      failed(checkConstantIndices(node, node.input(1), *axis)) ||
+      failed(requireSameSizes(node, 1, 2)))
     return failure();
   FailureOr<Value> indices =
       broadcastTo(node, node.input(1), node.shapeOf(node.input(2)));
@@ -213,6 +209,11 @@ FailureOr<Value> spreadVector(NodeContext &node, unsigned index, int64_t axis,
                               const Shape &shape) {
   if (node.inputRank(index) != 1)
     return node.error("expects input " + Twine(index) + " to have rank 1");
+  if (failed(node.requireEqual(node.shapeOf(node.input(index)).front(),
+                               shape[axis],
+                               "the length of input " + Twine(index) +
+                                   " and the batch")))
+    return failure();
   Value vector = castElements(node, node.input(index), false,
                               node.builder.getI64Type(), false);
   for (int64_t i = axis + 1, e = shape.size(); i < e; ++i)
@@ -233,6 +234,10 @@ LogicalResult tensorScatter(NodeContext &node) {
     return node.error("expects an axis behind the batch, an update of rank " +
                       Twine(rank) + ", and mode linear or circular");
   Shape space = node.shapeOf(node.input(1));
+  if (failed(requireSameSizes(node, 0, 1, *axis)) ||
+      failed(node.requireAtMost(space[*axis], node.shapeOf(node.input(0))[*axis],
+                                "the update is longer than the cache")))
+    return failure();
   space.truncate(*axis + 1);
   Value place = iota(node, space, *axis);
   if (node.input(2)) {
@@ -302,6 +307,8 @@ FailureOr<AffineExpr> topCount(NodeContext &node, int64_t axis) {
       return node.error("k is " + Twine(constant.getValue()) +
                         " but axis " + Twine(axis) + " has " + Twine(size) +
                         " elements");
+  if (failed(node.requireSizes({count}, "the result")))
+    return failure();
   return count;
 }
 
@@ -314,8 +321,9 @@ LogicalResult topK(NodeContext &node) {
   if (failed(count))
     return failure();
   Shape shape = node.shapeOf(node.input(0));
-  requireAtMost(node, *count, shape[*axis],
-                "k is more than the axis has elements");
+  if (failed(node.requireAtMost(*count, shape[*axis],
+                                "k is more than the axis has elements")))
+    return failure();
   shape[*axis] = *count;
   bool isLargest = node.integer("largest", 1) != 0;
   Value indices = graph::TopIndicesOp::create(

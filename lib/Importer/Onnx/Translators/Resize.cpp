@@ -108,6 +108,9 @@ FailureOr<Value> resizeAxis(NodeContext &node, Value tensor, const AxisScale &s,
                             const Method &method) {
   if (std::optional<int64_t> times = repetitionsOf(s, method))
     return repeatAlong(node, tensor, s.axis, *times);
+  if (failed(node.requireSizes({s.to}, "the result")) ||
+      failed(node.requireElements(s.from, s.to, "axis " + Twine(s.axis))))
+    return failure();
   Sources sources = sourcesOf(node, s, method);
   if (method.kind == Interpolation::Cubic)
     return weightedSum(node, tensor, s, sources);

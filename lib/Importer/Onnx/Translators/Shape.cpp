@@ -133,12 +133,12 @@ LogicalResult reshape(NodeContext &node) {
       if (inferred)
         return node.error("more than one size is -1");
       inferred = i;
-    } else if (constant && *constant < 0) {
-      return node.error("the new shape has a size of " + Twine(*constant));
     } else {
       known.push_back(size);
     }
   }
+  if (failed(node.requireSizes(known, "the new shape")))
+    return failure();
   if (!allowZero)
     requireNoCopiedSizes(node, from, *target, inferred);
   if (inferred) {
@@ -215,6 +215,11 @@ LogicalResult squeeze(NodeContext &node) {
       return node.error("dimension " + Twine(axis) + " is " + Twine(*constant) +
                         ", not 1");
   }
+  for (int64_t axis : *axes)
+    if (failed(node.requireEqual(from[axis], node.constantSize(1),
+                                 "the size of dimension " + Twine(axis) +
+                                     " and 1")))
+      return failure();
   node.setOutput(0, dropDims(node, node.input(0), *axes));
   return success();
 }
@@ -240,7 +245,8 @@ LogicalResult expand(NodeContext &node) {
     return failure();
   FailureOr<Shape> common =
       broadcastShapes(node, {node.shapeOf(node.input(0)), *target});
-  if (failed(common))
+  if (failed(common) || failed(node.requireSizes(*target, "the new shape")) ||
+      failed(requireBroadcasts(node, *target, *common)))
     return failure();
   FailureOr<Value> result = broadcastTo(node, node.input(0), *common);
   if (failed(result))

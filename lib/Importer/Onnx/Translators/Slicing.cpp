@@ -160,11 +160,36 @@ LogicalResult slice(NodeContext &node) {
       steps[i] = -steps[i];
     }
     Range range = forwardRange(node, starts[i], ends[i], size, steps[i]);
-    result = sliceAlong(node, result, *axis, range.offset, range.count,
-                        steps[i]);
+    result = sliceWithin(node, result, *axis, range.offset, range.count,
+                         steps[i]);
   }
   node.setOutput(0, result);
   return success();
+}
+
+/// `low` and `high` elements around `tensor` along `axis`, which continue it from
+/// the other end as often as it takes: element i is element (i - low) mod size.
+FailureOr<Value> wrapAround(NodeContext &node, Value tensor, int64_t axis,
+                            int64_t low, int64_t high) {
+  Shape shape = node.shapeOf(tensor);
+  AffineExpr size = shape[axis];
+  shape[axis] = size + (low + high);
+  if (failed(node.requireElements(size, shape[axis], "axis " + Twine(axis))))
+    return failure();
+  Type i64 = node.builder.getI64Type();
+  Value place = graph::IotaOp::create(
+      node.builder, node.loc, node.typeOf({shape[axis]}, i64), 0,
+      node.dynamicSizes({shape[axis]}));
+  Value length = node.filled(node.create<arith::IndexCastOp>(
+                                 i64, node.materializeIndex(size)),
+                             {shape[axis]});
+  place = node.create<arith::SubIOp>(place, node.filled(double(low), place));
+  // A negative remainder counts from the end.
+  place = node.create<arith::RemSIOp>(place, length);
+  Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
+  return Value(graph::GatherOp::create(node.builder, node.loc,
+                                       node.typeOf(shape, elementType), tensor,
+                                       place, axis));
 }
 
 /// `low` and `high` elements around `tensor` along `axis`, made from it: its
@@ -173,23 +198,25 @@ LogicalResult slice(NodeContext &node) {
 FailureOr<Value> padFromItself(NodeContext &node, Value tensor, int64_t axis,
                                int64_t low, int64_t high, StringRef mode) {
   AffineExpr size = node.shapeOf(tensor)[axis];
-  std::optional<int64_t> constant = constantOf(size);
-  int64_t needed =
-      mode == "edge" ? 1 : std::max(low, high) + (mode == "reflect");
-  if (constant && *constant < needed)
-    return node.error("mode " + mode + " needs a size of at least " +
-                      Twine(needed) + " along axis " + Twine(axis) +
-                      " but got " + Twine(*constant));
+  AffineExpr needed = node.constantSize(
+      mode == "edge" ? 1 : std::max(low, high) + (mode == "reflect"));
+  if (mode == "wrap" && !node.sizes.isAtMost(needed, size))
+    return wrapAround(node, tensor, axis, low, high);
+  if (failed(node.requireAtMost(needed, size,
+                                "mode " + mode + " needs a size of at least " +
+                                    Twine(*constantOf(needed)) +
+                                    " along axis " + Twine(axis))))
+    return failure();
   auto piece = [&](AffineExpr offset, int64_t count) -> FailureOr<Value> {
     if (mode == "edge") {
       Value border =
-          sliceAlong(node, tensor, axis, offset, node.constantSize(1));
+          sliceWithin(node, tensor, axis, offset, node.constantSize(1));
       Shape shape = node.shapeOf(border);
       shape[axis] = node.constantSize(count);
       return broadcastTo(node, border, shape);
     }
     Value part =
-        sliceAlong(node, tensor, axis, offset, node.constantSize(count));
+        sliceWithin(node, tensor, axis, offset, node.constantSize(count));
     return mode == "reflect" ? reverse(node, part, axis) : part;
   };
   SmallVector<Value> parts;
@@ -253,28 +280,17 @@ LogicalResult padsOf(NodeContext &node, Shape &low, Shape &high) {
   return success();
 }
 
-/// `tensor` without what negative pads, which become 0, cut off.
-FailureOr<Value> cutOff(NodeContext &node, Value tensor, int64_t axis,
-                        AffineExpr &low, AffineExpr &high) {
-  AffineExpr cutLow = atLeastZero(node, -low),
-             cutHigh = atLeastZero(node, -high),
-             none = node.constantSize(0);
-  if (cutLow == none && cutHigh == none)
-    return tensor;
-  low = atLeastZero(node, low);
-  high = atLeastZero(node, high);
-  AffineExpr size = node.shapeOf(tensor)[axis] - cutLow - cutHigh;
-  std::string failure =
-      ("negative pads cut off more than axis " + Twine(axis) + " has").str();
-  if (constantOf(size).value_or(0) < 0)
-    return node.error(failure);
-  if (node.sizes.boundsOf(size).least.value_or(-1) < 0)
-    node.requireAtRunTime(
-        node.create<arith::CmpIOp>(arith::CmpIPredicate::sge,
-                                   node.materializeIndex(size),
-                                   node.materializeIndex(none)),
-        failure);
-  return sliceAlong(node, tensor, axis, cutLow, atLeastZero(node, size));
+/// Leaves of `pad` what is not negative; returns how much the rest cuts off.
+AffineExpr takeNegative(NodeContext &node, AffineExpr &pad) {
+  AffineExpr zero = node.constantSize(0);
+  if (node.sizes.isAtMost(zero, pad))
+    return zero;
+  AffineExpr all = pad;
+  pad = zero;
+  if (!node.sizes.isAtMost(all, zero))
+    pad = node.sizes.sizeOf(node.create<arith::MaxSIOp>(
+        node.materializeIndex(all), node.materializeIndex(zero)));
+  return pad - all;
 }
 
 LogicalResult pad(NodeContext &node) {
@@ -287,10 +303,14 @@ LogicalResult pad(NodeContext &node) {
     return node.error("mode '" + mode + "' is not supported");
   Value result = node.input(0);
   for (int64_t axis = 0; axis < node.inputRank(0); ++axis) {
-    FailureOr<Value> cut = cutOff(node, result, axis, low[axis], high[axis]);
-    if (failed(cut))
+    AffineExpr before = takeNegative(node, low[axis]),
+               after = takeNegative(node, high[axis]);
+    AffineExpr size = node.shapeOf(result)[axis];
+    if (failed(node.requireAtMost(before + after, size,
+                                  "negative pads cut off more than axis " +
+                                      Twine(axis) + " has")))
       return failure();
-    result = *cut;
+    result = sliceWithin(node, result, axis, before, size - before - after);
   }
   if (mode == "constant") {
     Type elementType = node.inputType(0).getElementType();

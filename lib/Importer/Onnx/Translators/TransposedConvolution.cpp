@@ -172,7 +172,7 @@ LogicalResult maxUnpool(NodeContext &node) {
   if (node.inputRank(0) < 3)
     return node.error("expects an input of rank 3 or more");
   FailureOr<Shape> shape = unpooledShape(node);
-  if (failed(shape))
+  if (failed(shape) || failed(requireSameSizes(node, 0, 1)))
     return failure();
   Type type = node.inputType(0).getElementType();
   Value zeros =
@@ -201,11 +201,11 @@ LogicalResult maxUnpool(NodeContext &node) {
     Shape low(shape->size(), node.constantSize(0)), high = low;
     for (size_t i = 0; i < shape->size(); ++i) {
       high[i] = (*wanted)[i] - (*shape)[i];
-      if (auto known = dyn_cast<AffineConstantExpr>(high[i]);
-          known && known.getValue() < 0)
-        return node.error("output_shape is less than what the window gives "
-                          "along axis " +
-                          Twine(i));
+      if (failed(node.requireAtMost((*shape)[i], (*wanted)[i],
+                                    "output_shape is less than what the window "
+                                    "gives along axis " +
+                                        Twine(i))))
+        return failure();
     }
     result = Value(tensor::PadOp::create(
         node.builder, node.loc, node.typeOf(*wanted, type), *result,
