@@ -62,6 +62,7 @@ ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
     if (found == scope.values.end()) {
       auto initializer = scope.initializers.find(name);
       if (initializer == scope.initializers.end()) {
+        findings.isDamaged = true;
         (void)node.error("input '" + name + "' is made by no node");
         return std::nullopt;
       }
@@ -119,6 +120,7 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
       report(identity, "output '" + name + "' is not supported", scope);
     auto [entry, isNew] = scope.values.try_emplace(name, value);
     if (!isNew) {
+      findings.isDamaged = true;
       report(identity, "output '" + name + "' has the name of another value",
              scope);
       entry->second = {};
