@@ -3,6 +3,7 @@
 #ifndef TESSERA_LIB_PIPELINE_COMPILEOPTIONS_H
 #define TESSERA_LIB_PIPELINE_COMPILEOPTIONS_H
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +54,13 @@ struct CompileOptions {
   std::string report;
   bool reportAsText = false;
 };
+
+/// The default output of `input` for `emit`: MODEL.so, MODEL.kernel.mlir …
+std::string defaultOutput(const std::string &input, EmitKind emit);
+
+/// Whether `text` is "128" or "1:128:512" (min:typical:max); fills the sizes.
+bool parseSizeRange(const std::string &text, int64_t &min, int64_t &typical,
+                    int64_t &max);
 
 } // namespace tessera
 

@@ -2,7 +2,8 @@
 #include "lib/Pipeline/Compiler.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
-#include "lib/Importer/Onnx/OnnxImporter.h"
+#include "lib/Importer/Onnx/ReadableText.h"
+#include "lib/Pipeline/Check.h"
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
@@ -25,30 +26,6 @@
 
 using namespace mlir;
 using namespace tessera;
-
-std::string tessera::defaultOutput(const std::string &input, EmitKind emit) {
-  SmallString<128> path(input);
-  static const char *const extensions[] = {
-      "graph.mlir", "kernel.mlir", "buffer.mlir", "ll", "s", "o", "so"};
-  llvm::sys::path::replace_extension(path, extensions[static_cast<int>(emit)]);
-  return path.str().str();
-}
-
-bool tessera::parseSizeRange(const std::string &text, int64_t &min,
-                             int64_t &typical, int64_t &max) {
-  SmallVector<StringRef> parts;
-  StringRef(text).split(parts, ':');
-  int64_t values[3];
-  if (parts.size() != 1 && parts.size() != 3)
-    return false;
-  for (auto [i, part] : llvm::enumerate(parts))
-    if (part.getAsInteger(10, values[i]) || values[i] < 0)
-      return false;
-  min = values[0];
-  typical = parts.size() == 3 ? values[1] : min;
-  max = parts.size() == 3 ? values[2] : min;
-  return min <= typical && typical <= max;
-}
 
 namespace {
 
@@ -75,9 +52,12 @@ public:
   }
 
   CompileStatus run();
+  void check(ModelCheck &result);
 
 private:
   CompileStatus checkOutput();
+  /// All that does not depend on the machine: to the end of the graph state.
+  CompileStatus makeGraph();
   CompileStatus chooseMachine();
   CompileStatus preparePasses();
   CompileStatus readInput();
@@ -99,7 +79,8 @@ private:
   std::string manifest();
 
   CompileStatus fail(CompileStatus status, const Twine &message) {
-    observer.diagnostic(("error: " + message).str());
+    observer.diagnostic(
+        onnx_importer::readable(("error: " + message).str()));
     return status;
   }
   void begin(StringRef phase) {
@@ -110,6 +91,7 @@ private:
   const CompileOptions &options;
   const CompileObserver &observer;
   MLIRContext context;
+  onnx_importer::OnnxCheck importReport;
   OwningOpRef<ModuleOp> module;
   State inputState = State::Graph;
   /// At least one; with several, the library has code for each.
@@ -154,17 +136,8 @@ CompileStatus Compilation::preparePasses() {
   if (options.passPlugins.empty() && options.extraPasses.empty())
     return CompileStatus::Success;
   llvm::Error wrong = registerExtraPasses(options.passPlugins);
-  for (const auto &[state, pipeline] : options.extraPasses) {
-    if (wrong)
-      break;
-    PassManager passes(&context);
-    if (!llvm::is_contained(extraPassStates(), state))
-      wrong = llvm::createStringError("passes can be added after " +
-                                      llvm::join(extraPassStates(), ", ") +
-                                      ", but got '" + state + "'");
-    else
-      wrong = addExtraPasses(passes, state, {{state, pipeline}});
-  }
+  if (!wrong)
+    wrong = checkExtraPasses(&context, options.extraPasses);
   if (wrong)
     return fail(CompileStatus::InvalidOptions,
                 llvm::toString(std::move(wrong)));
@@ -183,14 +156,14 @@ CompileStatus Compilation::importModel() {
     import.sizes.push_back(range);
   }
   import.taps = options.taps;
-  onnx_importer::OnnxCheck report;
-  module = onnx_importer::importOnnx(options.input, import, &context, &report);
+  module =
+      onnx_importer::importOnnx(options.input, import, &context, &importReport);
   if (module)
     return CompileStatus::Success;
-  if (report.optionErrors)
+  if (importReport.hasWrongOptions)
     return CompileStatus::InvalidOptions;
-  return report.errors.empty() && !report.damaged ? CompileStatus::Unsupported
-                                                  : CompileStatus::InvalidInput;
+  return importReport.isDamaged ? CompileStatus::InvalidInput
+                                : CompileStatus::Unsupported;
 }
 
 CompileStatus Compilation::readInput() {
@@ -222,13 +195,12 @@ CompileStatus Compilation::runPipeline(StringRef name,
   llvm::sys::path::append(
       path,
       name + (isOneOfSeveral ? "." + pipeline.machine.cpu : "") + ".mlir");
-  std::error_code error = llvm::sys::fs::create_directories(options.saveStates);
-  llvm::raw_fd_ostream stream(path, error);
-  if (error)
+  if (std::error_code error =
+          llvm::sys::fs::create_directories(options.saveStates))
     return fail(CompileStatus::CannotWrite,
                 "cannot write '" + path + "': " + error.message());
-  module->print(stream);
-  return CompileStatus::Success;
+  return writeFile(path.str().str(),
+                   [&](llvm::raw_ostream &stream) { module->print(stream); });
 }
 
 CompileStatus Compilation::lower(EmitKind first, EmitKind last) {
@@ -403,25 +375,30 @@ CompileStatus Compilation::checkOutput() {
               "cannot write '" + options.output + "': not a regular file");
 }
 
-CompileStatus Compilation::run() {
-  DiagnosticPrinter printer(&context, observer.diagnostic);
+CompileStatus Compilation::makeGraph() {
   for (CompileStatus (Compilation::*phase)() :
-       {&Compilation::checkOutput, &Compilation::chooseMachine,
-        &Compilation::preparePasses, &Compilation::readInput}) {
+       {&Compilation::chooseMachine, &Compilation::preparePasses,
+        &Compilation::readInput}) {
     CompileStatus status = (this->*phase)();
     if (status != CompileStatus::Success)
       return status;
   }
   inputState = stateOf(*module);
-  CompileStatus status = CompileStatus::Success;
   if (inputState == State::Graph) {
     // Nothing of ours; what the user adds.
-    status = runPipeline("import", nullptr);
+    CompileStatus status = runPipeline("import", nullptr);
     if (status != CompileStatus::Success)
       return status;
     indexLimits = findIndexLimits(*module);
   }
-  status = lower(EmitKind::Graph, EmitKind::Graph);
+  return lower(EmitKind::Graph, EmitKind::Graph);
+}
+
+CompileStatus Compilation::run() {
+  DiagnosticPrinter printer(&context, observer.diagnostic);
+  CompileStatus status = checkOutput();
+  if (status == CompileStatus::Success)
+    status = makeGraph();
   if (status != CompileStatus::Success)
     return status;
   if (options.emit > EmitKind::Buffer)
@@ -434,9 +411,38 @@ CompileStatus Compilation::run() {
                });
 }
 
+void Compilation::check(ModelCheck &result) {
+  DiagnosticPrinter printer(&context, observer.diagnostic);
+  result.status = makeGraph();
+  result.model = importReport;
+  if (!result.model.errors.empty() || !result.model.unsupported.empty())
+    result.errors.clear(); // the same as diagnostics
+  if (result.status != CompileStatus::Success)
+    return;
+  FailureOr<cpu::CodeForCpu> code = makeCode(result.status);
+  if (failed(code))
+    return;
+  llvm::json::Value description = llvm::json::parse(code->manifest).get();
+  result.kernels = std::move(*description.getAsObject()->getArray("kernels"));
+}
+
 } // namespace
 
 CompileStatus tessera::compile(const CompileOptions &options,
                                const CompileObserver &observer) {
   return Compilation(options, observer).run();
+}
+
+ModelCheck tessera::checkModel(const CompileOptions &options) {
+  ModelCheck result;
+  CompileObserver observer;
+  observer.diagnostic = [&](const std::string &message) {
+    StringRef text = message;
+    if (text.consume_front("error: "))
+      result.errors.push_back(text.str());
+    else if (text.starts_with("note: ") && !result.errors.empty())
+      result.errors.back() += "; " + message;
+  };
+  Compilation(options, observer).check(result);
+  return result;
 }

@@ -33,13 +33,6 @@ struct CompileObserver {
 CompileStatus compile(const CompileOptions &options,
                       const CompileObserver &observer);
 
-/// The default output of `input` for `emit`: MODEL.so, MODEL.kernel.mlir …
-std::string defaultOutput(const std::string &input, EmitKind emit);
-
-/// Whether `text` is "128" or "1:128:512" (min:typical:max); fills the sizes.
-bool parseSizeRange(const std::string &text, int64_t &min, int64_t &typical,
-                    int64_t &max);
-
 } // namespace tessera
 
 #endif // TESSERA_LIB_PIPELINE_COMPILER_H

@@ -1,5 +1,6 @@
 // MLIR diagnostics as people read them.
 #include "lib/Pipeline/Diagnostics.h"
+#include "lib/Importer/Onnx/ReadableText.h"
 
 #include "mlir/IR/Location.h"
 #include "llvm/ADT/StringExtras.h"
@@ -70,7 +71,7 @@ static std::string textOf(Diagnostic &diagnostic) {
   // The importer's own messages name the node with its type and opset.
   if (!place.empty() && !StringRef(message).starts_with("node '"))
     text += place + ": ";
-  return text + message;
+  return onnx_importer::readable(text + message);
 }
 
 DiagnosticPrinter::DiagnosticPrinter(

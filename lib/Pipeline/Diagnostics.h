@@ -19,7 +19,7 @@ void collectNodeNames(mlir::Location location,
                       llvm::SetVector<llvm::StringRef> &nodes);
 
 /// While it lives, hands every error and warning of `context` to `print`, one
-/// text each: "error: node 'x': message", notes on lines of their own.
+/// text each, in UTF-8: "error: node 'x': message", notes on lines of their own.
 class DiagnosticPrinter : public mlir::ScopedDiagnosticHandler {
 public:
   DiagnosticPrinter(mlir::MLIRContext *context,

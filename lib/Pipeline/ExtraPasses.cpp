@@ -8,6 +8,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <mutex>
 
@@ -35,6 +36,21 @@ tessera::registerExtraPasses(const std::vector<std::string> &paths) {
     if (!plugin)
       return plugin.takeError();
     plugin->registerPassRegistryCallbacks();
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error tessera::checkExtraPasses(
+    MLIRContext *context,
+    const std::vector<std::pair<std::string, std::string>> &given) {
+  for (const auto &extra : given) {
+    if (!llvm::is_contained(extraPassStates(), extra.first))
+      return llvm::createStringError("passes can be added after " +
+                                     llvm::join(extraPassStates(), ", ") +
+                                     ", but got '" + extra.first + "'");
+    PassManager passes(context);
+    if (llvm::Error error = addExtraPasses(passes, extra.first, {extra}))
+      return error;
   }
   return llvm::Error::success();
 }

@@ -22,6 +22,12 @@ llvm::ArrayRef<llvm::StringLiteral> extraPassStates();
 /// of the loader.
 llvm::Error registerExtraPasses(const std::vector<std::string> &paths);
 
+/// Fails if a state of `given`, as below, does not exist or a pipeline does not
+/// parse.
+llvm::Error
+checkExtraPasses(mlir::MLIRContext *context,
+                 const std::vector<std::pair<std::string, std::string>> &given);
+
 /// Appends to `passes` those that `given`, pairs of a state and a pipeline in
 /// MLIR's syntax ("func.func(graph-sink-reshapes),cse"), has for `state`,
 /// and behind them the state's own verifier. Fails where a pipeline does not parse.

@@ -2,6 +2,8 @@
 #include "lib/Pipeline/Report.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/MissedRoute.h"
+#include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Pipeline/Diagnostics.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -12,12 +14,20 @@
 using namespace mlir;
 using namespace tessera;
 
+/// JSON holds UTF-8 only, and MLIR text may name nodes by any bytes.
+static llvm::json::Array textsOf(const llvm::SetVector<StringRef> &names) {
+  llvm::json::Array texts;
+  for (StringRef name : names)
+    texts.push_back(onnx_importer::readable(name));
+  return texts;
+}
+
 /// The nodes that a kernel's operations come from, in its order.
 static llvm::json::Array nodesOf(kernel::FuncOp kernel) {
   llvm::SetVector<StringRef> nodes;
   collectNodeNames(kernel.getLoc(), nodes);
   kernel.walk([&](Operation *op) { collectNodeNames(op->getLoc(), nodes); });
-  return llvm::json::Array(nodes.getArrayRef());
+  return textsOf(nodes);
 }
 
 /// "?x768xf32" of a shaped type, else its text.
@@ -71,7 +81,7 @@ llvm::json::Object tessera::describeCalls(ModuleOp module) {
       collectNodeNames(launch.getLoc(), nodes);
       calls.push_back(llvm::json::Object{
           {"kernel", numbers.lookup(launch.getCalleeAttr().getAttr())},
-          {"nodes", llvm::json::Array(nodes.getArrayRef())},
+          {"nodes", textsOf(nodes)},
           {"arguments", std::move(arguments)}});
     });
     entries[entry.getSymName()] = std::move(calls);
@@ -92,7 +102,7 @@ llvm::json::Array tessera::describeKernels(ModuleOp module) {
       if (isa<ShapedType>(type))
         arguments.push_back(textOf(type));
     object["arguments"] = std::move(arguments);
-    if (auto missed = kernel->getAttrOfType<StringAttr>("kernel.missed"))
+    if (auto missed = kernel->getAttrOfType<StringAttr>(kernel::kMissedAttr))
       object["missed"] = missed.getValue();
     kernels.push_back(std::move(object));
   }

@@ -127,20 +127,57 @@ def test_output_folder_is_read_only(tool, tmp_path):
     assert "Permission denied" in text
 
 
-@pytest.mark.parametrize("limit", [100, 5000, 20_000, 100_000])
+def limit_file_size(limit):
+    """A limit on the size of files stands for a full disk: writes fail half-way."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
 @pytest.mark.parametrize("weights", ["section", "file"])
-def test_disk_is_full(tool, tmp_path, limit, weights):
-    """A limit on the size of files stands for it: writes fail half-way."""
+def test_disk_is_full(tool, tmp_path, weights):
+    """At every limit up to the largest file that is written, whatever is written
+    at that size: the object, the library, the weights."""
     save_product(tmp_path / "model.onnx", 256, 256)
-    (tmp_path / "model.so").write_text("the old one")
+    output = tmp_path / "model.so"
+    sizes = []
+    for option in ("--emit=object", "--weights=none", f"--weights={weights}"):
+        tool("compile", "model.onnx", option, "-o", output, cwd=tmp_path)
+        sizes += [path.stat().st_size for path in tmp_path.glob("model.so*")]
+        for path in tmp_path.glob("model.so*"):
+            path.unlink()
+    largest = max(sizes)
+    # The weights alone are larger than the code.
+    assert largest > max(sizes[:2]) + 4096
+    limits = {1, 100, *(size - 1 for size in sizes), *range(5000, largest, largest // 8)}
+
+    output.write_text("the old one")
     before = names(tmp_path)
-    text = tool(
-        "compile", "model.onnx", f"--weights={weights}", code=CANNOT_WRITE, cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    for limit in sorted(limits):
+        text = tool(
+            "compile", "model.onnx", f"--weights={weights}", code=CANNOT_WRITE, cwd=tmp_path,
+            preexec_fn=limit_file_size(limit),
+        )
+        assert "error: cannot write '" in text and "Stack dump" not in text, (limit, text)
+        assert names(tmp_path) == before, limit
+        assert output.read_text() == "the old one"
+    tool(
+        "compile", "model.onnx", f"--weights={weights}", cwd=tmp_path,
+        preexec_fn=limit_file_size(largest),
     )
-    assert "error: " in text and "cannot write" in text, text
-    assert names(tmp_path) == before
-    assert (tmp_path / "model.so").read_text() == "the old one"
+
+
+def test_disk_is_full_for_texts(tool, tmp_path):
+    save_product(tmp_path / "model.onnx", 8, 8)
+    before = names(tmp_path)
+    for arguments in (
+        ("--emit=kernel", "-o", "kernel.mlir"), ("--emit=llvm", "-o", "code.ll"),
+        ("--save-states", "."), ("--report=report.json", "--emit=asm", "-o", "/dev/stdout"),
+    ):
+        text = tool(
+            "compile", "model.onnx", *arguments, code=CANNOT_WRITE, cwd=tmp_path,
+            preexec_fn=limit_file_size(99),
+        )
+        assert "error: cannot write '" in text, (arguments, text)
+        assert names(tmp_path) == before
 
 
 def test_disk_is_full_for_results(tool, tmp_path):
@@ -150,7 +187,7 @@ def test_disk_is_full_for_results(tool, tmp_path):
         text = tool(
             "run", "model.so", "--shape", "n=64", "--output", output, code=CANNOT_WRITE,
             cwd=tmp_path,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999)),
+            preexec_fn=limit_file_size(999),
         )
         assert "cannot write" in text
     assert not (tmp_path / "out.npz").exists() and names(tmp_path / "out") == []

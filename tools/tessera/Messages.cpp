@@ -1,6 +1,8 @@
 // What the tool says on standard error.
 #include "tools/tessera/Messages.h"
 
+#include "lib/Importer/Onnx/ReadableText.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -29,7 +31,8 @@ void printError(const llvm::Twine &message) {
   printMessage(("error: " + message).str());
 }
 
-void printMessage(const std::string &message) {
+void printMessage(const std::string &text) {
+  const std::string message = onnx_importer::readable(text);
   static const bool colour = wantsColour();
   llvm::raw_ostream &out = llvm::errs();
   if (isTerminal())

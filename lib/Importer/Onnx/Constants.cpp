@@ -51,7 +51,7 @@ FailureOr<Value> ModelImporter::constantOf(const onnx::TensorProto &tensor,
                       ", which is not supported");
   llvm::Expected<TensorBytes> bytes = tensorBytes(tensor, model);
   if (!bytes) {
-    findings.damaged = true;
+    findings.isDamaged = true;
     return node.error(llvm::toString(bytes.takeError()));
   }
   auto type = RankedTensorType::get(

@@ -51,11 +51,10 @@ ModelImporter::dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
       usedOptions.insert(name);
     }
   if (range.min < 0 || range.min > range.typical || range.typical > range.max) {
-    reportError("size '" + name +
-                "': expects 0 <= min <= typical <= max but "
-                "got " +
-                Twine(range.min) + ", " + Twine(range.typical) + ", " +
-                Twine(range.max));
+    reportWrongOption("size '" + name +
+                      "': expects 0 <= min <= typical <= max but got " +
+                      Twine(range.min) + ", " + Twine(range.typical) + ", " +
+                      Twine(range.max));
     return {};
   }
   if (range.min == range.max)
@@ -67,23 +66,46 @@ ModelImporter::dimensionOf(const onnx::TensorShapeProto::Dimension &dim,
   return known = FlatSymbolRefAttr::get(symbol);
 }
 
+/// What a type that is no tensor is, "a sequence"; empty if nothing is said.
+static std::string kindOf(const onnx::TypeProto &type) {
+  switch (type.value_case()) {
+  case onnx::TypeProto::kSequenceType:
+    return "a sequence";
+  case onnx::TypeProto::kMapType:
+    return "a map";
+  case onnx::TypeProto::kOptionalType:
+    return "optional";
+  case onnx::TypeProto::kSparseTensorType:
+    return "a sparse tensor";
+  case onnx::TypeProto::kOpaqueType:
+    return "opaque";
+  default:
+    return "";
+  }
+}
+
 bool ModelImporter::addInput(const onnx::ValueInfoProto &input,
                              SmallVectorImpl<Type> &types,
                              SmallVectorImpl<DictionaryAttr> &attributes) {
-  auto fail = [&](const Twine &message) {
-    reportError("input '" + input.name() + "': " + message);
+  auto refuse = [&](const Twine &message) {
+    reportUnsupported("input '" + input.name() + "': " + message);
     return false;
   };
-  if (!input.type().has_tensor_type())
-    return fail("only tensors are supported");
+  if (!input.type().has_tensor_type()) {
+    std::string kind = kindOf(input.type());
+    if (!kind.empty())
+      return refuse("it is " + kind + "; only tensors are supported");
+    reportError("input '" + input.name() + "': it has no type");
+    return false;
+  }
   const onnx::TypeProto::Tensor &tensor = input.type().tensor_type();
   Type elementType = elementTypeToMlir(context, tensor.elem_type());
   if (!elementType)
-    return fail("element type " + elementTypeName(tensor.elem_type()) +
-                " is not supported");
+    return refuse("element type " + elementTypeName(tensor.elem_type()) +
+                  " is not supported");
   if (!tensor.has_shape())
-    return fail("its number of dimensions is not known; export the model with "
-                "shapes of inputs");
+    return refuse("its number of dimensions is not known; export the model "
+                  "with shapes of inputs");
   SmallVector<int64_t> shape;
   SmallVector<Attribute> dims;
   for (int axis = 0; axis < tensor.shape().dim_size(); ++axis) {
@@ -161,17 +183,19 @@ std::vector<std::string> ModelImporter::namesMadeByNodes(const Scope &scope) {
 
 std::vector<std::string> ModelImporter::outputNames(const Scope &scope) {
   std::vector<std::string> names;
-  for (const onnx::ValueInfoProto &output : model.proto.graph().output())
-    names.push_back(output.name());
   llvm::StringSet<> known;
-  for (const std::string &name : names)
-    known.insert(name);
+  for (const onnx::ValueInfoProto &output : model.proto.graph().output())
+    // Users take outputs by their names.
+    if (known.insert(output.name()).second)
+      names.push_back(output.name());
+    else
+      findings.findings.push_back("output '" + output.name() +
+                                  "' is listed again; it is one output");
   std::vector<std::string> made = namesMadeByNodes(scope);
   for (const std::string &tap : options.taps) {
     bool isMade = llvm::is_contained(made, tap);
     if (!isMade && !known.contains(tap) && tap != "all") {
-      ++findings.optionErrors;
-      reportError("no value to tap is named '" + tap + "'");
+      reportWrongOption("no value to tap is named '" + tap + "'");
     }
     for (const std::string &name : isMade ? std::vector<std::string>{tap}
                                    : tap == "all" ? made
@@ -200,7 +224,7 @@ void ModelImporter::returnOutputs(Scope &scope) {
       if (succeeded(made))
         value = {*made, initializer->second->data_type()};
       else
-        reportError(node.errorText());
+        reportUnsupported(node.errorText()); // or damaged: constantOf knows
     } else {
       reportError("output '" + name + "' is made by no node");
     }
@@ -232,12 +256,11 @@ void ModelImporter::reportUnusedOptions() {
         least = edits;
         nearest = name;
       }
-    ++findings.optionErrors;
-    reportError("no size is named '" + wanted + "'; " +
-                (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
-                "the model has " +
-                (known.empty() ? "none"
-                               : "'" + llvm::join(known, "', '") + "'"));
+    reportWrongOption(
+        "no size is named '" + wanted + "'; " +
+        (nearest.empty() ? "" : "did you mean '" + nearest + "'? ") +
+        "the model has " +
+        (known.empty() ? "none" : "'" + llvm::join(known, "', '") + "'"));
   }
 }
 

@@ -98,7 +98,11 @@ private:
                                           llvm::StringRef name);
   void report(const UnsupportedNode &identity, const llvm::Twine &reason,
               const Scope &scope);
+  /// Something outside of nodes: the model is damaged or contradicts itself; it
+  /// uses what is not supported; an option does not fit it.
   void reportError(const llvm::Twine &message);
+  void reportUnsupported(const llvm::Twine &message);
+  void reportWrongOption(const llvm::Twine &message);
 
   const OnnxModel &model;
   const ImportOptions &options;

@@ -39,9 +39,12 @@ bool ModelImporter::importGraph(const onnx::GraphProto &graph, Scope &scope) {
             node->op_type(), node->domain(),
             scope.opsets.lookup(canonicalDomain(node->domain())), ""},
            "depends on a node that depends on it", scope);
-  if (cyclic.empty())
-    importNodes(order, scope);
-  return cyclic.empty();
+  if (!cyclic.empty()) {
+    findings.isDamaged = true;
+    return false;
+  }
+  importNodes(order, scope);
+  return true;
 }
 
 void ModelImporter::importNodes(ArrayRef<const NodeProto *> nodes,
@@ -94,8 +97,10 @@ ModelImporter::inputsOf(const NodeProto &proto, Scope &scope,
       continue;
     }
     std::optional<OnnxValue> value = valueOf(name, scope, node);
-    if (!value)
+    if (!value) {
+      findings.isDamaged = true;
       (void)node.error("input '" + name + "' is made by no node");
+    }
     if (!node.errorText().empty())
       return std::nullopt;
     inputs.push_back(refined(*value, node));
@@ -171,6 +176,7 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
       report(identity, "output '" + name + "' is not supported", scope);
     auto [entry, isNew] = scope.values.try_emplace(name, value);
     if (!isNew) {
+      findings.isDamaged = true;
       report(identity, "output '" + name + "' has the name of another value",
              scope);
       entry->second = {};

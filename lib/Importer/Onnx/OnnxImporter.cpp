@@ -3,6 +3,7 @@
 #include "dialects/Attention/IR/Attention.h"
 #include "lib/Importer/Onnx/ModelImporter.h"
 #include "lib/Importer/Onnx/OperatorSchema.h"
+#include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -30,6 +31,16 @@ ModelImporter::ModelImporter(const OnnxModel &model,
 
 void ModelImporter::reportError(const Twine &message) {
   findings.errors.push_back(message.str());
+  findings.isDamaged = true;
+}
+
+void ModelImporter::reportUnsupported(const Twine &message) {
+  findings.errors.push_back(message.str());
+}
+
+void ModelImporter::reportWrongOption(const Twine &message) {
+  findings.errors.push_back(message.str());
+  findings.hasWrongOptions = true;
 }
 
 /// Removes what no result depends on: scalars that folding left behind.
@@ -47,15 +58,15 @@ OwningOpRef<ModuleOp> ModelImporter::run() {
   int64_t opset = scope.opsets.lookup("");
   if (scope.opsets.contains("") &&
       (opset < kOldestOpset || opset > newestOpset())) {
-    reportError("the model uses opset " + Twine(opset) + "; opsets " +
-                Twine(kOldestOpset) + " to " + Twine(newestOpset()) +
-                " are supported");
+    reportUnsupported("the model uses opset " + Twine(opset) + "; opsets " +
+                      Twine(kOldestOpset) + " to " + Twine(newestOpset()) +
+                      " are supported");
     return nullptr;
   }
   if (model.proto.graph().sparse_initializer_size()) {
-    reportError("sparse initializers are not supported; make '" +
-                model.proto.graph().sparse_initializer(0).values().name() +
-                "' dense");
+    reportUnsupported(
+        "sparse initializers are not supported; make '" +
+        model.proto.graph().sparse_initializer(0).values().name() + "' dense");
     return nullptr;
   }
   if (!makeEntry(scope))
@@ -124,13 +135,20 @@ static OwningOpRef<ModuleOp> import(StringRef path,
                        math::MathDialect, tensor::TensorDialect>();
   llvm::Expected<std::unique_ptr<OnnxModel>> model = readModel(path);
   if (!model) {
-    report.errors.push_back(llvm::toString(model.takeError()));
+    report.errors.push_back(readable(llvm::toString(model.takeError())));
+    report.isDamaged = true;
     return nullptr;
   }
   report.findings = (*model)->findings;
   OwningOpRef<ModuleOp> module = import(**model, options, context, report);
   for (std::string &error : report.errors)
-    error = ("'" + path + "': " + error).str();
+    error = readable(("'" + path + "': " + error).str());
+  for (UnsupportedNode &node : report.unsupported)
+    for (std::string *text :
+         {&node.node, &node.opType, &node.domain, &node.reason})
+      *text = readable(*text);
+  for (std::string &finding : report.findings)
+    finding = readable(finding);
   return module;
 }
 
@@ -154,13 +172,6 @@ OwningOpRef<ModuleOp> importOnnx(StringRef path, const ImportOptions &options,
 
 std::pair<int64_t, int64_t> supportedOpsets() {
   return {kOldestOpset, newestOpset()};
-}
-
-OnnxCheck checkOnnx(StringRef path, const ImportOptions &options,
-                    MLIRContext *context) {
-  OnnxCheck report;
-  import(path, options, context, report);
-  return report;
 }
 
 } // namespace tessera::onnx_importer

@@ -42,8 +42,8 @@ struct UnsupportedNode {
   std::string reason;
 };
 
-/// Imports the model at `path`; if `report` is given, it says what was wrong, as
-/// the diagnostics do. Fails with one diagnostic for each node that is
+/// Imports the model at `path`; if `report` is given, it lists everything that is
+/// wrong, as the diagnostics do. Fails with one diagnostic for each node that is
 /// not supported (`node 'NAME' (OpType, opset N): reason`), or one for the
 /// file, an input or an initializer that is wrong.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path,
@@ -54,23 +54,20 @@ mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path,
 /// The oldest and the newest opset of the default domain that is read.
 std::pair<int64_t, int64_t> supportedOpsets();
 
-/// What an import of a model would report.
+/// What an import of a model reports, in UTF-8.
 struct OnnxCheck {
+  /// Nodes behind an unsupported one are only looked up, not tried.
   std::vector<UnsupportedNode> unsupported;
   /// Problems outside of nodes: the file, inputs, initializers, options.
   std::vector<std::string> errors;
-  /// The number of `errors` that options cause: sizes that the model lacks.
-  int64_t optionErrors = 0;
-  /// Whether some of `unsupported` have constants that are missing or damaged.
-  bool damaged = false;
-  /// Remarks of ONNX's own checker.
+  /// Whether options name sizes or values that the model lacks.
+  bool hasWrongOptions = false;
+  /// Whether the model is unreadable, contradicts itself or lacks data. If not,
+  /// it is a good one that uses what is not supported.
+  bool isDamaged = false;
+  /// Remarks, most of them of ONNX's own checker.
   std::vector<std::string> findings;
 };
-
-/// Lists everything that keeps the model at `path` from being imported. Nodes
-/// behind an unsupported one are only looked up, not tried.
-OnnxCheck checkOnnx(llvm::StringRef path, const ImportOptions &options,
-                    mlir::MLIRContext *context);
 
 } // namespace tessera::onnx_importer
 

@@ -1,8 +1,8 @@
 // Walks the wire format with an explicit stack: a model may nest graphs deeper
 // than the machine's stack allows.
 #include "lib/Importer/Onnx/WireScanner.h"
+#include "lib/Importer/Onnx/ReadableText.h"
 
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Errc.h"
 
 #include <vector>
@@ -12,13 +12,19 @@ using namespace llvm;
 namespace tessera::onnx_importer {
 namespace {
 
-/// The messages of onnx.proto that can contain a tensor, and the tensor.
+/// The messages of onnx.proto that can contain a tensor or a name, and the tensor.
 enum class Message : uint8_t {
   None,
   Model,
+  Opset,
   Training,
   Function,
   Graph,
+  ValueInfo,
+  Type,
+  TensorType,
+  Shape,
+  Dimension,
   Node,
   Attribute,
   SparseTensor,
@@ -27,10 +33,11 @@ enum class Message : uint8_t {
 
 enum WireType : uint8_t { Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5 };
 
-// Field numbers of TensorProto.
-constexpr uint64_t kFloatData = 4, kRawData = 9, kDoubleData = 10,
-                   kExternalData = 13, kDataLocation = 14;
-constexpr uint64_t kLocationExternal = 1;
+// Field numbers of TensorProto, and values of its enumerations.
+constexpr uint64_t kDataType = 2, kFloatData = 4, kRawData = 9,
+                   kDoubleData = 10, kExternalData = 13, kDataLocation = 14;
+constexpr int32_t kFloat = 1, kDouble = 11, kComplex64 = 14, kComplex128 = 15;
+constexpr int32_t kLocationDefault = 0, kLocationExternal = 1;
 
 /// The message that field `number` of `parent` holds, or None for a field that
 /// is copied as it is. From onnx.proto.
@@ -38,6 +45,7 @@ Message fieldMessage(Message parent, uint64_t number) {
   switch (parent) {
   case Message::Model:
     return number == 7    ? Message::Graph
+           : number == 8  ? Message::Opset
            : number == 20 ? Message::Training
            : number == 25 ? Message::Function
                           : Message::None;
@@ -45,13 +53,24 @@ Message fieldMessage(Message parent, uint64_t number) {
     return number == 1 || number == 2 ? Message::Graph : Message::None;
   case Message::Function:
     return number == 7    ? Message::Node
+           : number == 9  ? Message::Opset
            : number == 11 ? Message::Attribute
+           : number == 12 ? Message::ValueInfo
                           : Message::None;
   case Message::Graph:
-    return number == 1    ? Message::Node
-           : number == 5  ? Message::Tensor
-           : number == 15 ? Message::SparseTensor
-                          : Message::None;
+    return number == 1                    ? Message::Node
+           : number == 5                  ? Message::Tensor
+           : number >= 11 && number <= 13 ? Message::ValueInfo
+           : number == 15                 ? Message::SparseTensor
+                                          : Message::None;
+  case Message::ValueInfo:
+    return number == 2 ? Message::Type : Message::None;
+  case Message::Type:
+    return number == 1 ? Message::TensorType : Message::None;
+  case Message::TensorType:
+    return number == 2 ? Message::Shape : Message::None;
+  case Message::Shape:
+    return number == 1 ? Message::Dimension : Message::None;
   case Message::Node:
     return number == 5 ? Message::Attribute : Message::None;
   case Message::Attribute:
@@ -61,11 +80,61 @@ Message fieldMessage(Message parent, uint64_t number) {
                                           : Message::None;
   case Message::SparseTensor:
     return number == 1 || number == 2 ? Message::Tensor : Message::None;
+  case Message::Opset:
+  case Message::Dimension:
   case Message::Tensor:
   case Message::None:
     return Message::None;
   }
   return Message::None;
+}
+
+/// Whether field `number` of `parent` is a name that people read: of a value, a
+/// size, a node, an operator, an attribute, a function or a domain.
+bool isName(Message parent, uint64_t number) {
+  switch (parent) {
+  case Message::Opset:
+  case Message::ValueInfo:
+    return number == 1;
+  case Message::Graph:
+  case Message::Dimension:
+    return number == 2;
+  case Message::Node:
+    return (number >= 1 && number <= 4) || number == 7 || number == 8;
+  case Message::Attribute:
+    return number == 1 || number == 21;
+  case Message::Tensor:
+    return number == 8;
+  case Message::Function:
+    return number == 1 || (number >= 4 && number <= 6) || number == 10 ||
+           number == 13;
+  default:
+    return false;
+  }
+}
+
+/// Whether `parent` has at most one field `number`, which holds a tensor: if it
+/// is there twice, the second is merged into the first.
+bool isSingleTensor(Message parent, uint64_t number) {
+  return (parent == Message::Attribute && (number == 5 || number == 22)) ||
+         (parent == Message::SparseTensor && (number == 1 || number == 2));
+}
+
+/// Whether `number` is a field whose bytes may be the elements.
+bool isPayload(uint64_t number) {
+  return number == kRawData || number == kFloatData || number == kDoubleData;
+}
+
+/// Whether the elements of a tensor of this type are the bytes of that field.
+bool isPayloadOf(uint64_t number, int32_t dataType) {
+  switch (number) {
+  case kFloatData:
+    return dataType == kFloat || dataType == kComplex64;
+  case kDoubleData:
+    return dataType == kDouble || dataType == kComplex128;
+  default:
+    return true;
+  }
 }
 
 void appendVarint(std::string &out, uint64_t value) {
@@ -89,8 +158,18 @@ void appendBytes(std::string &out, uint64_t number, StringRef bytes) {
 struct Frame {
   Message message;
   uint64_t fieldNumber; // of this message in its parent
-  uint64_t end;
-  std::string light;
+  uint64_t begin, end;
+  /// Payloads stay where they are.
+  bool isKept;
+  std::string light = {};
+  uint32_t singleTensors = 0; // bits of the fields seen
+
+  // Of a tensor. Fields may come in any order and again, and then the last one
+  // counts, or all of them as one list: what becomes of these is known at the end.
+  int32_t dataType = 0, dataLocation = kLocationDefault;
+  /// The fields that hold elements and that say where they are, as in the input.
+  std::vector<StringRef> payloads = {}, places = {};
+  uint64_t payloadNumber = 0, payloadBytes = 0; // of the last payload
 };
 
 class Scanner {
@@ -99,9 +178,12 @@ public:
       : model(model), location(location) {}
 
   Expected<std::string> run() {
-    frames.push_back({Message::Model, 0, model.size(), {}});
+    frames.push_back(
+        {Message::Model, 0, 0, model.size(), /*isKept=*/location.empty()});
     while (true) {
       if (position == frames.back().end) {
+        if (frames.back().message == Message::Tensor)
+          finishTensor(frames.back());
         std::string light = std::move(frames.back().light);
         uint64_t number = frames.back().fieldNumber;
         frames.pop_back();
@@ -147,10 +229,13 @@ private:
       return malformed("field number 0");
     uint64_t bytes = 0;
     switch (*tag & 7) {
-    case Varint:
-      if (Expected<uint64_t> value = varint(); !value)
+    case Varint: {
+      Expected<uint64_t> value = varint();
+      if (!value)
         return value.takeError();
+      noteNumber(number, static_cast<int32_t>(*value));
       break;
+    }
     case Fixed64:
       bytes = 8;
       break;
@@ -166,8 +251,9 @@ private:
         Message message = fieldMessage(frames.back().message, number);
         if (message != Message::None)
           return enter(message, number, bytes);
-        if (isLargePayload(number, bytes)) {
-          appendReference(bytes);
+        StringRef text = model.substr(position, bytes);
+        if (isName(frames.back().message, number) && !isReadable(text)) {
+          appendBytes(frames.back().light, number, readable(text));
           position += bytes;
           return Error::success();
         }
@@ -181,7 +267,7 @@ private:
       return malformed("field of " + Twine(bytes) + " bytes where " +
                        Twine(left()) + " are left");
     position += bytes;
-    frames.back().light.append(model.data() + begin, position - begin);
+    keep(number, model.slice(begin, position), bytes);
     return Error::success();
   }
 
@@ -189,19 +275,69 @@ private:
     if (frames.size() >= kMaxMessageDepth)
       return malformed("messages nested deeper than " +
                        Twine(kMaxMessageDepth));
-    frames.push_back({message, number, position + bytes, {}});
+    Frame &parent = frames.back();
+    if (isSingleTensor(parent.message, number)) {
+      uint32_t bit = 1u << number;
+      if (parent.singleTensors & bit && !parent.isKept) {
+        // Payloads of merged tensors are merged, so none may leave.
+        position = parent.begin;
+        parent = {parent.message, parent.fieldNumber, parent.begin, parent.end,
+                  /*isKept=*/true};
+        return Error::success();
+      }
+      parent.singleTensors |= bit;
+    }
+    frames.push_back(
+        {message, number, position, position + bytes, parent.isKept});
     return Error::success();
   }
 
-  bool isLargePayload(uint64_t number, uint64_t bytes) {
-    return frames.back().message == Message::Tensor &&
-           bytes > kLargePayloadBytes &&
-           (number == kRawData || number == kFloatData ||
-            number == kDoubleData);
+  void noteNumber(uint64_t number, int32_t value) {
+    Frame &frame = frames.back();
+    if (number == kDataType)
+      frame.dataType = value;
+    // Protobuf passes over values that the enumeration does not have.
+    if (number == kDataLocation &&
+        (value == kLocationDefault || value == kLocationExternal))
+      frame.dataLocation = value;
   }
 
-  void appendReference(uint64_t bytes) {
-    std::string &light = frames.back().light;
+  /// Keeps `field`, with `bytes` bytes of content, as it is; until its end if it
+  /// says what or where the elements of a tensor are.
+  void keep(uint64_t number, StringRef field, uint64_t bytes) {
+    Frame &frame = frames.back();
+    if (frame.message != Message::Tensor || frame.isKept) {
+      frame.light += field;
+    } else if (isPayload(number)) {
+      frame.payloads.push_back(field);
+      frame.payloadNumber = number;
+      frame.payloadBytes = bytes;
+    } else if (number == kExternalData || number == kDataLocation) {
+      frame.places.push_back(field);
+    } else {
+      frame.light += field;
+    }
+  }
+
+  /// Elements in one large field become a reference, instead of what stood there
+  /// for data elsewhere. Fields that are left behind beside data elsewhere go.
+  void finishTensor(Frame &tensor) {
+    const bool isExternal = tensor.dataLocation == kLocationExternal;
+    if (!isExternal && tensor.payloads.size() == 1 &&
+        tensor.payloadBytes > kLargePayloadBytes &&
+        isPayloadOf(tensor.payloadNumber, tensor.dataType)) {
+      appendReference(tensor.light,
+                      tensor.payloads[0].take_back(tensor.payloadBytes));
+      return;
+    }
+    if (!isExternal)
+      for (StringRef payload : tensor.payloads)
+        tensor.light += payload;
+    for (StringRef place : tensor.places)
+      tensor.light += place;
+  }
+
+  void appendReference(std::string &light, StringRef payload) {
     auto entry = [&](StringRef key, StringRef value) {
       std::string pair;
       appendBytes(pair, 1, key);
@@ -209,8 +345,8 @@ private:
       appendBytes(light, kExternalData, pair);
     };
     entry("location", location);
-    entry("offset", std::to_string(position));
-    entry("length", std::to_string(bytes));
+    entry("offset", std::to_string(payload.data() - model.data()));
+    entry("length", std::to_string(payload.size()));
     appendTag(light, kDataLocation, Varint);
     appendVarint(light, kLocationExternal);
   }

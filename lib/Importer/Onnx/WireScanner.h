@@ -17,7 +17,12 @@
 ///
 /// Payloads are raw_data and packed float_data and double_data, whose bytes are
 /// the little-endian elements. Integers of int32_data and int64_data are
-/// varints and stay.
+/// varints and stay. So does a payload in several pieces, which Protobuf would
+/// put together. A tensor that says that its data is elsewhere loses what it has
+/// inside, and one that does not, what it says about a place elsewhere.
+///
+/// Names that are no UTF-8 become what `readable` makes of them, so that nothing
+/// behind the scanner meets such bytes in a name.
 #ifndef TESSERA_IMPORTER_ONNX_WIRESCANNER_H
 #define TESSERA_IMPORTER_ONNX_WIRESCANNER_H
 
@@ -36,7 +41,8 @@ inline constexpr uint64_t kLargePayloadBytes = 1024;
 inline constexpr unsigned kMaxMessageDepth = 100;
 
 /// Returns `model`, a serialised ModelProto, without its large payloads;
-/// references name `location` as their file. Touches only the pages of `model`
+/// references name `location` as their file. If that is empty, payloads stay.
+/// Touches only the pages of `model`
 /// that hold something else than payloads. Fails on bytes that are not in wire
 /// format, naming the byte offset.
 llvm::Expected<std::string> scanModel(llvm::StringRef model,

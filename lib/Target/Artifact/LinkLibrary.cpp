@@ -4,8 +4,10 @@
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 
+#include <csignal>
 #include <optional>
 
 namespace tessera::artifact {
@@ -49,6 +51,38 @@ std::string readAll(llvm::StringRef path) {
   return buffer ? (*buffer)->getBuffer().trim().str() : std::string();
 }
 
+/// While it lives, programs that this thread starts get an error instead of a
+/// signal where they write beyond the limit on the size of files. lld gives the
+/// signal a handler of its own, so that ignoring it would not do.
+class FileSizeSignalBlocked {
+public:
+  FileSizeSignalBlocked() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+  }
+  ~FileSizeSignalBlocked() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  FileSizeSignalBlocked(const FileSizeSignalBlocked &) = delete;
+
+private:
+  sigset_t before;
+};
+
+/// What a linker that was killed has begun: files named after the output.
+void removeUnfinished(llvm::StringRef outputPath) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(outputPath);
+  std::string prefix =
+      (llvm::sys::path::filename(outputPath) + ".tmp").str();
+  std::error_code error;
+  for (llvm::sys::fs::directory_iterator
+           file(folder.empty() ? "." : folder, error),
+       end;
+       !error && file != end; file.increment(error))
+    if (llvm::sys::path::filename(file->path()).starts_with(prefix))
+      llvm::sys::fs::remove(file->path());
+}
+
 } // namespace
 
 char UnresolvedSymbols::ID = 0;
@@ -75,16 +109,26 @@ llvm::Error linkLibrary(llvm::ArrayRef<std::string> objectPaths,
       llvm::StringRef(""), llvm::StringRef(messages->path()),
       llvm::StringRef(messages->path())};
   std::string reason;
-  int status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
-                                         redirects, 0, 0, &reason);
+  int status; // -1: not started, -2: ended by a signal
+  {
+    FileSizeSignalBlocked blocked;
+    status = llvm::sys::ExecuteAndWait(*program, arguments, std::nullopt,
+                                       redirects, 0, 0, &reason);
+  }
   if (status == 0)
     return llvm::Error::success();
+  removeUnfinished(outputPath);
   std::string said = readAll(messages->path());
   if (llvm::StringRef(said).contains("undefined symbol"))
     return llvm::make_error<UnresolvedSymbols>("linking failed (" + *program +
                                                "): " + said);
+  // Of a linker that died, what it said is a dump of its stack.
+  if (status > 0)
+    reason = said.empty() ? "exit code " + std::to_string(status) : said;
+  else if (status == -2)
+    reason = "ended by a signal: " + reason;
   return llvm::createStringError("linking failed (" + *program +
-                                 "): " + (said.empty() ? reason : said));
+                                 "): " + reason);
 }
 
 } // namespace tessera::artifact

@@ -23,8 +23,9 @@ public:
 /// `outputPath`, which needs libm and libc only and exports `tessera_module`
 /// only. The same objects give the same bytes whatever the paths. `linker` is
 /// the path of ld.lld, or empty: then it is looked for in PATH and where LLVM
-/// is installed. Fails if the linker is missing or reports an error, with its
-/// words; with UnresolvedSymbols if it is that.
+/// is installed. Fails if the linker is missing, dies, or reports an error, with
+/// its words; with UnresolvedSymbols if it is that. A limit on the size of files
+/// is such an error. Nothing but `outputPath` itself is left behind.
 llvm::Error linkLibrary(llvm::ArrayRef<std::string> objectPaths,
                         llvm::StringRef outputPath,
                         llvm::StringRef linker = {});

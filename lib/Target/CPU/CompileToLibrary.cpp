@@ -239,10 +239,13 @@ LogicalResult Compilation::emitLibrary() {
     Stopwatch watch(time(&PhaseSeconds::linking));
     llvm::Error error =
         linkLibrary(objectPaths, library->path(), options.linker);
-    // Else the linker cannot write, or there is none.
-    bool unresolved = error.isA<artifact::UnresolvedSymbols>();
-    if (failed(check(std::move(error))))
-      return unresolved ? codeFailure() : failure();
+    if (error.isA<artifact::UnresolvedSymbols>())
+      return (void)check(std::move(error)), codeFailure();
+    // The linker cannot write, or there is none.
+    if (error)
+      return check(llvm::createStringError("cannot write '" +
+                                           options.outputPath + "': " +
+                                           toString(std::move(error))));
   }
   if (description.weightPlace == TESSERA_WEIGHTS_APPENDED) {
     Stopwatch watch(time(&PhaseSeconds::weights));

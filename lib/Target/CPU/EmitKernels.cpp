@@ -1,6 +1,7 @@
 // Turns each kernel into a function on memrefs, by the route of its schedule.
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/Target/CPU/AttentionBuilder.h"
 #include "lib/Target/CPU/ContextFields.h"
 #include "lib/Target/CPU/ContractionBuilder.h"
@@ -173,7 +174,7 @@ struct SelectSchedules : cpu::impl::SelectSchedulesBase<SelectSchedules> {
             << (kernel.getSymName() + " leaves the " +
                 kernel.getSchedule().getRoute() + " route: " + reason)
                    .str();
-        kernel->setAttr("kernel.missed", StringAttr::get(&getContext(), reason));
+        kernel->setAttr(kernel::kMissedAttr, StringAttr::get(&getContext(), reason));
         kernel.setSchedulesAttr(
             ArrayAttr::get(&getContext(), schedules.drop_front()));
       }

@@ -2,6 +2,7 @@
 #include "lib/Transforms/Kernel/Passes.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/CostModel/ContractionSchedule.h"
 #include "lib/CostModel/Machine.h"
 #include "lib/CostModel/RowSchedule.h"
@@ -42,6 +43,10 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
         if (std::optional<kernel::AttentionAttr> schedule =
                 chooseAttentionSchedule(&getContext(), *shape, *machine))
           schedules.push_back(*schedule);
+        else
+          kernel->setAttr(kernel::kMissedAttr,
+                          builder.getStringAttr("a head is too long for the "
+                                                "scratch of a task"));
       } else {
         schedules.push_back(chooseRowSchedule(kernel, *machine));
       }

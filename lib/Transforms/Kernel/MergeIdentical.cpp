@@ -1,5 +1,6 @@
 // Keeps one of the kernels that are equal but for their names.
 #include "lib/Transforms/Kernel/Passes.h"
+#include "dialects/Kernel/IR/MissedRoute.h"
 
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/ADT/MapVector.h"
@@ -14,10 +15,11 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::kernel;
 
-/// All attributes but the name.
+/// All attributes but the name, and the reason of the route.
 static DictionaryAttr attributesOf(FuncOp kernel) {
   NamedAttrList attributes(kernel->getAttrDictionary());
   attributes.erase(kernel.getSymNameAttrName());
+  attributes.erase(kMissedAttr);
   return attributes.getDictionary(kernel.getContext());
 }
 

@@ -1,5 +1,6 @@
 // Takes kernels of the generic route apart where they need intermediates.
 #include "dialects/Graph/Conversion/StructuredOps.h"
+#include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/Passes.h"
 
@@ -136,6 +137,8 @@ static LogicalResult splitCall(CallOp call, FuncOp kernel,
     if (failed(made))
       return failure();
     (*made).setSchedulesAttr(kernel.getSchedulesAttr());
+    if (Attribute reason = kernel->getAttr(kMissedAttr))
+      (*made)->setAttr(kMissedAttr, reason);
   }
   return success();
 }

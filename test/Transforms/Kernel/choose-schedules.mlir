@@ -50,6 +50,7 @@ kernel.func @attention(%q: tensor<1x2x16x8xf32>, %out: tensor<1x2x16x8xf32>) -> 
 // A head too long for any scratch leaves the generic route.
 
 // CHECK-LABEL: kernel.func @long_heads
+// CHECK-SAME:    kernel.missed = "a head is too long for the scratch of a task"
 // CHECK-SAME:    schedules = [#kernel.generic]
 kernel.func @long_heads(%q: tensor<1x1x2x16384xf32>, %out: tensor<1x1x2x16384xf32>) -> tensor<1x1x2x16384xf32>
     attributes {outputs = 1 : i64, shapes = [affine_map<() -> (1, 1, 2, 16384)>, affine_map<() -> (1, 1, 2, 16384)>]} {

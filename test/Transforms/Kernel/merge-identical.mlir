@@ -8,7 +8,8 @@ kernel.func @exp(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
   kernel.yield %y : tensor<4xf32>
 }
 kernel.func @same(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
-    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (4)>, affine_map<() -> (4)>]} {
+    attributes {kernel.missed = "some reason", outputs = 1 : i64,
+                shapes = [affine_map<() -> (4)>, affine_map<() -> (4)>]} {
   %y = math.exp %x : tensor<4xf32>
   kernel.yield %y : tensor<4xf32>
 }

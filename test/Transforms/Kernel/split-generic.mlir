@@ -1,10 +1,13 @@
 // RUN: tessera-opt %s --split-input-file --kernel-split-generic --cse | FileCheck %s
 
-// The product is a value between two kernels; the epilogue is one loop nest.
+// The product is a value between two kernels; the epilogue is one loop nest. Both
+// know why they are here.
 // CHECK-LABEL: kernel.func @dense_0
+// CHECK-SAME:    kernel.missed = "too narrow"
 // CHECK:         linalg.fill
 // CHECK:         iterator_types = ["parallel", "parallel", "reduction"]
 // CHECK-LABEL: kernel.func @dense_1
+// CHECK-SAME:    kernel.missed = "too narrow"
 // CHECK:         linalg.generic
 // CHECK:           arith.addf
 // CHECK:           math.tanh
@@ -17,7 +20,7 @@
 #b = affine_map<()[s0] -> (4)>
 #y = affine_map<()[s0] -> (s0, 4)>
 kernel.func @dense(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %bias: tensor<4xf32>, %out: tensor<?x4xf32>, %n: index) -> tensor<?x4xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#x, #w, #b, #y]} {
+    attributes {kernel.missed = "too narrow", outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#x, #w, #b, #y]} {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty(%n) : tensor<?x4xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x4xf32>) -> tensor<?x4xf32>

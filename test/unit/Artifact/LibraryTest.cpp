@@ -4,6 +4,7 @@
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/Artifact/LinkLibrary.h"
 #include "lib/Target/CPU/CompileToLibrary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -14,8 +15,10 @@
 #include "mlir/Parser/Parser.h"
 
 #include <dlfcn.h>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -377,6 +380,58 @@ TEST_F(LibraryTest, MissingLinker) {
   EXPECT_NE(messages.find("cannot run the linker"), std::string::npos)
       << messages;
   EXPECT_FALSE(std::ifstream(options.outputPath).good());
+}
+
+/// Names in the folder, hidden ones too.
+std::vector<std::string> namesIn(const std::string &folder) {
+  std::vector<std::string> names;
+  for (const auto &file : std::filesystem::directory_iterator(folder))
+    names.push_back(file.path().filename().string());
+  return names;
+}
+
+// lld has a handler for the signal of this limit, which dumps the stack.
+TEST_F(LibraryTest, LinkerMeetsTheLimitOnTheSizeOfFiles) {
+  options.weightPlace = TESSERA_WEIGHTS_NONE;
+  ASSERT_TRUE(succeeded(compile())) << messages;
+  const rlim_t bytes = read(options.outputPath).size();
+  std::string text = source;
+  text.replace(text.find("WEIGHTS"), 7, file("weights.bin"));
+  auto module = parseSourceString<ModuleOp>(text, &context);
+  options.outputPath = file("model.o");
+  ASSERT_TRUE(succeeded(
+      cpu::emitObject(*module, *cpu::resolveCpu("x86-64-v3"), options)));
+  const std::vector<std::string> before = namesIn(folder.path);
+
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit less = {bytes - 1, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &less), 0);
+  std::string message = llvm::toString(
+      artifact::linkLibrary({options.outputPath}, file("linked.so")));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  EXPECT_NE(message.find("File too large"), std::string::npos) << message;
+  EXPECT_EQ(message.find("Stack dump"), std::string::npos) << message;
+  EXPECT_EQ(namesIn(folder.path), before);
+}
+
+TEST_F(LibraryTest, LinkerDies) {
+  options.linker = folder.write(
+      "linker", "#!/bin/sh\necho Stack dump; touch $3.tmp1234567; kill -ABRT $$\n");
+  std::filesystem::permissions(options.linker, std::filesystem::perms::all);
+  const std::vector<std::string> before = namesIn(folder.path);
+  EXPECT_TRUE(failed(compile()));
+  EXPECT_EQ(messages, "cannot write '" + options.outputPath +
+                          "': linking failed (" + options.linker +
+                          "): ended by a signal: Aborted\n");
+  EXPECT_EQ(namesIn(folder.path), before);
+}
+
+TEST_F(LibraryTest, LinkerSaysNothing) {
+  options.linker = folder.write("linker", "#!/bin/sh\nexit 3\n");
+  std::filesystem::permissions(options.linker, std::filesystem::perms::all);
+  EXPECT_TRUE(failed(compile()));
+  EXPECT_NE(messages.find("): exit code 3\n"), std::string::npos) << messages;
 }
 
 TEST_F(LibraryTest, TruncatedWeightSource) {

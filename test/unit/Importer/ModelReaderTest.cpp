@@ -157,6 +157,48 @@ TEST_F(ModelReader, ReportsEveryNodeTheCheckerFindsFaultWith) {
   EXPECT_EQ((*model)->findings.size(), 2u);
 }
 
+// The checker must not look for what the scanner refers to, nor for files of the
+// model's: an attribute, a list of them, a subgraph.
+TEST_F(ModelReader, TheCheckerSeesNoFiles) {
+  TensorProto large;
+  large.set_data_type(TensorProto::FLOAT);
+  large.add_dims(1000);
+  large.set_raw_data(std::string(4000, 'a'));
+  onnx::ModelProto proto;
+  proto.set_ir_version(8);
+  proto.add_opset_import()->set_version(17);
+  onnx::GraphProto &graph = *proto.mutable_graph();
+  auto addConstant = [](onnx::GraphProto &graph, const TensorProto &tensor) {
+    onnx::NodeProto &node = *graph.add_node();
+    node.set_op_type("Constant");
+    node.add_output(graph.name() + std::to_string(graph.node_size()));
+    onnx::AttributeProto &value = *node.add_attribute();
+    value.set_name("value");
+    value.set_type(onnx::AttributeProto::TENSOR);
+    *value.mutable_t() = tensor;
+  };
+  addConstant(graph, large);
+  addConstant(graph, externalTensor("nowhere.bin", 20, 16));
+  onnx::NodeProto &branch = *graph.add_node();
+  branch.set_op_type("If");
+  branch.add_input("1");
+  branch.add_output("y");
+  for (const char *name : {"then_branch", "else_branch"}) {
+    onnx::AttributeProto &attribute = *branch.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(onnx::AttributeProto::GRAPH);
+    attribute.mutable_g()->set_name(name);
+    addConstant(*attribute.mutable_g(), large);
+    attribute.mutable_g()->add_output()->set_name(std::string(name) + "1");
+    TensorProto weight = large;
+    weight.set_name("w");
+    *attribute.mutable_g()->add_initializer() = weight;
+  }
+  auto model = readModel(write("model.onnx", proto.SerializeAsString()));
+  ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+  EXPECT_EQ((*model)->findings, std::vector<std::string>{});
+}
+
 TEST_F(ModelReader, RefusesWhatIsNoModel) {
   EXPECT_NE(readFailure("model.onnx", "hello").find("not an ONNX model"),
             std::string::npos);

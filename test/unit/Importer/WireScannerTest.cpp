@@ -68,6 +68,7 @@ TEST(WireScanner, ReplacesLargeRawDataOnly) {
 TEST(WireScanner, ReplacesPackedFloats) {
   onnx::ModelProto model;
   onnx::TensorProto &tensor = *model.mutable_graph()->add_initializer();
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
   for (int i = 0; i < 1000; ++i)
     tensor.add_float_data(i);
   std::string bytes = model.SerializeAsString();
@@ -76,6 +77,157 @@ TEST(WireScanner, ReplacesPackedFloats) {
   std::string data = referenced(bytes, light.graph().initializer(0));
   ASSERT_EQ(data.size(), 4000u);
   EXPECT_EQ(memcmp(data.data(), tensor.float_data().data(), data.size()), 0);
+}
+
+/// A model with one initializer of these fields, in wire format.
+std::string modelWith(const std::string &tensorFields) {
+  std::string tensor, graph;
+  auto field = [](std::string &out, char tag, const std::string &bytes) {
+    out.push_back(tag);
+    for (size_t size = bytes.size();; size >>= 7) {
+      out.push_back(static_cast<char>((size & 0x7f) | (size > 0x7f ? 0x80 : 0)));
+      if (size <= 0x7f)
+        break;
+    }
+    out += bytes;
+  };
+  field(tensor, 0x2a, tensorFields); // GraphProto.initializer
+  field(graph, 0x3a, tensor);        // ModelProto.graph
+  return graph;
+}
+
+const std::string kDefaultLocation("\x70\x00", 2), kExternalLocation("\x70\x01", 2),
+    kNoLocation("\x70\x05", 2);
+
+/// Tensors are merged as Protobuf does, whatever the order of fields: the last
+/// location that there is counts, and a place elsewhere that was left behind, as
+/// by tools that load external data, does not.
+TEST(WireScanner, DataIsWhereTheLastLocationSays) {
+  const onnx::TensorProto tensor = rawTensor("w", 5000);
+  const std::string payload = tensor.SerializeAsString();
+  onnx::TensorProto elsewhere;
+  elsewhere.add_external_data()->set_key("location");
+  elsewhere.mutable_external_data(0)->set_value("weights.bin");
+  const std::string place = elsewhere.SerializeAsString();
+  for (const std::string &fields :
+       {payload + kDefaultLocation, kDefaultLocation + payload,
+        place + payload + kDefaultLocation, kDefaultLocation + payload + place,
+        payload + place, kExternalLocation + place + payload + kDefaultLocation,
+        payload + kDefaultLocation + kNoLocation}) {
+    const std::string bytes = modelWith(fields);
+    const onnx::TensorProto light = scanned(bytes).graph().initializer(0);
+    EXPECT_EQ(light.data_location(), onnx::TensorProto::EXTERNAL);
+    EXPECT_EQ(light.external_data_size(), 3);
+    EXPECT_EQ(referenced(bytes, light), tensor.raw_data());
+    EXPECT_EQ(light.name(), "w");
+  }
+  for (const std::string &fields :
+       {payload + place + kExternalLocation, kExternalLocation + place + payload,
+        kDefaultLocation + kExternalLocation + payload + place}) {
+    const onnx::TensorProto light = scanned(modelWith(fields)).graph().initializer(0);
+    EXPECT_EQ(light.data_location(), onnx::TensorProto::EXTERNAL);
+    EXPECT_EQ(field(light, "location"), "weights.bin");
+    EXPECT_EQ(light.external_data_size(), 1);
+    EXPECT_FALSE(light.has_raw_data());
+  }
+}
+
+// Protobuf takes the last of several raw_data, and joins the pieces of a list.
+TEST(WireScanner, KeepsPayloadsInPieces) {
+  const std::string first = rawTensor("w", 5000).SerializeAsString();
+  onnx::TensorProto second = rawTensor("w", 6000), list;
+  second.set_data_type(onnx::TensorProto::FLOAT);
+  for (int i = 0; i < 1000; ++i)
+    list.add_float_data(i);
+  const std::string pieces = list.SerializeAsString();
+  for (const std::string &fields :
+       {first + second.SerializeAsString(), pieces + pieces, first + pieces,
+        // Float data of another type is not where the elements are.
+        pieces}) {
+    onnx::TensorProto expected;
+    ASSERT_TRUE(expected.ParseFromString(fields));
+    EXPECT_EQ(scanned(modelWith(fields)).graph().initializer(0).SerializeAsString(),
+              expected.SerializeAsString());
+  }
+}
+
+// Two fields `t` of one attribute are one tensor.
+TEST(WireScanner, KeepsTensorsInPieces) {
+  onnx::AttributeProto whole, first, second;
+  *first.mutable_t() = rawTensor("w", 5000);
+  second.mutable_t()->set_raw_data(std::string(6000, 'b'));
+  std::string bytes = first.SerializeAsString() + second.SerializeAsString();
+  ASSERT_TRUE(whole.ParseFromString(bytes));
+  // GraphProto.node, NodeProto.attribute: the tags of lists at the same places.
+  onnx::ModelProto model;
+  model.mutable_graph()->add_node()->add_attribute()->set_name("value");
+  onnx::AttributeProto &attribute =
+      *model.mutable_graph()->mutable_node(0)->mutable_attribute(0);
+  attribute.mutable_unknown_fields()->append(bytes);
+  const onnx::ModelProto light = scanned(model.SerializeAsString());
+  EXPECT_EQ(light.graph().node(0).attribute(0).t().SerializeAsString(),
+            whole.t().SerializeAsString());
+}
+
+TEST(WireScanner, KeepsEverythingWithoutAFileToReferTo) {
+  onnx::ModelProto model;
+  *model.mutable_graph()->add_initializer() = rawTensor("w", 5000);
+  const std::string bytes = model.SerializeAsString();
+  llvm::Expected<std::string> light = scanModel(bytes, "");
+  ASSERT_TRUE(bool(light)) << llvm::toString(light.takeError());
+  EXPECT_EQ(*light, bytes);
+}
+
+// Names that are no UTF-8 are spelled out, alike everywhere.
+TEST(WireScanner, SpellsOutNames) {
+  onnx::ModelProto model;
+  onnx::GraphProto &graph = *model.mutable_graph();
+  const std::string odd = std::string("a\xff\0é", 5), spelled = "a\\xff\\x00é";
+  onnx::ValueInfoProto &input = *graph.add_input();
+  input.set_name(odd);
+  input.mutable_type()->mutable_tensor_type()->mutable_shape()->add_dim()->set_dim_param(
+      odd);
+  *graph.add_output() = input;
+  graph.add_initializer()->set_name(odd);
+  onnx::NodeProto &node = *graph.add_node();
+  node.set_name(odd);
+  node.set_op_type(odd);
+  node.set_domain(odd);
+  node.add_input(odd);
+  node.add_output(odd);
+  node.add_attribute()->set_name(odd);
+  node.add_attribute()->mutable_g()->add_node()->add_input(odd);
+  model.add_opset_import()->set_domain(odd);
+  onnx::FunctionProto &function = *model.add_functions();
+  function.set_name(odd);
+  function.set_domain(odd);
+  function.add_input(odd);
+  function.add_output(odd);
+  function.add_attribute(odd);
+  function.add_opset_import()->set_domain(odd);
+  node.mutable_attribute(0)->set_s(odd); // bytes, not a name
+
+  const onnx::ModelProto light = scanned(model.SerializeAsString());
+  const onnx::GraphProto &read = light.graph();
+  EXPECT_EQ(read.input(0).name(), spelled);
+  EXPECT_EQ(read.input(0).type().tensor_type().shape().dim(0).dim_param(), spelled);
+  EXPECT_EQ(read.output(0).name(), spelled);
+  EXPECT_EQ(read.initializer(0).name(), spelled);
+  EXPECT_EQ(read.node(0).name(), spelled);
+  EXPECT_EQ(read.node(0).op_type(), spelled);
+  EXPECT_EQ(read.node(0).domain(), spelled);
+  EXPECT_EQ(read.node(0).input(0), spelled);
+  EXPECT_EQ(read.node(0).output(0), spelled);
+  EXPECT_EQ(read.node(0).attribute(0).name(), spelled);
+  EXPECT_EQ(read.node(0).attribute(1).g().node(0).input(0), spelled);
+  EXPECT_EQ(light.opset_import(0).domain(), spelled);
+  EXPECT_EQ(light.functions(0).name(), spelled);
+  EXPECT_EQ(light.functions(0).domain(), spelled);
+  EXPECT_EQ(light.functions(0).input(0), spelled);
+  EXPECT_EQ(light.functions(0).output(0), spelled);
+  EXPECT_EQ(light.functions(0).attribute(0), spelled);
+  EXPECT_EQ(light.functions(0).opset_import(0).domain(), spelled);
+  EXPECT_EQ(read.node(0).attribute(0).s(), odd);
 }
 
 TEST(WireScanner, ReachesTensorsInSubgraphsAndFunctions) {

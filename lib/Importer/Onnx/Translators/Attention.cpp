@@ -106,9 +106,16 @@ Value appendPast(NodeContext &node, unsigned past, Value input,
   return input;
 }
 
-/// The mask or bias input with rank 4, each size 1 or that of `full`.
+/// The mask, or the bias as floats, with rank 4, each size 1 or that of `full`.
 FailureOr<Value> alignMask(NodeContext &node, const Shape &full) {
   Value mask = node.input(Mask);
+  Type elementType = getElementTypeOrSelf(mask);
+  // Numbers of any other type are added as those of the query's.
+  if (!elementType.isInteger(1) && !elementType.isF32() &&
+      !elementType.isF16() && !elementType.isBF16())
+    mask = castElements(node, mask, node.isUnsigned(Mask),
+                        node.inputType(Query).getElementType(),
+                        /*toUnsigned=*/false);
   Shape shape = node.shapeOf(mask);
   if (shape.size() > 4)
     return node.error("expects attn_mask to have at most rank 4");
