@@ -196,11 +196,13 @@ FailureOr<Value> ElementEmitter::Walk::expand(AffineExpr expr) {
     if (!used || values[used.getPosition()] || failedSymbol)
       return;
     const graph::SizeAnalysis::Symbol &symbol = symbols[used.getPosition()];
-    if (!symbol.value || symbol.dimension >= 0) {
+    bool isWhole = symbol.kind == graph::SizeAnalysis::Symbol::Kind::Whole;
+    if (!isWhole && (!symbol.value || symbol.dimension >= 0)) {
       failedSymbol = true;
       return;
     }
-    FailureOr<Value> value = scalar(symbol.value);
+    FailureOr<Value> value =
+        isWhole ? expand(symbol.operands[0]) : scalar(symbol.value);
     if (failed(value)) {
       failedSymbol = true;
       return;

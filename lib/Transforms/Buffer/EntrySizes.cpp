@@ -35,6 +35,8 @@ static std::optional<kernel::ComputedSizeKind> computedKind(Kind kind) {
     return kernel::ComputedSizeKind::SelectLess;
   case Kind::Element:
     return kernel::ComputedSizeKind::Element;
+  case Kind::Whole: // by 1
+    return kernel::ComputedSizeKind::Quotient;
   }
   return std::nullopt;
 }
@@ -54,6 +56,8 @@ AffineExpr EntrySizes::symbolFor(unsigned position) {
     if (!operands.back())
       return {};
   }
+  if (symbol.kind == Kind::Whole)
+    operands.push_back(getAffineConstantExpr(1, context));
   int64_t number =
       symbol.kind == Kind::Element
           ? elementNumber(cast<AffineConstantExpr>(operands[0]).getValue(),
