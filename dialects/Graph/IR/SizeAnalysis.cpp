@@ -1,17 +1,14 @@
 // Normalised expressions of sizes; see the header.
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/Graph.h"
-#include "dialects/Graph/IR/SizeMaterialization.h"
 #include "dialects/Graph/IR/SizeTerms.h"
 #include "dialects/Graph/IR/WindowSizes.h"
 #include "dialects/Interfaces/DimensionSource.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -83,23 +80,44 @@ static AffineExpr mergeQuotients(AffineExpr expression) {
   return getAffineBinaryOpExpr(kind, lhs, rhs);
 }
 
-AffineExpr SizeAnalysis::simplify(AffineExpr expression) {
-  AffineExpr simple = simplifyAffineExpr(expression, 0, symbolList.size());
-  AffineExpr merged = mergeQuotients(simple);
-  if (merged != simple)
-    merged = simplifyAffineExpr(merged, 0, symbolList.size());
-  return resolve(merged);
+/// Nodes of an expression above which it is a symbol of its own: sizes that are
+/// made of one another would double with each step, and so would the time to
+/// compare them.
+static constexpr int64_t kLargestExpression = 128;
+
+static int64_t countNodes(AffineExpr expression) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expression);
+  return binary ? 1 + countNodes(binary.getLHS()) + countNodes(binary.getRHS())
+                : 1;
 }
 
-SmallVector<AffineExpr> SizeAnalysis::identity() {
-  SmallVector<AffineExpr> symbols;
-  for (unsigned position = 0; position < symbolList.size(); ++position)
-    symbols.push_back(getAffineSymbolExpr(position, context));
-  return symbols;
+bool SizeAnalysis::isSmall(AffineExpr expression) {
+  return countNodes(expression) <= kLargestExpression;
+}
+
+AffineExpr SizeAnalysis::orWhole(AffineExpr expression) {
+  return isSmall(expression) ? expression
+                             : composite(Symbol::Kind::Whole, {expression});
+}
+
+AffineExpr SizeAnalysis::normalise(AffineExpr expression) {
+  AffineExpr simple = simplifyAffineExpr(expression, 0, symbolList.size());
+  AffineExpr merged = mergeQuotients(simple);
+  return merged == simple
+             ? simple
+             : simplifyAffineExpr(merged, 0, symbolList.size());
+}
+
+AffineExpr SizeAnalysis::simplify(AffineExpr expression) {
+  if (AffineExpr known = derived.simplified.lookup(expression))
+    return known;
+  AffineExpr simple = orWhole(resolve(normalise(expression)));
+  derived.simplified[expression] = simple;
+  return simple;
 }
 
 bool SizeAnalysis::areEqual(AffineExpr a, AffineExpr b) {
-  if (a == b)
+  if (a == b || simplify(a) == simplify(b))
     return true;
   auto difference = dyn_cast<AffineConstantExpr>(simplify(a - b));
   return difference && difference.getValue() == 0;
@@ -300,76 +318,4 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
               return dimOf(operand, dimension);
         return opaque(tensor, dimension);
       });
-}
-
-//===----------------------------------------------------------------------===//
-// Back to IR
-//===----------------------------------------------------------------------===//
-
-OpFoldResult SizeAnalysis::materializeSymbol(OpBuilder &builder, Location loc,
-                                             unsigned position) {
-  Symbol symbol = symbolList[position];
-  if (symbol.name)
-    return SizeOp::create(builder, loc, builder.getIndexType(), symbol.name)
-        .getResult();
-  if (symbol.kind == Symbol::Kind::Given) {
-    if (symbol.dimension >= 0)
-      return tensor::DimOp::create(builder, loc, symbol.value, symbol.dimension)
-          .getResult();
-    if (!symbol.value.getType().isIndex())
-      return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                        symbol.value)
-          .getResult();
-    return symbol.value;
-  }
-  if (isFloatOperation(symbol.kind))
-    return materializeFloatOperation(builder, loc, symbol);
-  SmallVector<Value> values;
-  for (AffineExpr operand : symbol.operands)
-    values.push_back(getValueOrCreateConstantIndexOp(
-        builder, loc, materialize(builder, loc, operand)));
-  auto select = [&](arith::CmpIPredicate predicate) -> Value {
-    Value holds = builder.createOrFold<arith::CmpIOp>(loc, predicate, values[0],
-                                                      values[1]);
-    return builder.createOrFold<arith::SelectOp>(loc, holds, values[2],
-                                                 values[3]);
-  };
-  switch (symbol.kind) {
-  case Symbol::Kind::Min:
-    return builder.createOrFold<arith::MinSIOp>(loc, values[0], values[1]);
-  case Symbol::Kind::Max:
-    return builder.createOrFold<arith::MaxSIOp>(loc, values[0], values[1]);
-  case Symbol::Kind::Quotient:
-    return builder.createOrFold<arith::DivUIOp>(loc, values[0], values[1]);
-  case Symbol::Kind::SelectEqual:
-    return select(arith::CmpIPredicate::eq);
-  case Symbol::Kind::SelectLess:
-    return select(arith::CmpIPredicate::slt);
-  default: {
-    // An element of an argument.
-    ValueRange index = ValueRange(values).take_back();
-    Value element = tensor::ExtractOp::create(
-        builder, loc, symbol.value,
-        index.take_front(
-            cast<RankedTensorType>(symbol.value.getType()).getRank()));
-    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                      element)
-        .getResult();
-  }
-  }
-}
-
-OpFoldResult SizeAnalysis::materialize(OpBuilder &builder, Location loc,
-                                       AffineExpr expression) {
-  expression = resolve(expression);
-  if (auto constant = dyn_cast<AffineConstantExpr>(expression))
-    return builder.getIndexAttr(constant.getValue());
-  SmallVector<Value> values(symbolList.size());
-  expression.walk([&](AffineExpr part) {
-    auto used = dyn_cast<AffineSymbolExpr>(part);
-    if (used && !values[used.getPosition()])
-      values[used.getPosition()] = getValueOrCreateConstantIndexOp(
-          builder, loc, materializeSymbol(builder, loc, used.getPosition()));
-  });
-  return materializeSize(builder, loc, expression, values);
 }

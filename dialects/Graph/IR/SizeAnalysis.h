@@ -63,7 +63,8 @@ public:
     SizeBounds bounds;
     /// Of a composite: its operands. SelectEqual: operands[0] == operands[1] ?
     /// operands[2] : operands[3]; SelectLess likewise. Element: `value` is the
-    /// function's argument number operands[0], operands[1] the index.
+    /// function's argument number operands[0], operands[1] the index. Whole:
+    /// operands[0], which is too large to be part of other expressions.
     /// ToFloat: operands[0] as a float. Operations on floats: their operands. All
     /// of these have the width, 32 or 64, that the result is rounded to as the last
     /// operand. FloatLess: operands[0] < operands[1], 0 or 1. ToInteger: the whole
@@ -76,6 +77,7 @@ public:
       SelectEqual,
       SelectLess,
       Element,
+      Whole,
       ToFloat,
       FloatAdd,
       FloatSub,
@@ -197,19 +199,41 @@ private:
   mlir::AffineExpr computeElement(mlir::Value value);
   mlir::AffineExpr substitute(mlir::AffineExpr expression, unsigned symbol,
                               mlir::AffineExpr replacement);
+  mlir::AffineExpr
+  substitute(mlir::AffineExpr expression, unsigned symbol,
+             llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> &substitutes);
   void reevaluateComposites();
   void readAssertions(mlir::Operation *user);
-  /// Each symbol by itself, for replaceSymbols.
-  llvm::SmallVector<mlir::AffineExpr> identity();
-  SizeBounds boundsOfSymbol(unsigned position);
+  bool contains(mlir::AffineExpr expression, unsigned position);
+  bool assumeMultiple(mlir::AffineExpr difference);
+  /// Whether `size` is known to be a multiple of `divisor`.
+  bool isMultipleOf(mlir::AffineExpr size, mlir::AffineExpr divisor);
+  mlir::AffineExpr
+  productOfExact(llvm::SmallVector<mlir::AffineExpr> factors);
+  mlir::AffineExpr cancelExactQuotients(mlir::AffineExpr expression);
+  SizeBounds computeBounds(mlir::AffineExpr size);
+  SizeBounds computeSymbolBounds(unsigned position);
   SizeBounds boundsByRests(mlir::AffineExpr sum);
-  mlir::OpFoldResult materializeSymbol(mlir::OpBuilder &builder,
-                                       mlir::Location loc, unsigned position);
+  bool computeIsAtMost(mlir::AffineExpr a, mlir::AffineExpr b);
+  /// `built`: the values of the symbols that were built before.
+  mlir::OpFoldResult
+  materialize(mlir::OpBuilder &builder, mlir::Location loc,
+              mlir::AffineExpr expression,
+              llvm::SmallVectorImpl<mlir::Value> &built);
+  mlir::OpFoldResult
+  materializeSymbol(mlir::OpBuilder &builder, mlir::Location loc,
+                    unsigned position,
+                    llvm::SmallVectorImpl<mlir::Value> &built);
   mlir::AffineExpr opaque(mlir::Value value, int64_t dimension = -1);
   mlir::AffineExpr computeSize(mlir::Value value);
   mlir::AffineExpr computeDim(mlir::Value tensor, int64_t dimension);
   mlir::AffineExpr argumentDim(mlir::BlockArgument argument, int64_t dimension);
   mlir::AffineExpr simplify(mlir::AffineExpr expression);
+  /// The normal form of `expression`, without regard to assumptions.
+  mlir::AffineExpr normalise(mlir::AffineExpr expression);
+  /// `expression`, or a symbol for it where it is too large to be part of others.
+  mlir::AffineExpr orWhole(mlir::AffineExpr expression);
+  static bool isSmall(mlir::AffineExpr expression);
 
   mlir::MLIRContext *context;
   bool hasReadAssertions = false;
@@ -218,6 +242,15 @@ private:
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::AffineExpr> known;
   /// What symbols are in terms of others, by assumption.
   llvm::DenseMap<unsigned, mlir::AffineExpr> replaced;
+  /// Sizes that are multiples of others, by assumption.
+  llvm::SmallVector<std::pair<mlir::AffineExpr, mlir::AffineExpr>> multiples;
+  /// What was asked for since the last assumption. Sizes are made of one another:
+  /// without it, time would double with each step.
+  struct Derived {
+    llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> simplified, resolved;
+    llvm::DenseMap<mlir::AffineExpr, SizeBounds> bounds;
+    llvm::DenseMap<std::pair<mlir::AffineExpr, mlir::AffineExpr>, bool> order;
+  } derived;
 };
 
 /// Whether a symbol of this kind comes of arithmetic on floats.

@@ -1,6 +1,5 @@
-// What ranges and assumptions say about sizes; see SizeAnalysis.h.
+// What ranges say about sizes; see SizeAnalysis.h.
 #include "dialects/Graph/IR/SizeAnalysis.h"
-#include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -59,7 +58,7 @@ static SizeBounds either(SizeBounds a, SizeBounds b) {
   return both;
 }
 
-SizeBounds SizeAnalysis::boundsOfSymbol(unsigned position) {
+SizeBounds SizeAnalysis::computeSymbolBounds(unsigned position) {
   // A copy: the list may grow below.
   Symbol symbol = symbolList[position];
   switch (symbol.kind) {
@@ -88,6 +87,8 @@ SizeBounds SizeAnalysis::boundsOfSymbol(unsigned position) {
   case Kind::SelectEqual:
   case Kind::SelectLess:
     return either(boundsOf(symbol.operands[2]), boundsOf(symbol.operands[3]));
+  case Kind::Whole:
+    return boundsOf(symbol.operands[0]);
   case Kind::Element: {
     unsigned bits = getElementTypeOrSelf(symbol.value).getIntOrFloatBitWidth();
     if (bits < 64)
@@ -158,8 +159,16 @@ SizeBounds SizeAnalysis::boundsByRests(AffineExpr sum) {
 SizeBounds SizeAnalysis::boundsOf(AffineExpr size) {
   if (auto constant = dyn_cast<AffineConstantExpr>(size))
     return {constant.getValue(), constant.getValue()};
+  if (auto it = derived.bounds.find(size); it != derived.bounds.end())
+    return it->second;
+  SizeBounds bounds = computeBounds(size);
+  derived.bounds[size] = bounds;
+  return bounds;
+}
+
+SizeBounds SizeAnalysis::computeBounds(AffineExpr size) {
   if (auto symbol = dyn_cast<AffineSymbolExpr>(size))
-    return boundsOfSymbol(symbol.getPosition());
+    return computeSymbolBounds(symbol.getPosition());
   auto binary = dyn_cast<AffineBinaryOpExpr>(size);
   if (!binary)
     return {};
@@ -186,6 +195,14 @@ SizeBounds SizeAnalysis::boundsOf(AffineExpr size) {
 }
 
 bool SizeAnalysis::isAtMost(AffineExpr a, AffineExpr b) {
+  if (auto it = derived.order.find({a, b}); it != derived.order.end())
+    return it->second;
+  bool isKnown = computeIsAtMost(a, b);
+  derived.order[{a, b}] = isKnown;
+  return isKnown;
+}
+
+bool SizeAnalysis::computeIsAtMost(AffineExpr a, AffineExpr b) {
   if (boundsOf(simplify(a - b)).most.value_or(1) <= 0)
     return true;
   // max(x, y) <= b if both are, min(x, y) <= b if one is; and so of b.
@@ -216,18 +233,6 @@ AffineExpr SizeAnalysis::knownExtremum(Kind kind, AffineExpr a, AffineExpr b) {
   return {};
 }
 
-/// The factors of a product.
-static void appendFactors(AffineExpr expression,
-                          SmallVectorImpl<AffineExpr> &factors) {
-  if (expression.getKind() != AffineExprKind::Mul) {
-    factors.push_back(expression);
-    return;
-  }
-  auto binary = cast<AffineBinaryOpExpr>(expression);
-  appendFactors(binary.getLHS(), factors);
-  appendFactors(binary.getRHS(), factors);
-}
-
 /// a / b where the factors of b that are not constant are factors of a; null
 /// otherwise.
 AffineExpr SizeAnalysis::quotient(AffineExpr a, AffineExpr b) {
@@ -256,24 +261,31 @@ AffineExpr SizeAnalysis::quotient(AffineExpr a, AffineExpr b) {
 
 AffineExpr SizeAnalysis::substitute(AffineExpr expression, unsigned symbol,
                                     AffineExpr replacement) {
-  SmallVector<AffineExpr> replacements = identity();
+  DenseMap<AffineExpr, AffineExpr> substitutes{
+      {getAffineSymbolExpr(symbol, context), replacement}};
+  return substitute(expression, symbol, substitutes);
+}
+
+AffineExpr
+SizeAnalysis::substitute(AffineExpr expression, unsigned symbol,
+                         DenseMap<AffineExpr, AffineExpr> &substitutes) {
   expression.walk([&](AffineExpr part) {
     auto used = dyn_cast<AffineSymbolExpr>(part);
-    if (!used)
+    // What came before `symbol` is not made of it.
+    if (!used || used.getPosition() < symbol || substitutes.contains(part))
       return;
-    unsigned position = used.getPosition();
-    Symbol given = symbolList[position];
-    if (position == symbol) {
-      replacements[position] = replacement;
-    } else if (given.kind != Kind::Given) {
+    Symbol given = symbolList[used.getPosition()];
+    AffineExpr value = part;
+    if (given.kind != Kind::Given) {
       SmallVector<AffineExpr> operands;
       for (AffineExpr operand : given.operands)
-        operands.push_back(substitute(operand, symbol, replacement));
+        operands.push_back(substitute(operand, symbol, substitutes));
       if (AffineExpr known = evaluate(given.kind, operands))
-        replacements[position] = known;
+        value = known;
     }
+    substitutes[part] = value;
   });
-  return simplifyAffineExpr(expression.replaceSymbols(replacements), 0,
+  return simplifyAffineExpr(expression.replace(substitutes), 0,
                             symbolList.size());
 }
 
@@ -313,6 +325,8 @@ AffineExpr SizeAnalysis::evaluate(Kind kind, ArrayRef<AffineExpr> operands) {
   case Kind::SelectEqual:
   case Kind::SelectLess:
     return evaluateSelect(kind, operands);
+  case Kind::Whole:
+    return isSmall(operands[0]) ? operands[0] : AffineExpr();
   default:
     return evaluateFloat(kind, operands);
   }
@@ -359,112 +373,4 @@ SizeAnalysis::asBroadcast(AffineExpr size) {
   if (!one || one.getValue() != 1 || operands[0] != operands[3])
     return std::nullopt;
   return std::make_pair(resolve(operands[0]), resolve(operands[2]));
-}
-
-//===----------------------------------------------------------------------===//
-// Assumptions
-//===----------------------------------------------------------------------===//
-
-AffineExpr SizeAnalysis::resolve(AffineExpr expression) {
-  while (!replaced.empty()) {
-    SmallVector<AffineExpr> replacements = identity();
-    bool isChanged = false;
-    expression.walk([&](AffineExpr part) {
-      auto used = dyn_cast<AffineSymbolExpr>(part);
-      auto it = used ? replaced.find(used.getPosition()) : replaced.end();
-      if (it == replaced.end())
-        return;
-      replacements[used.getPosition()] = it->second;
-      isChanged = true;
-    });
-    if (!isChanged)
-      break;
-    expression = simplifyAffineExpr(expression.replaceSymbols(replacements), 0,
-                                    symbolList.size());
-  }
-  return expression;
-}
-
-void SizeAnalysis::reevaluateComposites() {
-  for (unsigned position = 0; position < symbolList.size(); ++position) {
-    Symbol symbol = symbolList[position];
-    if (symbol.kind == Kind::Given || replaced.contains(position))
-      continue;
-    SmallVector<AffineExpr> operands;
-    for (AffineExpr operand : symbol.operands)
-      operands.push_back(resolve(operand));
-    AffineExpr known = evaluate(symbol.kind, operands);
-    if (known && known != getAffineSymbolExpr(position, context))
-      replaced[position] = known;
-  }
-}
-
-/// Whether `expression` has symbol `position`, in a composite's operands too.
-static bool contains(ArrayRef<SizeAnalysis::Symbol> symbols,
-                     AffineExpr expression, unsigned position) {
-  WalkResult result = expression.walk([&](AffineExpr part) {
-    auto used = dyn_cast<AffineSymbolExpr>(part);
-    if (!used)
-      return WalkResult::advance();
-    bool found = used.getPosition() == position ||
-                 llvm::any_of(symbols[used.getPosition()].operands,
-                              [&](AffineExpr operand) {
-                                return contains(symbols, operand, position);
-                              });
-    return found ? WalkResult::interrupt() : WalkResult::advance();
-  });
-  return result.wasInterrupted();
-}
-
-bool SizeAnalysis::assumeEqual(AffineExpr a, AffineExpr b) {
-  AffineExpr difference = simplify(a - b);
-  if (isa<AffineConstantExpr>(difference))
-    return false;
-  // Composites and unnamed values first, then the names that came last.
-  SmallVector<unsigned> candidates;
-  difference.walk([&](AffineExpr part) {
-    if (auto used = dyn_cast<AffineSymbolExpr>(part))
-      candidates.push_back(used.getPosition());
-  });
-  llvm::sort(candidates, [&](unsigned x, unsigned y) {
-    bool namedX = bool(symbolList[x].name), namedY = bool(symbolList[y].name);
-    return namedX != namedY ? !namedX : x > y;
-  });
-  for (unsigned position : candidates) {
-    AffineExpr symbol = getAffineSymbolExpr(position, context);
-    for (AffineExpr other :
-         {simplify(symbol - difference), simplify(symbol + difference)}) {
-      if (contains(symbolList, other, position))
-        continue;
-      replaced[position] = other;
-      reevaluateComposites();
-      return true;
-    }
-  }
-  return false;
-}
-
-void SizeAnalysis::readAssertions(Operation *user) {
-  if (hasReadAssertions)
-    return;
-  hasReadAssertions = true;
-  auto function = dyn_cast<FunctionOpInterface>(user);
-  if (!function)
-    function = user->getParentOfType<FunctionOpInterface>();
-  if (!function || function.isExternal())
-    return;
-  for (auto check : function.getFunctionBody().front().getOps<AssertOp>()) {
-    auto compare = check.getCondition().getDefiningOp<arith::CmpIOp>();
-    if (compare && compare.getPredicate() == arith::CmpIPredicate::eq)
-      assumeEqual(sizeOf(compare.getLhs()), sizeOf(compare.getRhs()));
-  }
-}
-
-void SizeAnalysis::assumeAtMost(AffineExpr size, int64_t most) {
-  auto symbol = dyn_cast<AffineSymbolExpr>(resolve(size));
-  if (!symbol)
-    return;
-  Bound &bound = symbolList[symbol.getPosition()].bounds.most;
-  bound = std::min(bound.value_or(most), most);
-  reevaluateComposites();
 }

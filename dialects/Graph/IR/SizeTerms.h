@@ -1,4 +1,4 @@
-// The terms of expressions of sizes.
+// The terms and factors of expressions of sizes.
 #ifndef TESSERA_DIALECTS_GRAPH_IR_SIZETERMS_H
 #define TESSERA_DIALECTS_GRAPH_IR_SIZETERMS_H
 
@@ -17,6 +17,18 @@ inline void appendTerms(mlir::AffineExpr expression,
   auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expression);
   appendTerms(binary.getLHS(), terms);
   appendTerms(binary.getRHS(), terms);
+}
+
+/// Appends the factors of a product; `expression` itself if it is none.
+inline void appendFactors(mlir::AffineExpr expression,
+                          llvm::SmallVectorImpl<mlir::AffineExpr> &factors) {
+  if (expression.getKind() != mlir::AffineExprKind::Mul) {
+    factors.push_back(expression);
+    return;
+  }
+  auto binary = mlir::cast<mlir::AffineBinaryOpExpr>(expression);
+  appendFactors(binary.getLHS(), factors);
+  appendFactors(binary.getRHS(), factors);
 }
 
 } // namespace tessera::graph

@@ -11,7 +11,10 @@ double graph::typicalValueOf(AffineExpr size, const SizeAnalysis &sizes,
     return constant.getValue();
   constexpr double unknown = 128;
   if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
-    FlatSymbolRefAttr name = sizes.symbols()[symbol.getPosition()].name;
+    const SizeAnalysis::Symbol &known = sizes.symbols()[symbol.getPosition()];
+    if (known.kind == SizeAnalysis::Symbol::Kind::Whole)
+      return typicalValueOf(known.operands[0], sizes, at);
+    FlatSymbolRefAttr name = known.name;
     auto declared = name ? SymbolTable::lookupNearestSymbolFrom<SymbolOp>(at, name)
                          : SymbolOp();
     return declared ? declared.getTypical() : unknown;

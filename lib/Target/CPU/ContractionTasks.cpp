@@ -181,10 +181,20 @@ LogicalResult TaskTiles::windowRowsStatic(int64_t rows) {
   return success();
 }
 
-LogicalResult TaskTiles::borderRows(Value first, Value last) {
-  return forEach(first, last, 1, [&](Value row) {
+/// Rows [first, begin) and [end, last), one by one, by the same code.
+LogicalResult TaskTiles::borderRows(Value first, Value begin, Value end,
+                                    Value last) {
+  IndexBuilder outside(*builder, *location);
+  Value before = outside.sub(begin, first), zero = outside.constant(0);
+  Value count = outside.add(before, outside.sub(last, end));
+  return forEach(zero, count, 1, [&](Value number) {
     const ContractionWindow &window = *c.rowWindow();
     IndexBuilder index(*builder, *location);
+    Value isBefore = builder->createOrFold<arith::CmpIOp>(
+        *location, arith::CmpIPredicate::slt, number, before);
+    Value row = builder->createOrFold<arith::SelectOp>(
+        *location, isBefore, index.add(first, number),
+        index.add(end, index.sub(number, before)));
     Value input =
         ShapedType::isDynamic(window.input.size)
             ? elements.emitSize(*builder, *location, window.input.origin.tensor,
@@ -215,9 +225,8 @@ LogicalResult TaskTiles::windowRowsDynamic(Value first, Value last) {
   innerLast = index.min(index.max(innerLast, innerFirst), rows);
   Value begin = index.min(index.max(first, innerFirst), last);
   Value end = index.max(index.min(last, innerLast), begin);
-  return success(succeeded(borderRows(first, begin)) &&
-                 succeeded(innerRows(begin, end)) &&
-                 succeeded(borderRows(end, last)));
+  return success(succeeded(borderRows(first, begin, end, last)) &&
+                 succeeded(innerRows(begin, end)));
 }
 
 //===----------------------------------------------------------------------===//

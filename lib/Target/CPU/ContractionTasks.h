@@ -36,7 +36,8 @@ private:
   mlir::LogicalResult windowRowsStatic(int64_t rows);
   /// Any window over rows: positions at the border are computed one by one.
   mlir::LogicalResult windowRowsDynamic(mlir::Value first, mlir::Value last);
-  mlir::LogicalResult borderRows(mlir::Value first, mlir::Value last);
+  mlir::LogicalResult borderRows(mlir::Value first, mlir::Value begin,
+                                 mlir::Value end, mlir::Value last);
 
   mlir::LogicalResult rowTile(int64_t rows, mlir::Value firstRow,
                               llvm::SmallVector<TapRange> taps);

@@ -196,11 +196,13 @@ FailureOr<Value> ElementEmitter::Walk::expand(AffineExpr expr) {
     if (!used || values[used.getPosition()] || failedSymbol)
       return;
     const graph::SizeAnalysis::Symbol &symbol = symbols[used.getPosition()];
-    if (!symbol.value || symbol.dimension >= 0) {
+    bool isWhole = symbol.kind == graph::SizeAnalysis::Symbol::Kind::Whole;
+    if (!isWhole && (!symbol.value || symbol.dimension >= 0)) {
       failedSymbol = true;
       return;
     }
-    FailureOr<Value> value = scalar(symbol.value);
+    FailureOr<Value> value =
+        isWhole ? expand(symbol.operands[0]) : scalar(symbol.value);
     if (failed(value)) {
       failedSymbol = true;
       return;
@@ -262,8 +264,26 @@ FailureOr<Value> ElementEmitter::Walk::get(Value tensor,
   return value;
 }
 
+/// What `access` reads if its last index is 0 in all lanes, and if it is not. Only
+/// what elementwise operations and broadcasts read in the end is emitted twice.
+FailureOr<Value>
+ElementEmitter::Walk::repeatedOrNot(Value tensor, const ElementAccess &access) {
+  ElementAccess varying = access, single = access;
+  varying.repeated = single.repeated = {};
+  single.indices.back() = math.uniform(0);
+  return select(typeOf(tensor, access.lanes), access.repeated, access,
+                [&](Value) { return get(tensor, single); },
+                [&](Value) { return get(tensor, varying); });
+}
+
 FailureOr<Value> ElementEmitter::Walk::compute(Value tensor,
                                                const ElementAccess &access) {
+  Operation *reader = tensor.getDefiningOp();
+  bool passesOn = reader && !emitter.sources.contains(tensor) &&
+                  (OpTrait::hasElementwiseMappableTraits(reader) ||
+                   isa<graph::BroadcastToOp>(reader));
+  if (access.repeated && !passesOn)
+    return repeatedOrNot(tensor, access);
   auto source = emitter.sources.find(tensor);
   if (source != emitter.sources.end())
     return fromSource(tensor, source->second, access);

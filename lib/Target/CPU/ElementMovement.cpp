@@ -25,6 +25,7 @@ FailureOr<Value> ElementEmitter::Walk::broadcasted(graph::BroadcastToOp op,
   if (type.hasStaticShape() && type.getNumElements() == 1) {
     ElementAccess single = given;
     single.linear = false;
+    single.repeated = {};
     single.indices.assign(type.getRank(), math.uniform(0));
     return get(op.getSource(), single);
   }
@@ -40,8 +41,11 @@ FailureOr<Value> ElementEmitter::Walk::broadcasted(graph::BroadcastToOp op,
   SmallVector<Value> isRepeated(type.getRank());
   for (int64_t i = 0; i < type.getRank(); ++i) {
     LaneIndex &index = source.indices[i];
+    bool isLast = i + 1 == type.getRank();
     if (type.getDimSize(i) == 1) {
       index = math.uniform(0);
+      if (isLast)
+        source.repeated = {};
       continue;
     }
     if (!type.isDynamicDim(i) ||
@@ -68,6 +72,13 @@ FailureOr<Value> ElementEmitter::Walk::broadcasted(graph::BroadcastToOp op,
                 builder, loc, one, math.vectorOf(math.uniform(0), source.lanes),
                 math.vectorOf(index, source.lanes))),
             std::nullopt};
+      continue;
+    }
+    if (isLast && index.isContiguous() && !undecided) {
+      source.repeated =
+          source.repeated
+              ? arith::OrIOp::create(builder, loc, source.repeated, one)
+              : one;
       continue;
     }
     undecided = i;

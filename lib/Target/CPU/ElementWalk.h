@@ -39,6 +39,7 @@ private:
 
   // ElementEmitter.cpp
   Result compute(mlir::Value tensor, const ElementAccess &access);
+  Result repeatedOrNot(mlir::Value tensor, const ElementAccess &access);
   Result fromSource(mlir::Value tensor, const Bound &bound,
                     const ElementAccess &access);
   Result elementwise(mlir::OpResult result, const ElementAccess &access);

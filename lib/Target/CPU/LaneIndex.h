@@ -36,13 +36,16 @@ struct ElementAccess {
   int64_t lanes = 1;
   /// vector<lanes x i1>: lanes where it is false read no memory. Null: all do.
   mlir::Value mask;
+  /// i1: where it holds, the last index is 0 in all lanes. Null: it never does.
+  mlir::Value repeated;
 
   bool isUniform() const {
     return llvm::all_of(indices, [](LaneIndex i) { return i.isUniform(); });
   }
   bool operator==(const ElementAccess &other) const {
     return indices == other.indices && linear == other.linear &&
-           lanes == other.lanes && mask == other.mask;
+           lanes == other.lanes && mask == other.mask &&
+           repeated == other.repeated;
   }
 };
 

@@ -57,6 +57,8 @@ static std::optional<kernel::ComputedSizeKind> computedKind(Kind kind) {
     return kernel::ComputedSizeKind::FloatLess;
   case Kind::ToInteger:
     return kernel::ComputedSizeKind::ToInteger;
+  case Kind::Whole: // by 1
+    return kernel::ComputedSizeKind::Quotient;
   }
   return std::nullopt;
 }
@@ -76,6 +78,8 @@ AffineExpr EntrySizes::symbolFor(unsigned position) {
     if (!operands.back())
       return {};
   }
+  if (symbol.kind == Kind::Whole)
+    operands.push_back(getAffineConstantExpr(1, context));
   int64_t number =
       symbol.kind == Kind::Element
           ? elementNumber(cast<AffineConstantExpr>(operands[0]).getValue(),

@@ -1,4 +1,5 @@
 // Keeps one of the kernels that are equal but for their names.
+#include "lib/Transforms/Kernel/IdenticalKernels.h"
 #include "lib/Transforms/Kernel/Passes.h"
 #include "dialects/Kernel/IR/MissedRoute.h"
 
@@ -23,9 +24,7 @@ static DictionaryAttr attributesOf(FuncOp kernel) {
   return attributes.getDictionary(kernel.getContext());
 }
 
-/// Equal for kernels that are identical; which values the operands are is left
-/// to the comparison.
-static llvm::hash_code hashOf(FuncOp kernel) {
+llvm::hash_code tessera::hashOfKernel(FuncOp kernel) {
   llvm::hash_code hash = hash_value(attributesOf(kernel));
   kernel.getBody().walk([&](Operation *op) {
     hash =
@@ -37,7 +36,7 @@ static llvm::hash_code hashOf(FuncOp kernel) {
   return hash;
 }
 
-static bool areIdentical(FuncOp a, FuncOp b) {
+bool tessera::areIdenticalKernels(FuncOp a, FuncOp b) {
   return attributesOf(a) == attributesOf(b) &&
          OperationEquivalence::isRegionEquivalentTo(
              &a.getBody(), &b.getBody(), OperationEquivalence::IgnoreLocations);
@@ -50,9 +49,9 @@ struct MergeIdentical : tessera::impl::MergeIdenticalBase<MergeIdentical> {
     llvm::DenseMap<StringAttr, FlatSymbolRefAttr> merged;
     for (auto kernel :
          llvm::make_early_inc_range(getOperation().getOps<FuncOp>())) {
-      SmallVector<FuncOp> &candidates = distinct[hashOf(kernel)];
+      SmallVector<FuncOp> &candidates = distinct[hashOfKernel(kernel)];
       auto same = llvm::find_if(candidates, [&](FuncOp other) {
-        return areIdentical(kernel, other);
+        return areIdenticalKernels(kernel, other);
       });
       if (same == candidates.end()) {
         candidates.push_back(kernel);

@@ -1,5 +1,6 @@
 // Moves operations of an entry into a kernel; see the header.
 #include "lib/Transforms/Kernel/Outline.h"
+#include "lib/Transforms/Kernel/KernelSizes.h"
 #include "dialects/Graph/IR/SizeMaterialization.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
@@ -74,11 +75,9 @@ public:
 private:
   LogicalResult visit(Value value, Operation *user);
   LogicalResult visitUses(Operation *user);
-  LogicalResult addSymbols(AffineExpr size, Location loc);
+  LogicalResult addSize(AffineExpr size, Location loc);
   /// An operation that moves and on whose result `size` depends, or null.
   Operation *producerInside(AffineExpr size);
-  Value materializeIndex(OpBuilder &builder, Location loc, AffineExpr size,
-                         ValueRange symbolArguments);
   AffineMap shapeOf(Value tensor);
   Location fusedLoc();
 
@@ -92,8 +91,9 @@ private:
   /// Index values from above.
   SetVector<Value> indices;
   SmallVector<Value> outputs;
-  /// Numbers of the symbols of `sizes` that are arguments, in their order.
-  SetVector<unsigned> symbols;
+  /// The sizes that the kernel is made of.
+  SetVector<AffineExpr> used;
+  std::optional<KernelSizes> arguments;
 };
 
 } // namespace
@@ -130,35 +130,31 @@ LogicalResult Border::visitUses(Operation *user) {
   return success();
 }
 
-LogicalResult Border::addSymbols(AffineExpr size, Location loc) {
-  LogicalResult result = success();
-  size.walk([&](AffineExpr part) {
-    auto symbol = dyn_cast<AffineSymbolExpr>(part);
-    if (!symbol || !symbols.insert(symbol.getPosition()))
-      return;
-    if (Operation *op = producerInside(part))
-      result = emitError(loc, "the size of a result of '")
-               << op->getName()
-               << "' cannot be expressed in sizes known before it runs";
-  });
-  return result;
+LogicalResult Border::addSize(AffineExpr size, Location loc) {
+  used.insert(size);
+  if (Operation *op = producerInside(size))
+    return emitError(loc, "the size of a result of '")
+           << op->getName()
+           << "' cannot be expressed in sizes known before it runs";
+  return success();
 }
 
 Operation *Border::producerInside(AffineExpr size) {
+  llvm::SmallDenseSet<unsigned> seen;
+  SmallVector<AffineExpr> pending{size};
   Operation *found = nullptr;
-  size.walk([&](AffineExpr part) {
-    auto used = dyn_cast<AffineSymbolExpr>(part);
-    if (!used || found)
-      return;
-    const graph::SizeAnalysis::Symbol &symbol =
-        sizes.symbols()[used.getPosition()];
-    Operation *op = symbol.value ? symbol.value.getDefiningOp() : nullptr;
-    if (op && ops.contains(op))
-      found = op;
-    for (AffineExpr operand : symbol.operands)
-      if (!found)
-        found = producerInside(operand);
-  });
+  while (!pending.empty() && !found)
+    pending.pop_back_val().walk([&](AffineExpr part) {
+      auto used = dyn_cast<AffineSymbolExpr>(part);
+      if (!used || !seen.insert(used.getPosition()).second)
+        return;
+      const graph::SizeAnalysis::Symbol &symbol =
+          sizes.symbols()[used.getPosition()];
+      Operation *op = symbol.value ? symbol.value.getDefiningOp() : nullptr;
+      if (op && ops.contains(op))
+        found = op;
+      llvm::append_range(pending, symbol.operands);
+    });
   return found;
 }
 
@@ -185,14 +181,18 @@ LogicalResult Border::compute() {
   if (outputs.empty())
     return ops.front()->emitOpError(
         "expects a kernel's operations to have a result used outside");
+  SmallVector<std::pair<AffineExpr, Location>> found;
   for (ArrayRef<Value> tensors : {inputs.getArrayRef(), ArrayRef(outputs)})
     for (Value tensor : tensors)
       for (AffineExpr size : sizes.dimsOf(tensor))
-        if (failed(addSymbols(size, tensor.getLoc())))
-          return failure();
+        found.push_back({size, tensor.getLoc()});
   for (Value index : indices)
-    if (failed(addSymbols(sizes.sizeOf(index), index.getLoc())))
+    found.push_back({sizes.sizeOf(index), index.getLoc()});
+  // What the first ones are may have been learned with the last.
+  for (auto [size, loc] : found)
+    if (failed(addSize(sizes.resolve(size), loc)))
       return failure();
+  arguments.emplace(used.getArrayRef());
   return success();
 }
 
@@ -204,22 +204,10 @@ Location Border::fusedLoc() {
 }
 
 AffineMap Border::shapeOf(Value tensor) {
-  MLIRContext *context = tensor.getContext();
-  SmallVector<AffineExpr> numbered(sizes.symbols().size());
-  for (auto [number, symbol] : llvm::enumerate(symbols))
-    numbered[symbol] = getAffineSymbolExpr(number, context);
   SmallVector<AffineExpr> dims;
   for (AffineExpr size : sizes.dimsOf(tensor))
-    dims.push_back(size.replaceSymbols(numbered));
-  return AffineMap::get(0, symbols.size(), dims, context);
-}
-
-Value Border::materializeIndex(OpBuilder &builder, Location loc,
-                               AffineExpr size, ValueRange symbolArguments) {
-  SmallVector<Value> values(sizes.symbols().size());
-  for (auto [argument, symbol] : llvm::zip(symbolArguments, symbols))
-    values[symbol] = argument;
-  return graph::materializeSize(builder, loc, size, values);
+    dims.push_back(arguments->expressionOf(size));
+  return AffineMap::get(0, arguments->get().size(), dims, tensor.getContext());
 }
 
 FuncOp Border::createKernel(StringRef name, SymbolTable &table) {
@@ -238,7 +226,8 @@ FuncOp Border::createKernel(StringRef name, SymbolTable &table) {
   OpBuilder builder(entry);
   auto kernel =
       FuncOp::create(builder, fusedLoc(), name, inputTypes, outputTypes,
-                     builder.getArrayAttr(shapes), symbols.size());
+                     builder.getArrayAttr(shapes),
+                     arguments->get().size());
   kernel->remove();
   table.insert(kernel, Block::iterator(entry));
   return kernel;
@@ -255,9 +244,10 @@ void Border::fillKernel(FuncOp kernel) {
     mapping.map(input, value);
   }
   for (Value index : indices)
-    mapping.map(index,
-                materializeIndex(builder, index.getLoc(), sizes.sizeOf(index),
-                                 kernel.getSymbolArguments()));
+    mapping.map(index, graph::materializeSize(
+                           builder, index.getLoc(),
+                           arguments->expressionOf(sizes.sizeOf(index)),
+                           kernel.getSymbolArguments()));
   for (Operation *op : clones)
     builder.clone(*op, mapping);
   for (Operation *op : ops) {
@@ -292,16 +282,15 @@ CallOp Border::createCall(OpBuilder &builder, FuncOp kernel) {
     else
       passed.push_back(arith::ExtUIOp::create(builder, loc, type, input));
   }
-  for (unsigned symbol : symbols)
+  for (AffineExpr size : arguments->get())
     symbolValues.push_back(getValueOrCreateConstantIndexOp(
-        builder, loc,
-        sizes.materialize(builder, loc, builder.getAffineSymbolExpr(symbol))));
+        builder, loc, sizes.materialize(builder, loc, size)));
   for (auto [output, type] : llvm::zip(outputs, kernel.getResultTypes())) {
     SmallVector<Value> dynamicSizes;
     for (auto [i, size] : llvm::enumerate(sizes.dimsOf(output)))
       if (cast<RankedTensorType>(type).isDynamicDim(i))
-        dynamicSizes.push_back(
-            materializeIndex(builder, loc, size, symbolValues));
+        dynamicSizes.push_back(graph::materializeSize(
+            builder, loc, arguments->expressionOf(size), symbolValues));
     destinations.push_back(
         tensor::EmptyOp::create(builder, loc, type, dynamicSizes));
   }

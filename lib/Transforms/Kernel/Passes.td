@@ -35,6 +35,20 @@ def MergeIdentical : Pass<"kernel-merge-identical", "mlir::ModuleOp"> {
   }];
 }
 
+def ShareSlices : Pass<"kernel-share-slices", "mlir::ModuleOp"> {
+  let summary = "Make kernels that differ in which rows they slice take that as an argument";
+  let description = [{
+    The steps of a recurrent layer are one kernel then, not one each:
+
+      extract_slice %x[0, 0], extract_slice %x[1, 0] …
+        ==>  extract_slice %x[%first, 0], called with 0, 1 …
+
+    Where four kernels or more differ in nothing but the first offset of their
+    slices; kernel-merge-identical leaves one of them.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
+}
+
 def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
   let summary = "Make each fused group of operations a kernel";
   let description = [{

@@ -15,7 +15,10 @@ evaluate(AffineExpr expr, ArrayRef<graph::SizeAnalysis::Symbol> symbols,
          function_ref<int64_t(const graph::SizeAnalysis::Symbol &)> valueOf) {
   SmallVector<AffineExpr> values;
   for (const graph::SizeAnalysis::Symbol &symbol : symbols)
-    values.push_back(getAffineConstantExpr(valueOf(symbol), expr.getContext()));
+    values.push_back(
+        symbol.kind == graph::SizeAnalysis::Symbol::Kind::Whole
+            ? symbol.operands[0].replaceSymbols(values) // of those before
+            : getAffineConstantExpr(valueOf(symbol), expr.getContext()));
   auto number = dyn_cast<AffineConstantExpr>(
       simplifyAffineExpr(expr.replaceSymbols(values), 0, 0));
   if (!number)

@@ -314,4 +314,142 @@ TEST_F(SizeAnalysisTest, FloatsKeepEachStep) {
   EXPECT_EQ(e[2], e[3]); // f32 has all integers up to 512
 }
 
+TEST_F(SizeAnalysisTest, SizesWithoutRestCancel) {
+  auto e = expressionsOf("%c32 = arith.constant 32 : index\n"
+                         "%c8 = arith.constant 8 : index\n"
+                         "%c4 = arith.constant 4 : index\n"
+                         "%blocks = arith.floordivsi %batch, %c32 : index\n"
+                         "%rows = arith.muli %blocks, %c32 : index\n"
+                         "%a = arith.floordivsi %batch, %c8 : index\n"
+                         "%b = arith.muli %a, %c4 : index\n"
+                         "%more = arith.addi %batch, %c1 : index\n"
+                         "%c = arith.floordivsi %more, %c8 : index\n"
+                         "%d = arith.muli %c, %c8 : index\n"
+                         "return %batch, %rows, %b, %more, %d : index, index, "
+                         "index, index, index",
+                         5);
+  ASSERT_EQ(e.size(), 5u);
+  EXPECT_FALSE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.assumeEqual(e[0] * 3, e[1] * 3));
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.areEqual(e[2], e[0].floorDiv(2)));
+  EXPECT_TRUE(sizes.areEqual(e[0] % 16, e[0] - e[0]));
+  EXPECT_TRUE(sizes.areEqual((e[0] * 6 + 64).floorDiv(64) * 64, e[0] * 6 + 64));
+  EXPECT_FALSE(sizes.areEqual(e[0].floorDiv(64) * 64, e[0]));
+  EXPECT_FALSE(sizes.areEqual(e[3], e[4]));
+}
+
+TEST_F(SizeAnalysisTest, AssertedMultiplesCancel) {
+  auto e = expressionsOf("%c12 = arith.constant 12 : index\n"
+                         "%rest = arith.remsi %batch, %c12 : index\n"
+                         "%same = arith.cmpi eq, %rest, %c0 : index\n"
+                         "graph.assert %same, \"no whole windows\"\n"
+                         "%a = arith.floordivsi %batch, %c12 : index\n"
+                         "%b = arith.muli %a, %c12 : index\n"
+                         "%c = arith.muli %b, %seq : index\n"
+                         "%d = arith.muli %batch, %seq : index\n"
+                         "return %batch, %b, %c, %d : index, index, index, index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.areEqual(e[2], e[3]));
+}
+
+TEST_F(SizeAnalysisTest, QuotientsByUnknownSizesCancel) {
+  auto e = expressionsOf("%heads = arith.divui %seq, %batch : index\n"
+                         "%whole = arith.muli %heads, %batch : index\n"
+                         "%more = arith.muli %whole, %c256 : index\n"
+                         "return %seq, %whole, %more : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_FALSE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.assumeEqual(e[1], e[0]));
+  EXPECT_TRUE(sizes.areEqual(e[0], e[1]));
+  EXPECT_TRUE(sizes.areEqual(e[0] * 256, e[2]));
+}
+
+TEST_F(SizeAnalysisTest, WhatMayBeEmptyProvesNoMultiple) {
+  auto e = expressionsOf("%blocks = arith.floordivsi %seq, %c256 : index\n"
+                         "%rows = arith.muli %blocks, %c256 : index\n"
+                         "return %batch, %seq, %rows : index, index, index",
+                         3);
+  ASSERT_EQ(e.size(), 3u);
+  (void)sizes.assumeEqual(e[0] * e[1], e[0] * e[2]);
+  EXPECT_FALSE(sizes.areEqual(e[1], e[2]));
+}
+
+/// %s(i) = ..., each made of the one before by `step`, in which it is called %x.
+std::string chainOf(unsigned length, StringRef step) {
+  std::string body = "%c3 = arith.constant 3 : index\n"
+                     "%c2 = arith.constant 2 : index\n";
+  std::string before = "%batch";
+  for (unsigned i = 0; i < length; ++i) {
+    std::string number = std::to_string(i);
+    for (char letter : step) {
+      if (letter == 'X')
+        body += before;
+      else if (letter == '#')
+        body += number;
+      else
+        body += letter;
+    }
+    before = "%s" + number;
+  }
+  return body + "return " + before + " : index";
+}
+
+/// Operations that give the size `expression` again.
+unsigned countMaterialized(ModuleOp module, SizeAnalysis &sizes,
+                           AffineExpr expression) {
+  auto function = *module.getOps<func::FuncOp>().begin();
+  Block &block = function.getBody().front();
+  unsigned before = block.getOperations().size();
+  OpBuilder builder(block.getTerminator());
+  (void)sizes.materialize(builder, module.getLoc(), expression);
+  return block.getOperations().size() - before;
+}
+
+TEST_F(SizeAnalysisTest, SumsOfQuotientsOfThemselvesStaySmall) {
+  unsigned counts[2];
+  for (unsigned i : {0, 1}) {
+    auto e = expressionsOf(chainOf(100 << i, "%a# = arith.floordivsi X, %c2 : index\n"
+                                             "%b# = arith.floordivsi X, %c3 : index\n"
+                                             "%s# = arith.addi %a#, %b# : index\n"),
+                           1);
+    ASSERT_EQ(e.size(), 1u);
+    EXPECT_EQ(sizes.boundsOf(e[0]).least, 0);
+    counts[i] = countMaterialized(*module, sizes, e[0]);
+    sizes = SizeAnalysis(&context);
+  }
+  EXPECT_LE(counts[1], counts[0] * 5 / 2);
+}
+
+TEST_F(SizeAnalysisTest, SelectionsOfSelectionsStaySmall) {
+  unsigned counts[2];
+  for (unsigned i : {0, 1}) {
+    auto e = expressionsOf(chainOf(100 << i, "%a# = arith.floordivsi X, %c3 : index\n"
+                                             "%b# = arith.muli %a#, %c3 : index\n"
+                                             "%i# = arith.cmpi eq, X, %c1 : index\n"
+                                             "%s# = arith.select %i#, %b#, X : index\n"),
+                           1);
+    ASSERT_EQ(e.size(), 1u);
+    EXPECT_EQ(sizes.boundsOf(e[0]).least, 0);
+    EXPECT_FALSE(sizes.isAtMost(e[0], getAffineConstantExpr(7, &context)));
+    counts[i] = countMaterialized(*module, sizes, e[0]);
+    sizes = SizeAnalysis(&context);
+  }
+  EXPECT_LE(counts[1], counts[0] * 5 / 2);
+}
+
+TEST_F(SizeAnalysisTest, SizesAreNotExpressedByThemselves) {
+  auto e = expressionsOf("%more = arith.addi %batch, %c1 : index\n"
+                         "%half = arith.minsi %any, %seq : index\n"
+                         "return %any, %more, %batch, %half : index, index, index, index",
+                         4);
+  ASSERT_EQ(e.size(), 4u);
+  EXPECT_TRUE(sizes.assumeEqual(e[0], e[1]));
+  (void)sizes.assumeEqual(e[2], e[3] * 2);
+  EXPECT_GT(countMaterialized(*module, sizes, e[3]), 0u) << "and comes to an end";
+}
+
 } // namespace

@@ -66,13 +66,17 @@ FailureOr<AffineExpr> inferredSize(NodeContext &node, Shape from, Shape to) {
     return node.error("a size of -1 cannot be found beside one of 0");
   if (rest.empty() && product.empty() && fromConstant % toConstant)
     return node.error("the elements cannot be divided by the sizes given");
-  AffineExpr total = productOf(node, product) * fromConstant;
-  if (rest.empty())
-    return total.floorDiv(toConstant);
-  Value quotient = node.create<arith::DivUIOp>(
-      node.materializeIndex(total),
-      node.materializeIndex(productOf(node, rest) * toConstant));
-  return node.sizes.sizeOf(quotient);
+  AffineExpr total = productOf(node, product) * fromConstant,
+             divisor = productOf(node, rest) * toConstant;
+  AffineExpr quotient =
+      rest.empty() ? total.floorDiv(toConstant)
+                   : node.sizes.sizeOf(node.create<arith::DivUIOp>(
+                         node.materializeIndex(total),
+                         node.materializeIndex(divisor)));
+  if (failed(node.requireEqual(total, quotient * divisor,
+                               "the numbers of elements of input and result")))
+    return failure();
+  return node.sizes.resolve(quotient);
 }
 
 bool mayBeZero(NodeContext &node, AffineExpr size) {
