@@ -2,6 +2,7 @@
 #include "dialects/Graph/IR/SizeMaterialization.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/IR/AffineExprVisitor.h"
 
 using namespace mlir;
@@ -44,4 +45,32 @@ struct SizeMaterializer : AffineExprVisitor<SizeMaterializer, Value> {
 Value graph::materializeSize(OpBuilder &builder, Location loc,
                              AffineExpr expression, ValueRange symbols) {
   return SizeMaterializer(builder, loc, symbols).visit(expression);
+}
+
+SmallVector<OpFoldResult> graph::materializeShape(OpBuilder &builder,
+                                                  Location loc,
+                                                  SizeAnalysis &sizes,
+                                                  RankedTensorType type,
+                                                  ArrayRef<AffineExpr> dims) {
+  SmallVector<OpFoldResult> shape;
+  for (auto [known, size] : llvm::zip_equal(type.getShape(), dims)) {
+    if (ShapedType::isDynamic(known))
+      shape.push_back(getValueOrCreateConstantIndexOp(
+          builder, loc, sizes.materialize(builder, loc, size)));
+    else
+      shape.push_back(builder.getIndexAttr(known));
+  }
+  return shape;
+}
+
+SmallVector<Value> graph::materializeDynamicSizes(OpBuilder &builder,
+                                                  Location loc,
+                                                  SizeAnalysis &sizes,
+                                                  RankedTensorType type,
+                                                  ArrayRef<AffineExpr> dims) {
+  SmallVector<Value> dynamic;
+  for (OpFoldResult size : materializeShape(builder, loc, sizes, type, dims))
+    if (auto value = dyn_cast<Value>(size))
+      dynamic.push_back(value);
+  return dynamic;
 }
