@@ -236,7 +236,8 @@ struct TopIndicesToLoops : OpRewritePattern<TopIndicesOp> {
   }
 };
 
-/// graph.cumulative  ==>  for each row a loop that carries what it has joined
+/// graph.cumulative  ==>  for each row a loop that carries what it has joined, floats
+/// in f64
 struct CumulativeToLoops : OpRewritePattern<CumulativeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -264,8 +265,9 @@ private:
                          ArrayRef<Value> row, Value size, Value carried) {
     Type type = cast<RankedTensorType>(op.getType()).getElementType();
     bool isSum = op.getCombination() == Combination::Add;
-    TypedAttr neutral = isSum ? builder.getZeroAttr(type)
-                              : builder.getOneAttr(type);
+    Type wide = isa<FloatType>(type) ? builder.getF64Type() : type;
+    TypedAttr neutral = isSum ? builder.getZeroAttr(wide)
+                              : builder.getOneAttr(wide);
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
     Value one = arith::ConstantIndexOp::create(builder, loc, 1);
     Value last = arith::SubIOp::create(builder, loc, size, one);
@@ -278,8 +280,12 @@ private:
               ? arith::SubIOp::create(nested, loc, last, i).getResult()
               : i;
       Value element = tensor::ExtractOp::create(nested, loc, op.getSource(), at);
+      if (type != wide)
+        element = arith::ExtFOp::create(nested, loc, wide, element);
       Value joined = join(nested, loc, isSum, state[0], element);
       Value stored = op.getExclusive() ? state[0] : joined;
+      if (type != wide)
+        stored = arith::TruncFOp::create(nested, loc, type, stored);
       Value next =
           tensor::InsertOp::create(nested, loc, stored, state[1], at);
       scf::YieldOp::create(nested, loc, ValueRange{joined, next});

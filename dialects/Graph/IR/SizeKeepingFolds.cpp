@@ -2,8 +2,7 @@
 #include "dialects/Graph/IR/SizeKeepingFolds.h"
 
 #include "dialects/Graph/IR/Graph.h"
-
-#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -25,12 +24,8 @@ static Value sizedLikeOperand(OpBuilder &builder, graph::SizeAnalysis &sizes,
   Value operand = *llvm::find_if(op->getOperands(), [](Value value) {
     return isa<RankedTensorType>(value.getType());
   });
-  SmallVector<Value> dynamicSizes;
-  for (int64_t i = 0; i < type.getRank(); ++i)
-    if (type.isDynamicDim(i))
-      dynamicSizes.push_back(getValueOrCreateConstantIndexOp(
-          builder, op->getLoc(),
-          sizes.materialize(builder, op->getLoc(), sizes.dimOf(operand, i))));
+  SmallVector<Value> dynamicSizes = graph::materializeDynamicSizes(
+      builder, op->getLoc(), sizes, type, sizes.dimsOf(operand));
   Value element = arith::ConstantOp::create(
       builder, op->getLoc(),
       splat.resizeSplat(type.clone(ArrayRef<int64_t>())));

@@ -137,3 +137,31 @@ OpFoldResult SizeAnalysis::materialize(OpBuilder &builder, Location loc,
   });
   return materializeSize(builder, loc, expression, built);
 }
+
+SmallVector<OpFoldResult> graph::materializeShape(OpBuilder &builder,
+                                                  Location loc,
+                                                  SizeAnalysis &sizes,
+                                                  RankedTensorType type,
+                                                  ArrayRef<AffineExpr> dims) {
+  SmallVector<OpFoldResult> shape;
+  for (auto [known, size] : llvm::zip_equal(type.getShape(), dims)) {
+    if (ShapedType::isDynamic(known))
+      shape.push_back(getValueOrCreateConstantIndexOp(
+          builder, loc, sizes.materialize(builder, loc, size)));
+    else
+      shape.push_back(builder.getIndexAttr(known));
+  }
+  return shape;
+}
+
+SmallVector<Value> graph::materializeDynamicSizes(OpBuilder &builder,
+                                                  Location loc,
+                                                  SizeAnalysis &sizes,
+                                                  RankedTensorType type,
+                                                  ArrayRef<AffineExpr> dims) {
+  SmallVector<Value> dynamic;
+  for (OpFoldResult size : materializeShape(builder, loc, sizes, type, dims))
+    if (auto value = dyn_cast<Value>(size))
+      dynamic.push_back(value);
+  return dynamic;
+}

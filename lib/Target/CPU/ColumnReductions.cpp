@@ -47,30 +47,49 @@ struct ColumnReductions {
                             Value from, Value to);
   LogicalResult emitStrip(OpBuilder &builder, ArrayRef<Value> outerIndices,
                           StripStep at);
-  /// The pass over the reduced dimensions from `depth` on; `state` has the
-  /// accumulators of each group in turn.
+  /// The pass over the reduced dimensions; `state` has the accumulators of each
+  /// group in turn.
   FailureOr<RowPasses::State> emitPass(OpBuilder &builder,
                                        ArrayRef<RowGroup> groups,
-                                       int64_t number, size_t depth,
-                                       ArrayRef<Value> reducedIndices,
-                                       ValueRange state);
+                                       int64_t number, ValueRange state);
+  /// The pass over `ranges` of the reduced dimensions behind `reducedIndices`.
+  FailureOr<RowPasses::State> emitRanges(OpBuilder &builder,
+                                         ArrayRef<RowGroup> groups,
+                                         int64_t number,
+                                         ArrayRef<IndexRange> ranges,
+                                         ArrayRef<Value> reducedIndices,
+                                         ValueRange state);
 };
 
 } // namespace
 
 FailureOr<RowPasses::State>
 ColumnReductions::emitPass(OpBuilder &builder, ArrayRef<RowGroup> groups,
-                           int64_t number, size_t depth,
-                           ArrayRef<Value> reducedIndices, ValueRange state) {
+                           int64_t number, ValueRange state) {
+  Value zero = indexConstant(builder, loc(), 0);
+  SmallVector<IndexRange> ranges;
+  for (Value size : sizesOf(stages.reduced))
+    ranges.push_back({zero, size});
+  return passes.emitBlocks(
+      builder, number, ranges, /*stepElements=*/1, state,
+      [&](OpBuilder &inner, ArrayRef<IndexRange> block, ValueRange values) {
+        return emitRanges(inner, groups, number, block, {}, values);
+      });
+}
+
+FailureOr<RowPasses::State> ColumnReductions::emitRanges(
+    OpBuilder &builder, ArrayRef<RowGroup> groups, int64_t number,
+    ArrayRef<IndexRange> ranges, ArrayRef<Value> reducedIndices,
+    ValueRange state) {
   using State = RowPasses::State;
-  if (depth < stages.reduced.size())
-    return emitLoop(builder, loc(), indexConstant(builder, loc(), 0),
-                    sizes[stages.reduced[depth]], 1, state,
+  if (!ranges.empty())
+    return emitLoop(builder, loc(), ranges.front().from, ranges.front().to, 1,
+                    state,
                     [&](OpBuilder &inner, Value index, ValueRange values) {
                       SmallVector<Value> next(reducedIndices);
                       next.push_back(index);
-                      return emitPass(inner, groups, number, depth + 1, next,
-                                      values);
+                      return emitRanges(inner, groups, number,
+                                        ranges.drop_front(), next, values);
                     });
   State next;
   size_t width = state.size() / groups.size();
@@ -112,7 +131,7 @@ LogicalResult ColumnReductions::emitStrip(OpBuilder &builder,
     if (passes.isEmpty(number))
       continue;
     FailureOr<RowPasses::State> end =
-        emitPass(builder, groups, number, 0, {}, state);
+        emitPass(builder, groups, number, state);
     if (failed(end))
       return failure();
     size_t width = end->size() / groups.size();

@@ -51,6 +51,17 @@ static ContractionLoop loopOf(linalg::LinalgOp op, unsigned loop) {
   return {};
 }
 
+/// Adds a loop of a single row, which no operand depends on: a batch must not be
+/// taken for the row, which the right operand does not vary along.
+///
+///   (b, k, n): lhs (b, k), rhs (b, k, n)   ==>   (b, k, n, row): the same
+static unsigned addRow(Contraction &c) {
+  unsigned row = c.addLoop(1, {});
+  for (AffineMap *map : {&c.lhsMap, &c.rhsMap, &c.resultMap})
+    *map = AffineMap::get(row + 1, 0, map->getResults(), map->getContext());
+  return row;
+}
+
 static FailureOr<Contraction> matchProduct(linalg::LinalgOp op) {
   FailureOr<linalg::ContractionDimensions> dims =
       linalg::inferContractionDims(op);
@@ -81,7 +92,10 @@ static FailureOr<Contraction> matchProduct(linalg::LinalgOp op) {
   c.lhsMap = op.getMatchingIndexingMap(lhs);
   c.rhsMap = op.getMatchingIndexingMap(rhs);
   const auto &rows = swapped ? dims->n : dims->m;
-  // The row loop is the one nearest to the columns in the result.
+  // The row loop is the one nearest to the columns in the result; products of
+  // vectors and matrices have none.
+  if (rows.empty())
+    c.row = addRow(c);
   for (unsigned i = 0; i < last; ++i)
     if (llvm::is_contained(rows, c.resultMap.getDimPosition(i)))
       c.row = c.resultMap.getDimPosition(i);

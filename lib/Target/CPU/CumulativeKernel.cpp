@@ -1,6 +1,6 @@
 // Sums and products of all elements up to each one: rows in any order, along a row
 // one after the other. Lanes lie across the rows where these are not the last
-// dimension.
+// dimension. Floats are carried in f64, so that the error does not grow along the row.
 //
 //   y[b, i] = sum over j <= i of x[b, j]  ==>  for each b of the task:
 //                                                a = 0
@@ -41,7 +41,13 @@ struct CumulativeKernel {
   /// All elements along the dimension, from the vector at `indices` on.
   LogicalResult emitRow(OpBuilder &builder, SmallVector<Value> indices,
                         Value mask);
+  /// The type of what is carried.
+  Type carried() {
+    Type type = getElementTypeOrSelf(op.getType());
+    return isa<FloatType>(type) ? Float64Type::get(op.getContext()) : type;
+  }
   Value neutral(OpBuilder &builder);
+  Value convert(OpBuilder &builder, Value value, Type type);
   Value join(OpBuilder &builder, Value a, Value x);
 };
 
@@ -56,8 +62,19 @@ SmallVector<int64_t> CumulativeKernel::outer() {
   return dimensions;
 }
 
+/// `value` as a float of another width, or as it is.
+Value CumulativeKernel::convert(OpBuilder &builder, Value value, Type element) {
+  Type from = getElementTypeOrSelf(value.getType());
+  Type type = lanes > 1 ? Type(VectorType::get({lanes}, element)) : element;
+  if (from == element)
+    return value;
+  if (from.getIntOrFloatBitWidth() < element.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(builder, loc(), type, value);
+  return arith::TruncFOp::create(builder, loc(), type, value);
+}
+
 Value CumulativeKernel::neutral(OpBuilder &builder) {
-  Type type = getElementTypeOrSelf(op.getType());
+  Type type = carried();
   TypedAttr value = op.getCombination() == graph::Combination::Add
                         ? builder.getZeroAttr(type)
                         : builder.getOneAttr(type);
@@ -92,8 +109,11 @@ LogicalResult CumulativeKernel::emitRow(OpBuilder &builder,
                                                 indices, lanes, mask);
         if (failed(x))
           return failure();
-        Value joined = join(inner, state.front(), *x);
-        rows.store(inner, op.getExclusive() ? state.front() : joined,
+        Value joined =
+            join(inner, state.front(), convert(inner, *x, carried()));
+        Value stored = op.getExclusive() ? state.front() : joined;
+        rows.store(inner,
+                   convert(inner, stored, getElementTypeOrSelf(op.getType())),
                    rows.output(0), indices, mask);
         return State{joined};
       })));

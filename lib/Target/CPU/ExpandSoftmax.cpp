@@ -1,5 +1,6 @@
 // linalg.softmax as reductions and elementwise operations.
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 #include "lib/Target/CPU/RowStages.h"
 #include "lib/Target/CPU/VectorMath.h"
 
@@ -23,10 +24,9 @@ struct Softmax {
   }
 
   SmallVector<OpFoldResult> sizesOf(Value tensor, graph::SizeAnalysis &sizes) {
-    SmallVector<OpFoldResult> result;
-    for (AffineExpr size : sizes.dimsOf(tensor))
-      result.push_back(sizes.materialize(builder, loc, size));
-    return result;
+    return graph::materializeShape(builder, loc, sizes,
+                                   cast<RankedTensorType>(tensor.getType()),
+                                   sizes.dimsOf(tensor));
   }
 
   Value filled(TypedAttr value) {

@@ -2,6 +2,7 @@
 #include "lib/Target/CPU/GenericKernel.h"
 #include "dialects/Graph/Conversion/StructuredOps.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 #include "lib/Target/CPU/ParallelLoops.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -46,9 +47,9 @@ static Value createInverse(OpBuilder &builder, Operation *view, Value tensor,
   auto collapse = dyn_cast<tensor::CollapseShapeOp>(view);
   if (!collapse)
     return {};
-  SmallVector<OpFoldResult> shape;
-  for (AffineExpr size : sizes.dimsOf(collapse.getSrc()))
-    shape.push_back(sizes.materialize(builder, loc, size));
+  SmallVector<OpFoldResult> shape =
+      graph::materializeShape(builder, loc, sizes, collapse.getSrcType(),
+                              sizes.dimsOf(collapse.getSrc()));
   return tensor::ExpandShapeOp::create(
       builder, loc, collapse.getSrcType(), tensor,
       collapse.getReassociationIndices(), shape);

@@ -40,9 +40,10 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
                                                 const RowGroup &group,
                                                 int64_t number) {
   using State = RowPasses::State;
-  // The types of joined accumulators are those of a single lane.
+  // The types of joined totals are those of a single lane.
   SmallVector<Value> slots;
-  State neutral = passes.start(builder, number, /*lanes=*/1);
+  State neutral = passes.widen(builder, number,
+                               passes.start(builder, number, /*lanes=*/1));
   for (Value value : neutral)
     slots.push_back(memref::AllocaOp::create(
         builder, loc(), MemRefType::get({kMostParts}, value.getType())));
@@ -53,10 +54,11 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
         Value to = indexMin(task, loc(), indexAdd(task, loc(), from, chunk),
                             extent);
         FailureOr<State> state =
-            emitPass(task, group, number, 0, group.indices, from, to);
+            emitPass(task, group, number, {from, to});
         if (failed(state))
           return failure();
-        State joined = passes.acrossLanes(task, number, *state);
+        State joined = passes.acrossLanes(
+            task, number, passes.widen(task, number, *state));
         for (auto [value, slot] : llvm::zip(joined, slots))
           memref::StoreOp::create(task, loc(), value, slot, part);
         return success();

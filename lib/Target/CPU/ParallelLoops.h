@@ -21,6 +21,10 @@ namespace tessera::cpu {
 /// loops, or the first parallel one where a reduction leads; each covers about
 /// 16K elements, so that their number depends on sizes only. An element is
 /// reduced by one task, in the order of the loops.
+///
+/// Sums of floats are f64 and rounded once, at the end: this route is what others
+/// are compared with. Where the innermost loop is parallel, strips of it are summed
+/// on the stack.
 void emitParallelLoops(mlir::linalg::LinalgOp op, mlir::Value context);
 
 } // namespace tessera::cpu

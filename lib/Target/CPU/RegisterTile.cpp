@@ -106,13 +106,18 @@ SmallVector<Value> RegisterTile::resultIndices(OpBuilder &builder, Location loc,
   return result;
 }
 
+RegisterTile::Accumulators RegisterTile::zeros(OpBuilder &builder,
+                                               Location loc) {
+  auto type = VectorType::get(lanes, builder.getF32Type());
+  return Accumulators(rows * vectors,
+                      arith::ConstantOp::create(builder, loc,
+                                                builder.getZeroAttr(type)));
+}
+
 FailureOr<RegisterTile::Accumulators> RegisterTile::start(OpBuilder &builder,
                                                           Location loc) {
-  auto type = VectorType::get(lanes, builder.getF32Type());
   if (!c.init)
-    return Accumulators(rows * vectors,
-                        arith::ConstantOp::create(builder, loc,
-                                                  builder.getZeroAttr(type)));
+    return zeros(builder, loc);
   Accumulators accumulators;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector) {
@@ -174,6 +179,9 @@ RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
     }
     return accumulators;
   }
+  if (std::optional<int64_t> step = blockStep(level, first, last))
+    return blocks(builder, loc, level, first, last, *step, accumulators,
+                  rowsInside);
   rowAccess.forget();
   Value one = IndexBuilder(builder, loc).constant(1);
   auto loop =
@@ -189,6 +197,64 @@ RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
   scf::YieldOp::create(builder, loc, *sums);
   rowAccess.forget();
   return Accumulators(loop.getResults());
+}
+
+/// The indices of the loop from `first` to `last` that a block has; none where no
+/// blocks are needed, or an inner loop has them.
+std::optional<int64_t> RegisterTile::blockStep(unsigned level, Value first,
+                                               Value last) const {
+  constexpr int64_t kBlockDepth = 512;
+  int64_t inner = 1;
+  for (unsigned number : ArrayRef(c.reduction).drop_front(level + 1)) {
+    if (ShapedType::isDynamic(c.loops[number].size))
+      return std::nullopt;
+    inner *= std::max<int64_t>(c.loops[number].size, 1);
+  }
+  if (inner > kBlockDepth)
+    return std::nullopt;
+  int64_t most = kBlockDepth / inner, all = c.loops[c.reduction[level]].size;
+  bool isShort = !ShapedType::isDynamic(all) && all <= most;
+  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  if (!from || !to)
+    return isShort ? std::nullopt : std::optional(most);
+  // Blocks of equal size where there are such.
+  int64_t size = *to - *from, count = llvm::divideCeil(size, most);
+  if (count <= 1)
+    return std::nullopt;
+  return size % count == 0 ? size / count : most;
+}
+
+FailureOr<RegisterTile::Accumulators>
+RegisterTile::blocks(OpBuilder &builder, Location loc, unsigned level,
+                     Value first, Value last, int64_t step,
+                     Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
+  IndexBuilder index(builder, loc);
+  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  bool divides = from && to && (*to - *from) % step == 0;
+  rowAccess.forget();
+  auto outer = scf::ForOp::create(builder, loc, first, last,
+                                  index.constant(step), accumulators);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(outer.getBody());
+  Value begin = outer.getInductionVar(), end = index.add(begin, step);
+  auto inner = scf::ForOp::create(builder, loc, begin,
+                                  divides ? end : index.min(end, last),
+                                  index.constant(1), zeros(builder, loc));
+  builder.setInsertionPointToStart(inner.getBody());
+  place.loops[c.reduction[level]] = inner.getInductionVar();
+  FailureOr<Accumulators> sums =
+      reduce(builder, loc, level + 1, Accumulators(inner.getRegionIterArgs()),
+             rowsInside);
+  if (failed(sums))
+    return failure();
+  scf::YieldOp::create(builder, loc, *sums);
+  builder.setInsertionPointAfter(inner);
+  Accumulators totals(outer.getRegionIterArgs());
+  for (auto [total, sum] : llvm::zip(totals, inner.getResults()))
+    total = arith::AddFOp::create(builder, loc, total, sum);
+  scf::YieldOp::create(builder, loc, totals);
+  rowAccess.forget();
+  return Accumulators(outer.getResults());
 }
 
 FailureOr<RegisterTile::Accumulators>

@@ -1,5 +1,6 @@
 // The inner kernel: a tile of the result in registers, summed over all loops of
-// the contracted dimensions, then stored through the epilogue.
+// the contracted dimensions, then stored through the epilogue. What is deep is
+// summed in blocks, so that the error does not grow with the depth.
 #ifndef TESSERA_TARGET_CPU_REGISTERTILE_H
 #define TESSERA_TARGET_CPU_REGISTERTILE_H
 
@@ -77,6 +78,7 @@ private:
   mlir::Value at(Accumulators &accumulators, int64_t row, int64_t vector) {
     return accumulators[row * vectors + vector];
   }
+  Accumulators zeros(mlir::OpBuilder &builder, mlir::Location loc);
   mlir::FailureOr<Accumulators> start(mlir::OpBuilder &builder,
                                       mlir::Location loc);
   mlir::FailureOr<Accumulators> reduce(mlir::OpBuilder &builder,
@@ -88,6 +90,14 @@ private:
                                      mlir::Value first, mlir::Value last,
                                      Accumulators accumulators,
                                      mlir::ArrayRef<int64_t> rowsInside);
+  /// The same in blocks of `step`, each summed from zero.
+  mlir::FailureOr<Accumulators> blocks(mlir::OpBuilder &builder,
+                                       mlir::Location loc, unsigned level,
+                                       mlir::Value first, mlir::Value last,
+                                       int64_t step, Accumulators accumulators,
+                                       mlir::ArrayRef<int64_t> rowsInside);
+  std::optional<int64_t> blockStep(unsigned level, mlir::Value first,
+                                   mlir::Value last) const;
   mlir::FailureOr<Accumulators> step(mlir::OpBuilder &builder,
                                      mlir::Location loc,
                                      Accumulators accumulators,

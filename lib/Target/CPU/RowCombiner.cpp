@@ -110,10 +110,11 @@ FailureOr<Combiner> Combiner::of(Operation *op) {
   result.elementType = getElementTypeOrSelf(reduce.getInits()[0].getType());
   result.accumulatorType = result.elementType;
   Block &body = reduce.getCombiner().front();
-  bool sums = llvm::all_of(body.without_terminator(), [](Operation &inner) {
-    return isa<arith::AddFOp, arith::MulFOp>(inner);
-  });
-  if (sums && isa<FloatType>(result.elementType) &&
+  result.isRounded =
+      llvm::all_of(body.without_terminator(), [](Operation &inner) {
+        return isa<arith::AddFOp, arith::MulFOp>(inner);
+      });
+  if (result.isRounded && isa<FloatType>(result.elementType) &&
       result.elementType.getIntOrFloatBitWidth() < 32)
     result.accumulatorType = builder.getF32Type();
   result.neutral = neutralOf(body, result.accumulatorType);
@@ -134,6 +135,15 @@ FailureOr<Combiner> Combiner::of(Operation *op) {
 static Type sameLanes(Type like, Type element) {
   auto vector = dyn_cast<VectorType>(like);
   return vector ? Type(vector.clone(element)) : element;
+}
+
+/// `value` in a wider float type.
+static Value extend(OpBuilder &builder, Location loc, Value value,
+                    Type element) {
+  Type type = sameLanes(value.getType(), element);
+  return value.getType() == type
+             ? value
+             : arith::ExtFOp::create(builder, loc, type, value).getResult();
 }
 
 static Value constant(OpBuilder &builder, Location loc, TypedAttr value,
@@ -176,7 +186,7 @@ Value Combiner::apply(OpBuilder &builder, Location loc, Value a,
   for (Operation &inner : body.without_terminator()) {
     Operation *clone = builder.clone(inner, mapping);
     Type element = isa<arith::CmpFOp>(inner) ? Type(builder.getI1Type())
-                                             : accumulatorType;
+                                             : getElementTypeOrSelf(a.getType());
     clone->getResult(0).setType(sameLanes(a.getType(), element));
   }
   return mapping.lookup(body.getTerminator()->getOperand(0));
@@ -224,12 +234,18 @@ Combiner::State Combiner::combine(OpBuilder &builder, Location loc,
             arith::SelectOp::create(builder, loc, better, index, state[1])};
   }
   if (accumulatorType != elementType)
-    x = arith::ExtFOp::create(builder, loc,
-                              sameLanes(x.getType(), accumulatorType), x);
+    x = extend(builder, loc, x, accumulatorType);
   Value joined = apply(builder, loc, state[0], x);
   if (mask)
     joined = arith::SelectOp::create(builder, loc, mask, joined, state[0]);
   return {joined};
+}
+
+Combiner::State Combiner::widen(OpBuilder &builder, Location loc,
+                                ValueRange state) const {
+  if (!isRounded)
+    return State(state.begin(), state.end());
+  return {extend(builder, loc, state[0], builder.getF64Type())};
 }
 
 Combiner::State Combiner::merge(OpBuilder &builder, Location loc, ValueRange a,
@@ -281,12 +297,12 @@ Value Combiner::finish(OpBuilder &builder, Location loc, ValueRange state,
     return arith::ExtSIOp::create(builder, loc, type, state[1]);
   }
   Value result = state[0];
-  if (initial && accumulatorType != elementType)
-    initial = arith::ExtFOp::create(
-        builder, loc, sameLanes(initial.getType(), accumulatorType), initial);
+  Type held = getElementTypeOrSelf(result.getType());
+  if (initial && held != elementType)
+    initial = extend(builder, loc, initial, held);
   if (initial)
     result = apply(builder, loc, initial, result);
-  if (accumulatorType == elementType)
+  if (held == elementType)
     return result;
   return arith::TruncFOp::create(builder, loc,
                                  sameLanes(result.getType(), elementType),

@@ -17,6 +17,11 @@ namespace tessera::cpu {
 ///   start(8)             neutral elements: -inf, vector<8xf32>
 ///   combine(state, x)    max(state, x), lane by lane
 ///   acrossLanes(state)   max of the 8 lanes, as a balanced tree
+///
+/// A long row's sums and products round in blocks: `kBlockSteps` elements go to an
+/// accumulator, which then joins a total in f64. The error of a sum is so that of
+/// a block, whatever the row's length (Higham, "The accuracy of floating point
+/// summation", 1993).
 class Combiner {
 public:
   using State = llvm::SmallVector<mlir::Value, 2>;
@@ -24,7 +29,12 @@ public:
   /// Of a linalg.reduce or graph.arg_reduce; fails with a diagnostic.
   static mlir::FailureOr<Combiner> of(mlir::Operation *reduction);
 
+  /// Elements that an accumulator takes before it joins a total.
+  static constexpr int64_t kBlockSteps = 64;
+
   bool needsIndex() const { return isIndex; }
+  /// Whether every step rounds.
+  bool rounds() const { return isRounded; }
   /// Number of accumulators.
   int64_t width() const { return isIndex ? 2 : 1; }
 
@@ -41,7 +51,11 @@ public:
                 mlir::ValueRange state, mlir::Value x, mlir::Value index,
                 mlir::Value mask) const;
 
-  /// Two states of any order.
+  /// Accumulators as totals.
+  State widen(mlir::OpBuilder &builder, mlir::Location loc,
+              mlir::ValueRange state) const;
+
+  /// Two states of any order, both accumulators or both totals.
   State merge(mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRange a,
               mlir::ValueRange b) const;
 
@@ -72,7 +86,7 @@ private:
                     bool orEqual) const;
 
   mlir::Operation *op;
-  bool isIndex = false;
+  bool isIndex = false, isRounded = false;
   mlir::Type elementType, accumulatorType, positionType;
   mlir::TypedAttr neutral;
   mlir::Value init;

@@ -7,6 +7,11 @@
 
 namespace tessera::cpu {
 
+/// Indices [from, to) of a dimension.
+struct IndexRange {
+  mlir::Value from, to;
+};
+
 /// Rows that are computed together: one, or as many as there are lanes, side by
 /// side along the last dimension.
 struct RowGroup {
@@ -55,6 +60,26 @@ public:
   State merge(mlir::OpBuilder &builder, int64_t number, mlir::ValueRange a,
               mlir::ValueRange b);
 
+  /// Emits the pass over `ranges` of the reduced dimensions, of which the last is
+  /// read by steps of `stepElements`. `body` takes accumulators, one set of the
+  /// pass's or several, through a part of the ranges. Where sums are long the parts
+  /// are blocks (see Combiner), whose results are joined in totals:
+  ///
+  ///   sum over [0, 300) x [0, 40)  ==>  t = 0
+  ///                                     for block [i, i + 1) x [0, 40):
+  ///                                       t += sum over the block
+  mlir::FailureOr<State> emitBlocks(
+      mlir::OpBuilder &builder, int64_t number,
+      mlir::ArrayRef<IndexRange> ranges, int64_t stepElements,
+      mlir::ValueRange start,
+      llvm::function_ref<mlir::FailureOr<State>(
+          mlir::OpBuilder &, mlir::ArrayRef<IndexRange>, mlir::ValueRange)>
+          body);
+
+  /// Accumulators of any number of sets as totals.
+  State widen(mlir::OpBuilder &builder, int64_t number,
+              mlir::ValueRange state);
+
   /// Takes the accumulators at the end of the pass as the results of its
   /// reductions. Vectors of one row's elements are first joined across lanes.
   mlir::LogicalResult finish(mlir::OpBuilder &builder, RowGroup &group,
@@ -80,6 +105,8 @@ public:
   void setRow(mlir::Value firstPosition) { rowStart = firstPosition; }
 
 private:
+  /// Number of accumulators of one set.
+  size_t setWidth(int64_t number) const;
   /// Where the elements at `indices` of a stored value are.
   struct Place {
     mlir::Value memref;

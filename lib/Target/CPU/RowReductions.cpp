@@ -10,17 +10,32 @@ using namespace tessera::cpu;
 
 FailureOr<RowPasses::State>
 RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
-                        int64_t number, size_t depth, ArrayRef<Value> indices,
-                        Value from, Value to) {
+                        int64_t number, IndexRange first) {
+  SmallVector<IndexRange> ranges = {first};
+  Value zero = indexConstant(builder, loc(), 0);
+  if (!passes.isLinear())
+    for (int64_t dimension : ArrayRef(stages.reduced).drop_front())
+      ranges.push_back({zero, sizes[dimension]});
+  return passes.emitBlocks(
+      builder, number, ranges, rows.lanes * rows.unroll,
+      passes.start(builder, number, rows.lanes),
+      [&](OpBuilder &inner, ArrayRef<IndexRange> block, ValueRange) {
+        return emitRanges(inner, group, number, group.indices, block);
+      });
+}
+
+FailureOr<RowPasses::State>
+RowReductions::emitRanges(OpBuilder &builder, const RowGroup &group,
+                          int64_t number, ArrayRef<Value> indices,
+                          ArrayRef<IndexRange> ranges) {
   using State = RowPasses::State;
   State initial = passes.start(builder, number, rows.lanes);
-  Value zero = indexConstant(builder, loc(), 0);
+  auto [from, to] = ranges.front();
   auto merge = [&](OpBuilder &at, ValueRange a, ValueRange b) {
     return passes.merge(at, number, a, b);
   };
-  if (!passes.isLinear() && depth + 1 < stages.reduced.size()) {
-    int64_t dimension = stages.reduced[depth];
-    Value inside = sizes[stages.reduced[depth + 1]];
+  if (ranges.size() > 1) {
+    int64_t dimension = ArrayRef(stages.reduced).take_back(ranges.size()).front();
     return emitLoop(
         builder, loc(), from, to, 1, initial,
         [&](OpBuilder &inner, Value index,
@@ -28,7 +43,7 @@ RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
           SmallVector<Value> next(indices);
           next[dimension] = index;
           FailureOr<State> part =
-              emitPass(inner, group, number, depth + 1, next, zero, inside);
+              emitRanges(inner, group, number, next, ranges.drop_front());
           if (failed(part))
             return failure();
           return merge(inner, state, *part);
@@ -111,7 +126,7 @@ LogicalResult RowReductions::emitRow(OpBuilder &builder, Value row,
     if (passes.isEmpty(number))
       continue;
     FailureOr<RowPasses::State> state =
-        emitPass(builder, group, number, 0, group.indices, zero, rowSize);
+        emitPass(builder, group, number, {zero, rowSize});
     if (failed(state) ||
         failed(passes.finish(builder, group, number, *state)))
       return failure();

@@ -45,12 +45,11 @@ protected:
   mlir::LogicalResult emitRow(mlir::OpBuilder &builder, mlir::Value row,
                               mlir::Value last);
 
-  /// The pass over the reduced dimensions from number `depth` on, of which that
-  /// goes over [from, to): its accumulators, in vectors.
-  mlir::FailureOr<RowPasses::State>
-  emitPass(mlir::OpBuilder &builder, const RowGroup &group, int64_t number,
-           size_t depth, mlir::ArrayRef<mlir::Value> indices, mlir::Value from,
-           mlir::Value to);
+  /// The pass over the reduced dimensions, of which the first goes over `first`: its
+  /// accumulators, in vectors.
+  mlir::FailureOr<RowPasses::State> emitPass(mlir::OpBuilder &builder,
+                                             const RowGroup &group,
+                                             int64_t number, IndexRange first);
 
   RowKernel &rows;
   const RowStages &stages;
@@ -58,6 +57,12 @@ protected:
   llvm::SmallVector<mlir::Value> sizes;
 
 private:
+  /// The pass over `ranges` of the reduced dimensions behind those that `indices`
+  /// has indices of.
+  mlir::FailureOr<RowPasses::State>
+  emitRanges(mlir::OpBuilder &builder, const RowGroup &group, int64_t number,
+             mlir::ArrayRef<mlir::Value> indices,
+             mlir::ArrayRef<IndexRange> ranges);
   /// Brings the elements at `column` and what follows in a vector, of the row
   /// `ahead`, near: of all tensors of the space that are loaded or stored.
   void prefetch(mlir::OpBuilder &builder, mlir::Value column, int64_t vector);

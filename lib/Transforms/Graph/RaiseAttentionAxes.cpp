@@ -2,6 +2,7 @@
 #include "lib/Transforms/Graph/RaiseAttentionAxes.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
@@ -212,11 +213,9 @@ Value tessera::createBroadcast(OpBuilder &builder, Value value,
   auto type = cast<RankedTensorType>(value.getType()).clone(staticShape(shape));
   if (type.hasStaticShape() && type == value.getType())
     return value;
-  SmallVector<Value> dynamic;
-  for (AffineExpr size : shape)
-    if (!isa<AffineConstantExpr>(size))
-      dynamic.push_back(cast<Value>(sizes.materialize(builder, loc, size)));
-  return graph::BroadcastToOp::create(builder, loc, type, value, dynamic);
+  return graph::BroadcastToOp::create(
+      builder, loc, type, value,
+      graph::materializeDynamicSizes(builder, loc, sizes, type, shape));
 }
 
 static Value castTo(OpBuilder &builder, Location loc, Value value,
@@ -230,13 +229,10 @@ static Value castTo(OpBuilder &builder, Location loc, Value value,
 Value AxisMap::expand(OpBuilder &builder, Location loc, Value value,
                       ArrayRef<ReassociationIndices> groups,
                       ArrayRef<AffineExpr> shape) {
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<OpFoldResult> sizesOut;
-  for (AffineExpr size : shape)
-    sizesOut.push_back(sizes.materialize(builder, loc, size));
-  return tensor::ExpandShapeOp::create(builder, loc,
-                                       type.clone(staticShape(shape)), value,
-                                       groups, sizesOut);
+  auto type = cast<RankedTensorType>(value.getType()).clone(staticShape(shape));
+  return tensor::ExpandShapeOp::create(
+      builder, loc, type, value, groups,
+      graph::materializeShape(builder, loc, sizes, type, shape));
 }
 
 /// Groups of a reshape between `count` things and the same with sizes of 1 at
@@ -348,12 +344,14 @@ Value AxisMap::relayout(OpBuilder &builder, Location loc, Value value,
     }
   }
   if (!isIdentityPermutation(permutation)) {
-    SmallVector<OpFoldResult> shape;
+    SmallVector<AffineExpr> shape;
     for (int64_t run : permutation)
-      shape.push_back(sizes.materialize(builder, loc, sizeOf(runs[run])));
+      shape.push_back(sizeOf(runs[run]));
+    auto type =
+        cast<RankedTensorType>(value.getType()).clone(staticShape(shape));
     Value empty = tensor::EmptyOp::create(
-        builder, loc, shape,
-        cast<RankedTensorType>(value.getType()).getElementType());
+        builder, loc, type,
+        graph::materializeDynamicSizes(builder, loc, sizes, type, shape));
     value = linalg::TransposeOp::create(builder, loc, value, empty, permutation)
                 ->getResult(0);
   }

@@ -3,10 +3,10 @@
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 #include "lib/Transforms/Graph/ConstantNumber.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 
@@ -42,14 +42,10 @@ struct Power {
         tensor.clone(ArrayRef<int64_t>()),
         builder.getFloatAttr(tensor.getElementType(), number));
     graph::SizeAnalysis sizes(builder.getContext());
-    SmallVector<Value> dynamic;
-    for (auto [i, size] : llvm::enumerate(sizes.dimsOf(base)))
-      if (tensor.isDynamicDim(i))
-        dynamic.push_back(getValueOrCreateConstantIndexOp(
-            builder, loc, sizes.materialize(builder, loc, size)));
     return graph::BroadcastToOp::create(
         builder, loc, type, arith::ConstantOp::create(builder, loc, scalar),
-        dynamic);
+        graph::materializeDynamicSizes(builder, loc, sizes, tensor,
+                                       sizes.dimsOf(base)));
   }
 
   /// C's pow gives 0 and infinity where the root of -0 and -infinity is -0 and

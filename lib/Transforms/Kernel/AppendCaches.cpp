@@ -40,7 +40,8 @@ public:
   void run();
 
 private:
-  std::optional<Append> match(Value output);
+  std::optional<Append> match(unsigned result, Value output);
+  bool haveSameType(BlockArgument input, unsigned result);
   bool readsStrides(Value value, MemRefType type, std::string &reason);
   FuncOp createPart(Append &append, bool isPast,
                     SmallVectorImpl<int64_t> &inputs);
@@ -62,7 +63,14 @@ static tensor::ConcatOp concatOf(FuncOp kernel) {
   return kernel.getYield().getValues()[0].getDefiningOp<tensor::ConcatOp>();
 }
 
-std::optional<Append> CacheAppender::match(Value output) {
+/// Whether the caller sees the same element type: of u16 and i16, which are both
+/// i16 here, one cannot extend the other.
+bool CacheAppender::haveSameType(BlockArgument input, unsigned result) {
+  return entry.getArgAttr(input.getArgNumber(), graph::kElementTypeAttr) ==
+         entry.getResultAttr(result, graph::kElementTypeAttr);
+}
+
+std::optional<Append> CacheAppender::match(unsigned result, Value output) {
   Append append;
   append.call = output.getDefiningOp<CallOp>();
   if (!append.call)
@@ -81,7 +89,8 @@ std::optional<Append> CacheAppender::match(Value output) {
     return std::nullopt;
   append.input = dyn_cast<BlockArgument>(
       append.call.getInputs()[append.argument.getArgNumber()]);
-  if (!append.input || !extended.insert(append.input).second)
+  if (!append.input || !haveSameType(append.input, result) ||
+      !extended.insert(append.input).second)
     return std::nullopt;
   std::string reason;
   for (Value value : {output, Value(append.input)})
@@ -238,8 +247,8 @@ void CacheAppender::rewrite(Append &append) {
 
 void CacheAppender::run() {
   Operation *end = entry.getBody().front().getTerminator();
-  for (Value output : end->getOperands())
-    if (std::optional<Append> append = match(output))
+  for (auto [result, output] : llvm::enumerate(end->getOperands()))
+    if (std::optional<Append> append = match(result, output))
       rewrite(*append);
 }
 

@@ -166,3 +166,56 @@ kernel.func @prefetch(%x: tensor<?x32xf32>, %g: tensor<32xf32>, %out: tensor<?x3
   %z = arith.mulf %y, %w : tensor<?x32xf32>
   kernel.yield %z : tensor<?x32xf32>
 }
+
+// -----
+
+// A size that is dynamic in the type, but known, is a value wherever a tensor of the
+// type is made.
+// CHECK-LABEL: func.func private @known_but_dynamic
+// CHECK: math.exp
+kernel.func @known_but_dynamic(%x: tensor<?x48xf32>, %out: tensor<?x?xf32>, %n: index) -> tensor<?x?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 2, taskElements = 1024>],
+                shapes = [affine_map<()[s0] -> (s0, 48)>, affine_map<()[s0] -> (s0, 48)>]} {
+  %c48 = arith.constant 48 : index
+  %e = tensor.empty(%n, %c48) : tensor<?x?xf32>
+  %c = tensor.cast %x : tensor<?x48xf32> to tensor<?x?xf32>
+  %y = linalg.softmax dimension(1) ins(%c : tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+  kernel.yield %y : tensor<?x?xf32>
+}
+
+// -----
+
+// Long columns are summed in blocks, which join totals in f64.
+// CHECK-LABEL: func.func private @long_columns
+// CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %c1 iter_args(%{{.*}}) -> (vector<8xf64>)
+// CHECK:   %[[BLOCK:.*]] = scf.for %{{.*}} iter_args(%{{.*}}) -> (vector<8xf32>)
+// CHECK:   %[[WIDE:.*]] = arith.extf %[[BLOCK]] : vector<8xf32> to vector<8xf64>
+// CHECK:   arith.addf %{{.*}}, %[[WIDE]] : vector<8xf64>
+// CHECK: arith.truncf %{{.*}} : vector<8xf64> to vector<8xf32>
+kernel.func @long_columns(%x: tensor<?x8xf32>, %out: tensor<8xf32>, %n: index) -> tensor<8xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 1, taskElements = 1024>],
+                shapes = [affine_map<()[s0] -> (s0, 8)>, affine_map<()[s0] -> (8)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<?x8xf32>) outs(%f : tensor<8xf32>) dimensions = [0]
+  kernel.yield %s : tensor<8xf32>
+}
+
+// -----
+
+// A maximum has no blocks, and neither have short sums.
+// CHECK-LABEL: func.func private @no_blocks
+// CHECK-NOT: f64
+kernel.func @no_blocks(%x: tensor<64x8xf32>, %sums: tensor<8xf32>, %tops: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>)
+    attributes {outputs = 2 : i64, schedules = [#kernel.rows<lanes = 8, unroll = 1, taskElements = 1024>],
+                shapes = [affine_map<() -> (64, 8)>, affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %g = linalg.fill ins(%lowest : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<64x8xf32>) outs(%f : tensor<8xf32>) dimensions = [0]
+  %m = linalg.reduce { arith.maximumf } ins(%x : tensor<64x8xf32>) outs(%g : tensor<8xf32>) dimensions = [0]
+  kernel.yield %s, %m : tensor<8xf32>, tensor<8xf32>
+}

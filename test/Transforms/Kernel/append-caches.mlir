@@ -91,3 +91,26 @@ func.func @read_by_generic(%x: tensor<?xf32> {graph.name = "x", graph.dims = [@p
   %z = kernel.call @negate ins(%y : tensor<?xf32>) outs(%e : tensor<?xf32>) sizes(%s) -> tensor<?xf32>
   return %y, %z : tensor<?xf32>, tensor<?xf32>
 }
+
+// -----
+
+// The caller sees u16 and i16: one cannot be the memory of the other.
+
+graph.symbol @past min 0 typical 8 max 100
+kernel.func @concat(%past: tensor<?xi16>, %new: tensor<1xi16>, %out: tensor<?xi16>, %s0: index) -> tensor<?xi16>
+    attributes {outputs = 1 : i64, shapes = [affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (1)>, affine_map<()[s0] -> (s0 + 1)>], schedules = [#kernel.rows<lanes = 8, unroll = 4, taskElements = 1024>]} {
+  %r = tensor.concat dim(0) %past, %new : (tensor<?xi16>, tensor<1xi16>) -> tensor<?xi16>
+  kernel.yield %r : tensor<?xi16>
+}
+// CHECK-LABEL: func.func @changed_sign
+// CHECK-NOT:     kernel.append
+// CHECK:         kernel.call @concat
+func.func @changed_sign(%x: tensor<?xi16> {graph.name = "x", graph.dims = [@past], graph.element_type = ui16}, %n: tensor<1xi16> {graph.name = "n", graph.dims = [1], graph.element_type = ui16})
+    -> (tensor<?xi16> {graph.name = "y"}) {
+  %p = graph.size @past
+  %c1 = arith.constant 1 : index
+  %s = arith.addi %p, %c1 : index
+  %e = tensor.empty(%s) : tensor<?xi16>
+  %y = kernel.call @concat ins(%x, %n : tensor<?xi16>, tensor<1xi16>) outs(%e : tensor<?xi16>) sizes(%p) -> tensor<?xi16>
+  return %y : tensor<?xi16>
+}
