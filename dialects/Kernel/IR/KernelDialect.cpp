@@ -72,7 +72,8 @@ AttentionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                         ComputedSizeKind kind, AffineMap operands) {
+                         ComputedSizeKind kind, AffineMap operands,
+                         StringAttr /*node*/) {
   bool isSelection = kind == ComputedSizeKind::SelectEqual ||
                      kind == ComputedSizeKind::SelectLess;
   unsigned expected = isSelection ? 4 : 2;
