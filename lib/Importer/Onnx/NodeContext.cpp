@@ -2,6 +2,7 @@
 #include "lib/Importer/Onnx/NodeContext.h"
 
 #include "dialects/Graph/IR/SizeKeepingFolds.h"
+#include "lib/Importer/Onnx/ModelReader.h"
 
 using namespace mlir;
 using onnx::TensorProto;
@@ -215,14 +216,16 @@ Value NodeContext::foldOrKeep(Operation *op) {
   return results.front();
 }
 
+std::string NodeContext::subject() const {
+  return caller.empty() ? subjectOf(proto) : caller;
+}
+
 void NodeContext::requireAtRunTime(Value condition, const Twine &failure) {
-  std::string name = "'" + proto.name() + "'";
-  if (proto.name().empty() && proto.output_size())
-    name = "of output '" + proto.output(0) + "'";
-  graph::AssertOp::create(
-      builder, loc, condition,
-      builder.getStringAttr("node " + name + " (" + proto.op_type() + "): " +
-                            failure));
+  std::string where = subject();
+  if (!caller.empty())
+    where += ": in its function body: " + proto.op_type();
+  graph::AssertOp::create(builder, loc, condition,
+                          builder.getStringAttr(where + ": " + failure));
 }
 
 LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,
@@ -237,6 +240,43 @@ LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,
                                       materializeIndex(a), materializeIndex(b));
   requireAtRunTime(equal, what + " differ");
   sizes.assumeEqual(a, b);
+  return success();
+}
+
+LogicalResult NodeContext::requireAtMost(AffineExpr size, AffineExpr limit,
+                                         const Twine &failure) {
+  if (sizes.isAtMost(size, limit))
+    return success();
+  if (sizes.isAtMost(limit + 1, size))
+    return error(failure);
+  requireAtRunTime(create<arith::CmpIOp>(arith::CmpIPredicate::sle,
+                                         materializeIndex(size),
+                                         materializeIndex(limit)),
+                   failure);
+  return success();
+}
+
+LogicalResult NodeContext::requireMultiple(AffineExpr size, int64_t divisor,
+                                           const Twine &failure) {
+  AffineExpr rest = sizes.resolve(size) % divisor;
+  if (auto known = dyn_cast<AffineConstantExpr>(rest))
+    return known.getValue() == 0 ? success() : error(failure);
+  Value zero = scalarInteger(0, builder.getIndexType());
+  requireAtRunTime(create<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                         materializeIndex(rest), zero),
+                   failure);
+  return success();
+}
+
+LogicalResult NodeContext::requireSizes(const Shape &shape, const Twine &what) {
+  for (AffineExpr size : shape) {
+    auto known = dyn_cast<AffineConstantExpr>(size);
+    if (known && known.getValue() < 0)
+      return error(what + " has a size of " + Twine(known.getValue()));
+    if (failed(requireAtMost(constantSize(0), size,
+                             what + " has a negative size")))
+      return failure();
+  }
   return success();
 }
 

@@ -77,8 +77,11 @@ public:
   /// Records why the node cannot be translated, and what would work. Fails.
   mlir::LogicalResult error(const llvm::Twine &reason);
   llvm::StringRef errorText() const { return reason; }
-  /// Leaves the node to the function body that the standard gives its operator;
-  /// before anything was built. Fails.
+  /// The node of the model that this one is or is a part of, as errors of a run
+  /// name it.
+  std::string subject() const;
+  /// Leaves the node to the function body that the standard gives its operator,
+  /// after checks at most. Fails.
   mlir::LogicalResult useBody() {
     wantsBody = true;
     return mlir::failure();
@@ -122,8 +125,8 @@ public:
   }
   Shape shapeOf(mlir::Value tensor) { return sizes.dimsOf(tensor); }
   mlir::AffineExpr constantSize(int64_t size);
-  /// The run fails with `failure`, which names the node, unless `condition`, an
-  /// i1 scalar, holds.
+  /// The run fails with `failure`, said of the node of the model, unless
+  /// `condition`, an i1 scalar, holds.
   void requireAtRunTime(mlir::Value condition, const llvm::Twine &failure);
   /// Makes sure that `a` and `b`, which `what` describes, are equal: fails with a
   /// report if they are known to differ; where they are not proven equal a
@@ -131,6 +134,16 @@ public:
   /// equal.
   mlir::LogicalResult requireEqual(mlir::AffineExpr a, mlir::AffineExpr b,
                                    const llvm::Twine &what);
+  /// Makes sure that `size` is at most `limit`; else the node fails, or the run,
+  /// with `failure`. Checked at run time where it is not known.
+  mlir::LogicalResult requireAtMost(mlir::AffineExpr size,
+                                    mlir::AffineExpr limit,
+                                    const llvm::Twine &failure);
+  /// So that `size` is a multiple of `divisor` > 0.
+  mlir::LogicalResult requireMultiple(mlir::AffineExpr size, int64_t divisor,
+                                      const llvm::Twine &failure);
+  /// So that no size of `shape`, which `what` describes, is negative.
+  mlir::LogicalResult requireSizes(const Shape &shape, const llvm::Twine &what);
   /// The type of a tensor of `shape`, static where an expression is constant. A
   /// size that cannot be is an error of the node, even if the translator goes
   /// on.
@@ -151,6 +164,9 @@ public:
   mlir::Value filled(mlir::Value scalar, const Shape &shape);
 
   // For the importer.
+  /// The node is a part of the function that a node of the model calls, whose
+  /// subject this is; empty if it is none.
+  void setCaller(std::string subject) { caller = std::move(subject); }
   void setInputs(llvm::SmallVector<OnnxValue> values) {
     inputs = std::move(values);
   }
@@ -167,7 +183,7 @@ private:
   int64_t opsetVersion;
   const ConstantMaker &makeConstant;
   llvm::SmallVector<OnnxValue> inputs, outputs;
-  std::string reason;
+  std::string reason, caller;
   bool wantsBody = false;
 };
 
