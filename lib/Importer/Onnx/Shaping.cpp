@@ -195,21 +195,17 @@ static void assertBroadcasts(NodeContext &node, AffineExpr from,
   node.requireAtRunTime(fits, "sizes of its inputs do not broadcast");
 }
 
-FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
-                             const Shape &shape) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  Shape from = node.shapeOf(tensor);
-  if (from.size() > shape.size())
+LogicalResult requireBroadcasts(NodeContext &node, const Shape &from,
+                                const Shape &to) {
+  if (from.size() > to.size())
     return node.error("a tensor of rank " + Twine(from.size()) +
-                      " does not broadcast to rank " + Twine(shape.size()));
-  size_t added = shape.size() - from.size();
-  bool same = added == 0;
+                      " does not broadcast to rank " + Twine(to.size()));
+  size_t added = to.size() - from.size();
   for (auto [i, size] : llvm::enumerate(from)) {
-    AffineExpr target = shape[added + i];
+    AffineExpr target = to[added + i];
     if (node.sizes.boundsOf(size).least.value_or(0) > 1 &&
         failed(node.requireEqual(size, target, "sizes that broadcast")))
       return failure();
-    same &= node.sizes.areEqual(size, target);
     std::optional<int64_t> fromConstant = constantOf(size),
                            constant = constantOf(target);
     if (fromConstant && fromConstant != 1 && constant &&
@@ -217,9 +213,23 @@ FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
       return node.error("size " + Twine(*fromConstant) +
                         " does not broadcast to " + Twine(*constant));
   }
-  RankedTensorType resultType = node.typeOf(shape, type.getElementType());
   for (auto [i, size] : llvm::enumerate(from))
-    assertBroadcasts(node, size, shape[added + i]);
+    assertBroadcasts(node, size, to[added + i]);
+  return success();
+}
+
+FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
+                             const Shape &shape) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Shape from = node.shapeOf(tensor);
+  if (failed(requireBroadcasts(node, from, shape)))
+    return failure();
+  bool same =
+      from.size() == shape.size() &&
+      llvm::all_of(llvm::zip_equal(from, shape), [&](auto sizes) {
+        return node.sizes.areEqual(std::get<0>(sizes), std::get<1>(sizes));
+      });
+  RankedTensorType resultType = node.typeOf(shape, type.getElementType());
   if (!same)
     return node.create<graph::BroadcastToOp>(resultType, tensor,
                                              node.dynamicSizes(shape));
@@ -227,6 +237,21 @@ FailureOr<Value> broadcastTo(NodeContext &node, Value tensor,
     return Value(
         tensor::CastOp::create(node.builder, node.loc, resultType, tensor));
   return tensor;
+}
+
+LogicalResult requireShape(NodeContext &node, Value tensor, const Shape &shape,
+                           const Twine &what) {
+  Shape given = node.shapeOf(tensor);
+  if (given.size() != shape.size())
+    return node.error("expects " + what + " to have rank " +
+                      Twine(shape.size()) + " but got " + Twine(given.size()));
+  for (auto [i, size] : llvm::enumerate(shape))
+    if (failed(node.requireEqual(given[i], size,
+                                 "the size of " + what + " along dimension " +
+                                     Twine(i) +
+                                     " and what the other inputs say")))
+      return failure();
+  return success();
 }
 
 LogicalResult broadcastTogether(NodeContext &node,

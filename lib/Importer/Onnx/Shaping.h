@@ -24,6 +24,16 @@ mlir::FailureOr<Shape> broadcastShapes(NodeContext &node,
 mlir::FailureOr<mlir::Value> broadcastTo(NodeContext &node, mlir::Value tensor,
                                          const Shape &shape);
 
+/// Makes sure that a tensor of `from` broadcasts to `to`, of as many dimensions
+/// or more: each size is 1 or the same.
+mlir::LogicalResult requireBroadcasts(NodeContext &node, const Shape &from,
+                                      const Shape &to);
+
+/// Makes sure that `tensor`, which `what` describes, has the sizes `shape` that
+/// the node's other inputs and attributes say.
+mlir::LogicalResult requireShape(NodeContext &node, mlir::Value tensor,
+                                 const Shape &shape, const llvm::Twine &what);
+
 /// Brings all tensors to their common shape.
 mlir::LogicalResult
 broadcastTogether(NodeContext &node,

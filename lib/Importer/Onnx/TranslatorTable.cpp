@@ -28,6 +28,7 @@ const TranslatorTable &TranslatorTable::get() {
     addTransposedConvolutionTranslators(made);
     addSamplingTranslators(made);
     addRecurrentTranslators(made);
+    addBodyRequirements(made);
     return made;
   }();
   return table;

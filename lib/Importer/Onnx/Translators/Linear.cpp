@@ -214,16 +214,16 @@ Value contractTerms(NodeContext &node, const Term &lhs, const Term &rhs,
                   dimsOf(rhs.indices), dimsOf(result), space);
 }
 
-/// Whether an index has two known sizes that differ.
-bool sizesContradict(NodeContext &node, const Term &lhs, const Term &rhs) {
+/// Fails with a report, or the run does, unless an index has one size in both terms.
+LogicalResult requireEqualSizes(NodeContext &node, const Term &lhs,
+                                const Term &rhs) {
   Shape a = node.shapeOf(lhs.value), b = node.shapeOf(rhs.value);
-  for (auto [i, index] : llvm::enumerate(lhs.indices)) {
-    size_t j = rhs.indices.find(index);
-    if (j != std::string::npos && isa<AffineConstantExpr>(a[i]) &&
-        isa<AffineConstantExpr>(b[j]) && a[i] != b[j])
-      return true;
-  }
-  return false;
+  for (auto [i, index] : llvm::enumerate(lhs.indices))
+    if (size_t j = rhs.indices.find(index); j != std::string::npos)
+      if (failed(node.requireEqual(a[i], b[j],
+                                   "sizes of index '" + Twine(index) + "'")))
+        return failure();
+  return success();
 }
 
 LogicalResult einsum(NodeContext &node) {
@@ -238,8 +238,8 @@ LogicalResult einsum(NodeContext &node) {
     return success();
   }
   Term rhs{node.input(1), equation->operands[1]};
-  if (sizesContradict(node, lhs, rhs))
-    return node.error("an index has different sizes in the operands");
+  if (failed(requireEqualSizes(node, lhs, rhs)))
+    return failure();
   sumLoneIndices(node, lhs, rhs.indices, result);
   sumLoneIndices(node, rhs, lhs.indices, result);
   if (llvm::any_of(lhs.indices, [&](char index) {
