@@ -166,6 +166,8 @@ CASES = {
     "rotary_without_ids": Case(
         "RotaryEmbedding", dict(x=(F, (2, 3, 4, 8)), cos=(F, (2, 4, 4)), sin=(F, (2, 4, 4))),
         [dict(cos=(1, 4, 4)), dict(sin=(2, 3, 4)), dict(sin=(2, 4, 1))], dict(x=[1, 3])),
+    "affine_grid": Case("AffineGrid", dict(t=(F, (1, 2, 3)), z=(I64, (4,))),
+                        [dict(t=(2, 2, 3)), dict(t=(1, 2, 2)), dict(t=(1, 1, 3))], dict(z=ALL)),
     "swi_glu": Case("SwiGLU", dict(a=(F, (2, 3)), b=(F, (2, 3))),
                     [dict(b=(2, 1)), dict(a=(1, 3)), dict(b=(2, 4))], opset=28),
 }

@@ -28,7 +28,7 @@ FailureOr<SmallVector<Operation *>> checksOf(func::FuncOp entry) {
     SetVector<Operation *> slice;
     (void)getBackwardSlice(check.getOperation(), &slice);
     for (Operation *op : slice)
-      if (!isPure(op) || op->getBlock() != &body)
+      if (!isMemoryEffectFree(op) || op->getBlock() != &body)
         return check.emitOpError("expects a condition on sizes only");
     needed.insert_range(slice);
     needed.insert(check);

@@ -67,22 +67,17 @@ bool needsBody(NodeContext &node) {
 }
 
 /// Input `index` as [batch, heads, length, dim]; of rank 3 it is [batch, length,
-/// heads * dim] and `attribute` the number of heads.
+/// heads * dim] and `attribute` the number of heads. As requireSizes demands.
 FailureOr<Value> splitHeads(NodeContext &node, unsigned index,
                             StringRef attribute) {
   Value input = node.input(index);
   if (node.inputRank(index) == 4)
     return input;
   int64_t heads = node.integer(attribute, 0);
-  int64_t width = node.inputRank(index) == 3 ? node.inputType(index).getDimSize(2)
-                                             : ShapedType::kDynamic;
-  if (heads <= 0 || ShapedType::isDynamic(width) || width % heads != 0)
-    return node.error("expects input " + Twine(index) +
-                      " to have rank 4, or rank 3 with a last size divisible by " +
-                      attribute);
   Shape shape = node.shapeOf(input);
+  AffineExpr width = shape.back();
   shape.back() = node.constantSize(heads);
-  shape.push_back(node.constantSize(width / heads));
+  shape.push_back(width.floorDiv(heads));
   FailureOr<Value> apart = reshapeTo(node, input, shape);
   if (failed(apart))
     return failure();
@@ -110,8 +105,6 @@ Value appendPast(NodeContext &node, unsigned past, Value input,
 FailureOr<Value> alignMask(NodeContext &node, const Shape &full) {
   Value mask = node.input(Mask);
   Shape shape = node.shapeOf(mask);
-  if (shape.size() > 4)
-    return node.error("expects attn_mask to have at most rank 4");
   shape.insert(shape.begin(), 4 - shape.size(), node.constantSize(1));
   FailureOr<Value> wide = reshapeTo(node, mask, shape);
   if (failed(wide))
