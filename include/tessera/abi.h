@@ -101,6 +101,8 @@ typedef struct TesseraPort {
    * dimensions before it are the caller's. */
   int32_t alias;
   int32_t axis;
+  /* Output: the name of the node that makes it, for errors; null if unknown. */
+  const char *node;
 } TesseraPort;
 
 /* A named size that inputs bind. */
@@ -119,6 +121,7 @@ typedef struct TesseraComputedSize {
   uint32_t size;
   int32_t input;
   TesseraSize program;
+  const char *node; /* a node whose result has it; null if unknown */
 } TesseraComputedSize;
 
 /* An intermediate buffer in the arena. Two values may share bytes when their
@@ -127,6 +130,7 @@ typedef struct TesseraValue {
   uint32_t size;
   TesseraSize bytes;
   int64_t firstUse, lastUse;
+  const char *node; /* that makes it; null if unknown */
 } TesseraValue;
 
 struct TesseraContext;
@@ -187,6 +191,10 @@ typedef struct TesseraEntry {
   TesseraRun run;
   int64_t computedCount;
   const TesseraComputedSize *computed; /* null if there is none */
+  /* Whether the sizes are ones that the model can run with: reads `symbols` of the
+   * context only. `run` begins with it; the runtime calls it before it plans storage
+   * for new sizes. Null: any are. */
+  TesseraRun check;
 } TesseraEntry;
 
 /* Where the weight bytes are. */

@@ -94,6 +94,7 @@ void tessera::buildBufferPipeline(OpPassManager &passes,
   // What begins here is a file that a person wrote.
   passes.addPass(createVerifyKernelState());
   passes.addPass(createPlanStorage());
+  passes.addPass(createSeparateChecks());
   passes.addPass(createCSEPass());
   passes.addPass(createVerifyBufferState());
 }

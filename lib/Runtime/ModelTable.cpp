@@ -9,21 +9,34 @@
 namespace tessera::runtime {
 namespace {
 
+/// Bytes of structs that later versions made longer, as they were before: an older
+/// model has these.
+template <typename T> constexpr uint32_t leastBytes = sizeof(T);
+template <>
+constexpr uint32_t leastBytes<TesseraPort> = offsetof(TesseraPort, node);
+template <>
+constexpr uint32_t leastBytes<TesseraComputedSize> =
+    offsetof(TesseraComputedSize, node);
+template <>
+constexpr uint32_t leastBytes<TesseraValue> = offsetof(TesseraValue, node);
+template <>
+constexpr uint32_t leastBytes<TesseraEntry> = offsetof(TesseraEntry, check);
+
 /// Reads element `index` of an array whose elements are as long as the model
-/// says, with zeros for the fields that it does not have. All structs of ABI
-/// version 1 have at least the fields known here.
+/// says, with zeros for the fields that it does not have.
 template <typename T>
 Result<T> readStruct(const T *array, uint32_t index, const char *kind) {
   if (!array)
     return failure(TESSERA_INVALID_MODEL, "has no table of ", kind, "s");
   const uint32_t stride = array->size;
-  if (stride < sizeof(T) || stride % alignof(T) != 0)
+  if (stride < leastBytes<T> || stride % alignof(T) != 0)
     return failure(TESSERA_INVALID_MODEL, "expects each ", kind,
-                   " to have at least ", sizeof(T), " bytes but got ", stride);
-  T result;
+                   " to have at least ", leastBytes<T>, " bytes but got ",
+                   stride);
+  T result{};
   std::memcpy(&result,
               reinterpret_cast<const char *>(array) + size_t(index) * stride,
-              sizeof(T));
+              std::min<size_t>(stride, sizeof(T)));
   if (result.size != stride)
     return failure(TESSERA_INVALID_MODEL, kind, " ", index, " has ",
                    result.size, " bytes but the first has ", stride);
@@ -67,7 +80,7 @@ Result<Port> readPort(const TesseraPort *ports, uint32_t index, Role role,
     return failure(TESSERA_INVALID_MODEL, where,
                    " has an unknown element type: code ", int(raw->type.code),
                    ", ", int(raw->type.bits), " bits");
-  Port port{raw->name, raw->type, {}, raw->alias, raw->axis};
+  Port port{raw->name, raw->type, {}, raw->alias, raw->axis, raw->node};
   for (uint16_t axis = 0; axis < raw->rank; ++axis) {
     if (!raw->dims)
       return failure(TESSERA_INVALID_MODEL, where, " has no dimensions");
@@ -120,7 +133,10 @@ Status readValues(const TesseraEntry &raw, int64_t symbolCount,
     if (value->firstUse > value->lastUse)
       return failure(TESSERA_INVALID_MODEL, "value ", i, " is used first at ",
                      value->firstUse, " and last at ", value->lastUse);
-    result.push_back({*bytes, value->firstUse, value->lastUse});
+    result.push_back(
+        {*bytes, value->firstUse, value->lastUse,
+         value->node ? "the result of node '" + std::string(value->node) + "'"
+                     : "value " + std::to_string(i)});
   }
   return Status();
 }
@@ -156,7 +172,8 @@ Status readComputed(const TesseraEntry &raw, Entry &entry) {
     }
     if (text.size() > longestSizeText)
       text = text.substr(0, longestSizeText) + "...";
-    entry.computed.push_back({size->input, *program, std::move(text)});
+    entry.computed.push_back(
+        {size->input, *program, std::move(text), size->node});
   }
   return Status();
 }
@@ -216,6 +233,7 @@ Result<Entry> readEntry(const TesseraEntry &raw) {
   Entry entry{};
   entry.name = raw.name;
   entry.run = raw.run;
+  entry.check = raw.check;
   if (!raw.run)
     return failure(TESSERA_INVALID_MODEL, "has no code");
   Status bad = readSymbols(raw, entry.symbols);
@@ -243,6 +261,11 @@ Result<Entry> readEntry(const TesseraEntry &raw) {
 
 } // namespace
 
+std::string outputText(const Port &port) {
+  std::string text = std::string("output '") + port.name + "'";
+  return port.node ? text + " of node '" + port.node + "'" : text;
+}
+
 std::string Entry::symbolName(int64_t index) const {
   const int64_t named = symbols.size();
   return index < named ? symbols[index].name : computed[index - named].text;
@@ -253,14 +276,28 @@ Status Entry::computeSizes(
     const std::function<int64_t(int32_t, int64_t)> &element) const {
   for (const ComputedSize &size : computed) {
     Result<int64_t> value = size.program.evaluate(sizes.data(), /*workers=*/1);
-    if (!value.ok())
-      return value.takeStatus().within(size.text);
+    if (!value.ok()) {
+      Status bad = value.takeStatus().within(size.text);
+      return size.node ? std::move(bad).within("node '" + std::string(size.node) + "'")
+                       : std::move(bad);
+    }
     if (size.input >= 0 && !element)
       return failure(TESSERA_INVALID_ARGUMENT, "sizes depend on ", size.text,
                      ", an element of an input");
     sizes.push_back(size.input < 0 ? *value : element(size.input, *value));
   }
   return Status();
+}
+
+Status Entry::checkSizes(const std::vector<int64_t> &sizes) const {
+  TesseraContext context{};
+  context.size = sizeof context;
+  context.symbols = sizes.data();
+  if (!check || check(&context) == 0)
+    return Status();
+  return failure(TESSERA_RUN_FAILED, name, ": ",
+                 context.errorMessage ? context.errorMessage
+                                      : "a check failed");
 }
 
 std::string Entry::typeText(const Port &port) const {

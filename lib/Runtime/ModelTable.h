@@ -20,6 +20,8 @@ struct Port {
   std::vector<SizeExpression> dims;
   /// As TesseraPort.alias and axis.
   int32_t alias, axis = 0;
+  /// The node that makes an output; may be null.
+  const char *node = nullptr;
 };
 
 struct Symbol {
@@ -34,13 +36,20 @@ struct ComputedSize {
   SizeExpression program;
   /// For people: "select(n == 1, m, n)", "shape[0]".
   std::string text;
+  /// A node whose result has it; may be null.
+  const char *node = nullptr;
 };
 
 /// A buffer of the arena, alive in [firstUse, lastUse].
 struct Value {
   SizeExpression bytes;
   int64_t firstUse, lastUse;
+  /// For people: "the result of node 'add'", "value 3".
+  std::string text;
 };
+
+/// "output 'y' of node 'add'", or without the node if it is not known.
+std::string outputText(const Port &port);
 
 struct Entry {
   const char *name;
@@ -50,6 +59,8 @@ struct Entry {
   std::vector<ComputedSize> computed;
   std::vector<Value> values;
   TesseraRun run;
+  /// See TesseraEntry; may be null.
+  TesseraRun check = nullptr;
 
   /// The name of a symbol, or the text of a computed size.
   std::string symbolName(int64_t index) const;
@@ -59,6 +70,9 @@ struct Entry {
   Status computeSizes(
       std::vector<int64_t> &sizes,
       const std::function<int64_t(int32_t, int64_t)> &element = nullptr) const;
+  /// Fails with the message of the first check that does not hold for these
+  /// symbols and computed sizes.
+  Status checkSizes(const std::vector<int64_t> &sizes) const;
   /// "float32 (batch, 768)".
   std::string typeText(const Port &port) const;
 };

@@ -31,9 +31,9 @@ struct RunBuffers {
   std::vector<OwnedTensor> results;
 };
 
-Status outOfMemory(const char *what, const char *name, int64_t bytes) {
-  return failure(TESSERA_OUT_OF_MEMORY, "no memory for ", what, " '", name,
-                 "' of ", bytes, " bytes");
+Status outOfMemory(const std::string &what, int64_t bytes) {
+  return failure(TESSERA_OUT_OF_MEMORY, "no memory for the ", bytes,
+                 " bytes of ", what);
 }
 
 /// Points to the inputs, copies those that generated code cannot read in place.
@@ -65,7 +65,9 @@ Status prepareInputs(const Entry &entry, const ShapePlan &plan,
       return bytes.takeStatus();
     Block copy = pool.take(*bytes);
     if (!copy.data())
-      return outOfMemory("a dense copy of input", entry.inputs[i].name, *bytes);
+      return outOfMemory(std::string("a dense copy of input '") +
+                             entry.inputs[i].name + "'",
+                         *bytes);
     copyToDense(tensor, copy.data());
     buffers.inputs.push_back(copy.data());
     buffers.blocks.push_back(std::move(copy));
@@ -130,7 +132,7 @@ Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
       return static_cast<void *>(nullptr);
     Block unused = pool->take(bytes);
     if (!unused.data())
-      return outOfMemory("output", port.name, bytes);
+      return outOfMemory(outputText(port), bytes);
     buffers.blocks.push_back(std::move(unused));
     return static_cast<void *>(buffers.blocks.back().data());
   }
@@ -149,7 +151,7 @@ Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
   }
   Block block = pool->take(bytes);
   if (!block.data())
-    return outOfMemory("output", port.name, bytes);
+    return outOfMemory(outputText(port), bytes);
   void *memory = block.data();
   buffers.results[index] =
       OwnedTensor::create(port.type, shape, std::move(block));
@@ -204,57 +206,66 @@ Session::create(std::shared_ptr<const Model> model,
 }
 
 Result<ShapePlan> Session::makePlan(std::vector<int64_t> symbols) const {
+  // Before all else: the programs of sizes below take for granted that they hold.
+  if (Status bad = runEntry.checkSizes(symbols); !bad.ok())
+    return bad;
   ShapePlan plan;
   std::vector<StorageRequest> requests;
-  for (size_t i = 0; i < runEntry.values.size(); ++i) {
-    const Value &value = runEntry.values[i];
+  int64_t mostBytes = 0;
+  for (const Value &value : runEntry.values) {
     Result<int64_t> bytes = value.bytes.evaluate(symbols.data(), maxWorkers);
     if (!bytes.ok())
-      return bytes.takeStatus().within("value " + std::to_string(i));
+      return bytes.takeStatus().within(value.text);
     if (*bytes < 0)
-      return failure(TESSERA_INVALID_INPUT, "value ", i, " would have ", *bytes,
+      return failure(TESSERA_INVALID_INPUT, value.text, " would have ", *bytes,
                      " bytes at these sizes");
+    if (requests.empty() || *bytes > mostBytes) {
+      mostBytes = *bytes;
+      plan.largest = &value;
+    }
     requests.push_back({*bytes, value.firstUse, value.lastUse});
   }
   Result<StoragePlan> storage = planStorage(requests);
   if (!storage.ok())
-    return storage.takeStatus();
+    return storage.takeStatus().within(plan.largest->text);
   plan.storage = std::move(*storage);
 
-  auto shapeOf = [&](const Port &port) -> Result<std::vector<int64_t>> {
+  auto shapeOf = [&](const Port &port, const std::string &where)
+      -> Result<std::vector<int64_t>> {
     std::vector<int64_t> shape;
     for (const SizeExpression &dim : port.dims) {
       Result<int64_t> size = dim.evaluate(symbols.data(), maxWorkers);
       if (!size.ok())
-        return size.takeStatus().within(port.name);
+        return size.takeStatus().within(where);
       if (*size < 0)
-        return failure(TESSERA_INVALID_INPUT, "'", port.name,
-                       "' would have size ", *size, " in dimension ",
-                       shape.size());
+        return failure(TESSERA_INVALID_INPUT, where, " would have size ", *size,
+                       " in dimension ", shape.size());
       shape.push_back(*size);
     }
     return shape;
   };
   for (const std::vector<Port> *ports : {&runEntry.outputs, &runEntry.taps})
     for (const Port &port : *ports) {
-      Result<std::vector<int64_t>> shape = shapeOf(port);
+      const std::string where = outputText(port);
+      Result<std::vector<int64_t>> shape = shapeOf(port, where);
       if (!shape.ok())
         return shape.takeStatus();
       Result<int64_t> bytes = denseBytes(port.type, *shape);
       if (!bytes.ok())
-        return bytes.takeStatus().within(port.name);
+        return bytes.takeStatus().within(where);
       plan.outputShapes.push_back(std::move(*shape));
       plan.outputBytes.push_back(*bytes);
     }
   for (size_t i = 0; i < runEntry.outputs.size(); ++i)
     plan.outputStrides.push_back(denseStrides(plan.outputShapes[i]));
   for (const Port &port : runEntry.inputs) {
-    Result<std::vector<int64_t>> shape = shapeOf(port);
+    const std::string where = std::string("input '") + port.name + "'";
+    Result<std::vector<int64_t>> shape = shapeOf(port, where);
     if (!shape.ok())
       return shape.takeStatus();
     // An input that exists is not too large, unless it claims strides of 0.
     if (Result<int64_t> bytes = denseBytes(port.type, *shape); !bytes.ok())
-      return bytes.takeStatus().within(port.name);
+      return bytes.takeStatus().within(where);
     plan.inputStrides.push_back(denseStrides(*shape));
   }
   plan.symbols = std::move(symbols);
@@ -308,8 +319,9 @@ Status Session::runPrepared(const ShapePlan &plan,
   }
   Block arena = blocks->take(plan.storage.bytes);
   if (!arena.data())
-    return failure(TESSERA_OUT_OF_MEMORY, "no memory for ", plan.storage.bytes,
-                   " bytes of intermediate values");
+    return outOfMemory("intermediate values, of which " + plan.largest->text +
+                           " is the largest",
+                       plan.storage.bytes);
 
   TesseraContext context{};
   context.size = sizeof context;

@@ -20,6 +20,8 @@ namespace tessera::runtime {
 struct ShapePlan {
   std::vector<int64_t> symbols;
   StoragePlan storage;
+  /// The largest value of the arena, null without one.
+  const Value *largest = nullptr;
   /// [outputs], then [taps]: sizes of each.
   std::vector<std::vector<int64_t>> outputShapes;
   /// [outputs], then [taps]: bytes of each.

@@ -72,7 +72,8 @@ AttentionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                         ComputedSizeKind kind, AffineMap operands) {
+                         ComputedSizeKind kind, AffineMap operands,
+                         StringAttr /*node*/) {
   unsigned expected = 2;
   switch (kind) {
   case ComputedSizeKind::SelectEqual:

@@ -395,15 +395,17 @@ def Kernel_StorageOp : Kernel_Op<"storage", [Pure]> {
 def Kernel_PortAttr : Kernel_Attr<"Port", "port"> {
   let summary = "An input or output of an entry: name, element type, sizes over the symbols";
   let description = [{
-    `alias` is that of `TesseraPort` in `include/tessera/abi.h`.
+    `alias` is that of `TesseraPort` in `include/tessera/abi.h`, `node` the name of
+    the node that makes an output.
 
     ```mlir
     #kernel.port<"x", f32, ()[s0] -> (s0, 768)>
     ```
   }];
   let parameters = (ins StringRefParameter<"name">:$name, "::mlir::Type":$elementType,
-                        "::mlir::AffineMap":$dims, DefaultValuedParameter<"int64_t", "-1">:$alias);
-  let assemblyFormat = "`<` $name `,` $elementType `,` $dims (`,` `alias` $alias^)? `>`";
+                        "::mlir::AffineMap":$dims, DefaultValuedParameter<"int64_t", "-1">:$alias,
+                        OptionalParameter<"::mlir::StringAttr">:$node);
+  let assemblyFormat = "`<` $name `,` $elementType `,` $dims (`,` `alias` $alias^)? (`,` `node` $node^)? `>`";
 }
 
 def Kernel_NamedSizeAttr : Kernel_Attr<"NamedSize", "named_size"> {
@@ -454,8 +456,9 @@ def Kernel_ComputedSizeAttr : Kernel_Attr<"ComputedSize", "computed_size"> {
     #kernel.computed_size<to_float, ()[s0] -> (s0, 32)>
     ```
   }];
-  let parameters = (ins EnumParameter<Kernel_ComputedSizeKind>:$kind, "::mlir::AffineMap":$operands);
-  let assemblyFormat = "`<` $kind `,` $operands `>`";
+  let parameters = (ins EnumParameter<Kernel_ComputedSizeKind>:$kind, "::mlir::AffineMap":$operands,
+                        OptionalParameter<"::mlir::StringAttr">:$node);
+  let assemblyFormat = "`<` $kind `,` $operands (`,` `node` $node^)? `>`";
   let genVerifyDecl = 1;
 }
 
@@ -463,14 +466,16 @@ def Kernel_ValueAttr : Kernel_Attr<"Value", "value"> {
   let summary = "An intermediate: bytes over the symbols, first and last use in kernel calls";
   let description = [{
     The runtime packs the values of an entry into one arena; two may share bytes
-    when their life times do not overlap.
+    when their life times do not overlap. `node` is the name of the node that makes
+    it, for errors.
 
     ```mlir
-    #kernel.value<()[s0] -> (s0 * 3072), 4, 6>
+    #kernel.value<()[s0] -> (s0 * 3072), 4, 6, node "dense">
     ```
   }];
-  let parameters = (ins "::mlir::AffineMap":$bytes, "int64_t":$firstUse, "int64_t":$lastUse);
-  let assemblyFormat = "`<` $bytes `,` $firstUse `,` $lastUse `>`";
+  let parameters = (ins "::mlir::AffineMap":$bytes, "int64_t":$firstUse, "int64_t":$lastUse,
+                        OptionalParameter<"::mlir::StringAttr">:$node);
+  let assemblyFormat = "`<` $bytes `,` $firstUse `,` $lastUse (`,` `node` $node^)? `>`";
 }
 
 def Kernel_WeightPlaceAttr : Kernel_Attr<"WeightPlace", "weight_place"> {
@@ -488,7 +493,8 @@ def Kernel_EntryOp : Kernel_Op<"entry", [Symbol]> {
     C1: the arrays hold #kernel.port, #kernel.port, #kernel.named_size,
     #kernel.computed_size and #kernel.value; every map has no dimensions and at
     most one symbol for each of `symbols`, then of `computed`. `function` takes the
-    context pointer. C2: elements are of inputs.
+    context pointer, as `checks` does, which has the asserts of `function`. C2:
+    elements are of inputs.
 
     ```mlir
     kernel.entry @main_entry runs @main
@@ -499,10 +505,10 @@ def Kernel_EntryOp : Kernel_Op<"entry", [Symbol]> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$function,
-                       ArrayAttr:$inputs, ArrayAttr:$outputs, ArrayAttr:$symbols,
+                       OptionalAttr<FlatSymbolRefAttr>:$checks, ArrayAttr:$inputs, ArrayAttr:$outputs, ArrayAttr:$symbols,
                        OptionalAttr<ArrayAttr>:$computed, ArrayAttr:$values, ArrayAttr:$weights, I64Attr:$weight_bytes);
   let assemblyFormat = [{
-    $sym_name `runs` $function `inputs` $inputs `outputs` $outputs `symbols` $symbols
+    $sym_name `runs` $function (`checks` $checks^)? `inputs` $inputs `outputs` $outputs `symbols` $symbols
     (`computed` $computed^)? `values` $values `weights` $weights `bytes` $weight_bytes attr-dict
   }];
   let hasVerifier = 1;

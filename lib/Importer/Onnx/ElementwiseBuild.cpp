@@ -70,6 +70,23 @@ FailureOr<Value> applyElementwise(NodeContext &node, ArrayRef<Value> operands,
   return result;
 }
 
+FailureOr<Value> applyInShapeOfFirst(NodeContext &node,
+                                     ArrayRef<Value> operands,
+                                     ElementFunction function) {
+  Shape shape = node.shapeOf(operands.front());
+  SmallVector<Value> tensors(operands);
+  for (Value &tensor : tensors) {
+    FailureOr<Value> broadcast = broadcastTo(node, tensor, shape);
+    if (failed(broadcast))
+      return failure();
+    tensor = *broadcast;
+  }
+  Value result = function(tensors);
+  if (!result)
+    return failure();
+  return result;
+}
+
 LogicalResult translateElementwise(NodeContext &node,
                                    ElementFunction function) {
   SmallVector<Value> operands;

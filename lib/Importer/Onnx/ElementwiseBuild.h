@@ -17,6 +17,12 @@ mlir::FailureOr<mlir::Value>
 applyElementwise(NodeContext &node, llvm::ArrayRef<mlir::Value> operands,
                  ElementFunction function);
 
+/// As applyElementwise on tensors, in the shape of the first operand: the others
+/// broadcast to it, never it to them.
+mlir::FailureOr<mlir::Value>
+applyInShapeOfFirst(NodeContext &node, llvm::ArrayRef<mlir::Value> operands,
+                    ElementFunction function);
+
 /// Applies `function` to all inputs of the node and sets output 0.
 mlir::LogicalResult translateElementwise(NodeContext &node,
                                          ElementFunction function);

@@ -35,6 +35,8 @@ private:
     llvm::StringMap<int64_t> opsets;
     /// The node whose function body this is, for reports; null at the top.
     const UnsupportedNode *caller = nullptr;
+    /// That node as errors of a run name it; empty at the top.
+    std::string callerText;
     unsigned depth = 0;
     /// Of a subgraph: the scope around it, whose names it sees.
     Scope *outer = nullptr;
@@ -69,6 +71,8 @@ private:
   bool importGraph(const onnx::GraphProto &graph, Scope &scope);
   void importNodes(llvm::ArrayRef<const onnx::NodeProto *> nodes, Scope &scope);
   void importNode(const onnx::NodeProto &proto, unsigned index, Scope &scope);
+  /// A run fails where a size of `value`, a result of the node, is negative.
+  void requireSizesOnce(NodeContext &node, mlir::Value value);
   /// Values of the inputs; none, after a report, if a name is unknown.
   std::optional<llvm::SmallVector<OnnxValue>>
   inputsOf(const onnx::NodeProto &proto, Scope &scope, NodeContext &node);
@@ -110,6 +114,8 @@ private:
   OnnxCheck &findings;
   mlir::OpBuilder builder;
   graph::SizeAnalysis sizes;
+  /// Those that a run fails for where they are negative.
+  llvm::DenseSet<mlir::AffineExpr> requiredSizes;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::SymbolTable symbols;
   mlir::func::FuncOp entry;

@@ -12,6 +12,8 @@
 #include "llvm/Support/Path.h"
 
 #include <climits>
+#include <map>
+#include <tuple>
 
 using namespace llvm;
 
@@ -133,11 +135,62 @@ std::vector<std::string> lint(const onnx::ModelProto &proto) {
   return findings;
 }
 
+/// Tells the nodes of local functions which node of the graph calls them, which
+/// inlining forgets: every call gets a function of its own, as inlining makes of it
+/// anyway.
+class CallerNames {
+public:
+  explicit CallerNames(onnx::ModelProto &proto) : proto(proto) {
+    for (const onnx::FunctionProto &function : proto.functions())
+      functions[{function.domain(), function.name(), function.overload()}] =
+          function;
+  }
+
+  void run() {
+    for (onnx::NodeProto &node : *proto.mutable_graph()->mutable_node())
+      visit(node, "");
+  }
+
+private:
+  void visit(onnx::NodeProto &node, const std::string &caller) {
+    if (!caller.empty()) {
+      onnx::StringStringEntryProto &entry = *node.add_metadata_props();
+      entry.set_key(kCallerKey.str());
+      entry.set_value(caller);
+    }
+    for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
+      if (attribute.has_g())
+        for (onnx::NodeProto &inner : *attribute.mutable_g()->mutable_node())
+          visit(inner, caller);
+      for (onnx::GraphProto &graph : *attribute.mutable_graphs())
+        for (onnx::NodeProto &inner : *graph.mutable_node())
+          visit(inner, caller);
+    }
+    auto found = functions.find({node.domain(), node.op_type(), node.overload()});
+    if (found == functions.end())
+      return;
+    onnx::FunctionProto function = found->second;
+    function.set_overload("call " + std::to_string(proto.functions_size()));
+    node.set_overload(function.overload());
+    std::string subject = caller.empty() ? subjectOf(node) : caller;
+    for (onnx::NodeProto &inner : *function.mutable_node())
+      visit(inner, subject);
+    *proto.add_functions() = std::move(function);
+  }
+
+  onnx::ModelProto &proto;
+  /// By domain, name and overload, as the model has them.
+  std::map<std::tuple<std::string, std::string, std::string>,
+           onnx::FunctionProto>
+      functions;
+};
+
 Error inlineFunctions(onnx::ModelProto &proto) {
   if (proto.functions().empty())
     return Error::success();
   try {
     onnx::checker::check_function_call_cycles(proto);
+    CallerNames(proto).run();
     onnx::inliner::InlineLocalFunctions(proto);
   } catch (const std::exception &exception) {
     return failure(Twine("cannot inline the model's functions: ") +
@@ -147,6 +200,20 @@ Error inlineFunctions(onnx::ModelProto &proto) {
 }
 
 } // namespace
+
+std::string subjectOf(const onnx::NodeProto &node) {
+  std::string name = "'" + node.name() + "'";
+  if (node.name().empty() && node.output_size())
+    name = "of output '" + node.output(0) + "'";
+  return "node " + name + " (" + node.op_type() + ")";
+}
+
+std::string callerOf(const onnx::NodeProto &node) {
+  for (const onnx::StringStringEntryProto &entry : node.metadata_props())
+    if (entry.key() == kCallerKey)
+      return entry.value();
+  return "";
+}
 
 Expected<std::unique_ptr<OnnxModel>> readModel(StringRef path) {
   auto named = [&](Error error) {

@@ -34,6 +34,16 @@ struct OnnxModel {
 /// or has local functions that call themselves.
 llvm::Expected<std::unique_ptr<OnnxModel>> readModel(llvm::StringRef path);
 
+/// "node 'NAME' (Type)", or by its first output if it has no name.
+std::string subjectOf(const onnx::NodeProto &node);
+
+/// Key of NodeProto.metadata_props, in a model that was read: the subject of the
+/// node whose local function the node is a part of.
+constexpr llvm::StringLiteral kCallerKey = "tessera.caller";
+
+/// That subject; empty for a node that the graph has.
+std::string callerOf(const onnx::NodeProto &node);
+
 /// Where the elements of a tensor are: `bytes` bytes at `offset` of `file`, or
 /// in `contents` if `file` is empty. Row-major, little-endian; booleans and
 /// 8-bit types are one byte each, narrower ones packed from the low bits.

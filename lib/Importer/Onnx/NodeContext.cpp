@@ -2,6 +2,7 @@
 #include "lib/Importer/Onnx/NodeContext.h"
 
 #include "dialects/Graph/IR/SizeKeepingFolds.h"
+#include "lib/Importer/Onnx/ModelReader.h"
 
 using namespace mlir;
 using onnx::TensorProto;
@@ -215,14 +216,16 @@ Value NodeContext::foldOrKeep(Operation *op) {
   return results.front();
 }
 
+std::string NodeContext::subject() const {
+  return caller.empty() ? subjectOf(proto) : caller;
+}
+
 void NodeContext::requireAtRunTime(Value condition, const Twine &failure) {
-  std::string name = "'" + proto.name() + "'";
-  if (proto.name().empty() && proto.output_size())
-    name = "of output '" + proto.output(0) + "'";
-  graph::AssertOp::create(
-      builder, loc, condition,
-      builder.getStringAttr("node " + name + " (" + proto.op_type() + "): " +
-                            failure));
+  std::string where = subject();
+  if (!caller.empty())
+    where += ": in its function body: " + proto.op_type();
+  graph::AssertOp::create(builder, loc, condition,
+                          builder.getStringAttr(where + ": " + failure));
 }
 
 LogicalResult NodeContext::requireEqual(AffineExpr a, AffineExpr b,

@@ -77,8 +77,11 @@ public:
   /// Records why the node cannot be translated, and what would work. Fails.
   mlir::LogicalResult error(const llvm::Twine &reason);
   llvm::StringRef errorText() const { return reason; }
-  /// Leaves the node to the function body that the standard gives its operator;
-  /// before anything was built. Fails.
+  /// The node of the model that this one is or is a part of, as errors of a run
+  /// name it.
+  std::string subject() const;
+  /// Leaves the node to the function body that the standard gives its operator,
+  /// after checks at most. Fails.
   mlir::LogicalResult useBody() {
     wantsBody = true;
     return mlir::failure();
@@ -122,8 +125,8 @@ public:
   }
   Shape shapeOf(mlir::Value tensor) { return sizes.dimsOf(tensor); }
   mlir::AffineExpr constantSize(int64_t size);
-  /// The run fails with `failure`, which names the node, unless `condition`, an
-  /// i1 scalar, holds.
+  /// The run fails with `failure`, said of the node of the model, unless
+  /// `condition`, an i1 scalar, holds.
   void requireAtRunTime(mlir::Value condition, const llvm::Twine &failure);
   /// Makes sure that `a` and `b`, which `what` describes, are equal: fails with a
   /// report if they are known to differ; where they are not proven equal a
@@ -166,6 +169,9 @@ public:
   mlir::Value filled(mlir::Value scalar, const Shape &shape);
 
   // For the importer.
+  /// The node is a part of the function that a node of the model calls, whose
+  /// subject this is; empty if it is none.
+  void setCaller(std::string subject) { caller = std::move(subject); }
   void setInputs(llvm::SmallVector<OnnxValue> values) {
     inputs = std::move(values);
   }
@@ -182,7 +188,7 @@ private:
   int64_t opsetVersion;
   const ConstantMaker &makeConstant;
   llvm::SmallVector<OnnxValue> inputs, outputs;
-  std::string reason;
+  std::string reason, caller;
   bool wantsBody = false;
 };
 

@@ -153,6 +153,7 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
 
   NodeContext node(proto, identity.opset, builder, loc, sizes, makeConstant);
   node.setOutputTypes({});
+  node.setCaller(scope.caller ? scope.callerText : callerOf(proto));
   LogicalResult result = failure();
   bool isBlocked = false; // by a node that failed before
   if (!opset) {
@@ -174,6 +175,8 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
       value = node.getOutputs()[i];
     if (succeeded(result) && !isBlocked && !value.value)
       report(identity, "output '" + name + "' is not supported", scope);
+    else if (value.value)
+      requireSizesOnce(node, value.value);
     auto [entry, isNew] = scope.values.try_emplace(name, value);
     if (!isNew) {
       findings.isDamaged = true;
@@ -182,6 +185,15 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
       entry->second = {};
     }
   }
+}
+
+void ModelImporter::requireSizesOnce(NodeContext &node, Value value) {
+  Shape shape = isa<RankedTensorType>(value.getType()) ? node.shapeOf(value)
+                                                       : Shape();
+  llvm::erase_if(shape, [&](AffineExpr size) {
+    return !requiredSizes.insert(size).second;
+  });
+  (void)node.requireSizes(shape, "its result");
 }
 
 /// Translates the node, or, if `inputs` is empty where the node has some
@@ -289,6 +301,7 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
   UnsupportedNode caller = scope.caller ? *scope.caller : identity;
   Scope inner;
   inner.caller = &caller;
+  inner.callerText = node.subject();
   inner.depth = scope.depth + 1;
   inner.opsets[""] = scope.opsets.lookup("");
   for (const auto &opset : (*body)->opset_import())

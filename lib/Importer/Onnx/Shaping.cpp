@@ -256,6 +256,21 @@ LogicalResult requireSameSizes(NodeContext &node, unsigned a, unsigned b,
   return success();
 }
 
+LogicalResult requireShape(NodeContext &node, Value tensor, const Shape &shape,
+                           const Twine &what) {
+  Shape given = node.shapeOf(tensor);
+  if (given.size() != shape.size())
+    return node.error("expects " + what + " to have rank " +
+                      Twine(shape.size()) + " but got " + Twine(given.size()));
+  for (auto [i, size] : llvm::enumerate(shape))
+    if (failed(node.requireEqual(given[i], size,
+                                 "the size of " + what + " along dimension " +
+                                     Twine(i) +
+                                     " and what the other inputs say")))
+      return failure();
+  return success();
+}
+
 LogicalResult broadcastTogether(NodeContext &node,
                                 SmallVectorImpl<Value> &tensors) {
   SmallVector<Shape> shapes;

@@ -33,6 +33,11 @@ mlir::LogicalResult requireBroadcasts(NodeContext &node, const Shape &from,
 mlir::LogicalResult requireSameSizes(NodeContext &node, unsigned a, unsigned b,
                                      int64_t except = -1);
 
+/// Makes sure that `tensor`, which `what` describes, has the sizes `shape` that
+/// the node's other inputs and attributes say.
+mlir::LogicalResult requireShape(NodeContext &node, mlir::Value tensor,
+                                 const Shape &shape, const llvm::Twine &what);
+
 /// Brings all tensors to their common shape.
 mlir::LogicalResult
 broadcastTogether(NodeContext &node,

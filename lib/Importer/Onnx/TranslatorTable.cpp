@@ -29,6 +29,7 @@ const TranslatorTable &TranslatorTable::get() {
     addTransposedConvolutionTranslators(made);
     addSamplingTranslators(made);
     addRecurrentTranslators(made);
+    addBodyRequirements(made);
     return made;
   }();
   return table;

@@ -67,6 +67,7 @@ void addIndexingTranslators(TranslatorTable &table);
 void addTransposedConvolutionTranslators(TranslatorTable &table);
 void addSamplingTranslators(TranslatorTable &table);
 void addRecurrentTranslators(TranslatorTable &table);
+void addBodyRequirements(TranslatorTable &table);
 
 } // namespace tessera::onnx_importer
 

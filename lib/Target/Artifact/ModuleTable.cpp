@@ -181,6 +181,13 @@ private:
     return global;
   }
 
+  Constant *null() {
+    return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0));
+  }
+
+  /// The address of the text, or null.
+  Constant *name(StringAttr text) { return text ? string(text) : null(); }
+
   Constant *string(StringRef text) {
     return place(llvm::ConstantDataArray::getString(context, text), "text");
   }
@@ -226,7 +233,8 @@ private:
     return structure<TesseraPort>({sizeOf<TesseraPort>(), int32(TESSERA_TENSOR),
                                    string(port.getName()), typeConstant,
                                    int16(dims.size()), array<TesseraSize>(dims),
-                                   int32(port.getAlias()), int32(axis)});
+                                   int32(port.getAlias()), int32(axis),
+                                   name(port.getNode())});
   }
 
   /// Null after a diagnostic.
@@ -258,7 +266,8 @@ private:
       }
       constants.push_back(structure<TesseraValue>(
           {sizeOf<TesseraValue>(), emitSize(value.getBytes().getResult(0)),
-           int64(value.getFirstUse()), int64(value.getLastUse())}));
+           int64(value.getFirstUse()), int64(value.getLastUse()),
+           name(value.getNode())}));
     }
     return array<TesseraValue>(constants);
   }
@@ -291,7 +300,8 @@ private:
       steps.push_back({stepOf(size.getKind()), width});
     return structure<TesseraComputedSize>({sizeOf<TesseraComputedSize>(),
                                            int32(static_cast<int32_t>(input)),
-                                           program(steps)});
+                                           program(steps),
+                                           name(size.getNode())});
   }
 
   Constant *emitComputedSizes(kernel::EntryOp entry) {
@@ -304,13 +314,21 @@ private:
   }
 
   /// Null after a diagnostic.
+  Constant *functionOf(kernel::EntryOp entry, FlatSymbolRefAttr name) {
+    llvm::Function *function = code.getFunction(name.getValue());
+    if (!function)
+      entry.emitOpError("expects a compiled function, but got ") << name;
+    return function;
+  }
+
+  /// Null after a diagnostic.
   Constant *emitEntry(kernel::EntryOp entry) {
-    llvm::Function *run = code.getFunction(entry.getFunction());
-    if (!run) {
-      entry.emitOpError("expects a compiled function, but got ")
-          << entry.getFunctionAttr();
+    Constant *run = functionOf(entry, entry.getFunctionAttr());
+    Constant *check = entry.getChecksAttr()
+                          ? functionOf(entry, entry.getChecksAttr())
+                          : null();
+    if (!run || !check)
       return nullptr;
-    }
     Constant *inputs = emitPorts(entry, entry.getInputs());
     Constant *outputs = emitPorts(entry, entry.getOutputs());
     Constant *values = emitValues(entry);
@@ -323,7 +341,7 @@ private:
          string(entry.getSymName()), inputs, outputs, emitSymbols(entry),
          values, /*taps=*/array<TesseraPort>({}), run,
          int64(entry.getComputed() ? entry.getComputed()->size() : 0),
-         emitComputedSizes(entry)});
+         emitComputedSizes(entry), check});
   }
 
   const ModuleDescription &description;

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace tessera::cpu {
 #define GEN_PASS_DEF_LOWERENTRIES
@@ -75,6 +76,24 @@ void lowerAssert(graph::AssertOp check, func::FuncOp entry,
   builder.setInsertionPointToEnd(before);
   cf::CondBranchOp::create(builder, loc, check.getCondition(), rest, failed);
   check.erase();
+}
+
+/// func @main(%ctx) { … }
+///   ==>  func @main(%ctx) { if (@checks(%ctx)) return 1; … }
+void callChecks(func::FuncOp entry, func::FuncOp checks) {
+  Block *begin = &entry.getBody().front();
+  Block *rest = begin->splitBlock(begin->begin());
+  OpBuilder builder = OpBuilder::atBlockEnd(begin);
+  Location loc = entry.getLoc();
+  Value status = func::CallOp::create(builder, loc, checks,
+                                      ValueRange{entry.getArgument(0)})
+                     .getResult(0);
+  Block *failed = builder.createBlock(&entry.getBody(), entry.getBody().end());
+  func::ReturnOp::create(builder, loc, status);
+  builder.setInsertionPointToEnd(begin);
+  Value holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                      status, emitInt32(builder, loc, 0));
+  cf::CondBranchOp::create(builder, loc, holds, rest, failed);
 }
 
 /// A function that tells the observer, if there is one, of a call:
@@ -161,27 +180,40 @@ struct LowerEntries : cpu::impl::LowerEntriesBase<LowerEntries> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
-    llvm::SetVector<Operation *> entries;
+    // What an entry runs, and its checks.
+    llvm::SetVector<Operation *> entries, functions;
+    llvm::MapVector<Operation *, func::FuncOp> checksOf;
     for (auto entry : module.getOps<kernel::EntryOp>()) {
-      auto function = symbols.lookup<func::FuncOp>(entry.getFunction());
-      if (!function || function.isExternal()) {
-        entry.emitOpError("expects a function with a body, but got ")
-            << entry.getFunctionAttr();
-        return signalPassFailure();
+      SmallVector<func::FuncOp> found;
+      for (FlatSymbolRefAttr name :
+           {entry.getFunctionAttr(), entry.getChecksAttr()}) {
+        auto function = name ? symbols.lookup<func::FuncOp>(name.getValue())
+                             : func::FuncOp();
+        if (name && (!function || function.isExternal())) {
+          entry.emitOpError("expects a function with a body, but got ") << name;
+          return signalPassFailure();
+        }
+        if (function)
+          found.push_back(function);
       }
-      entries.insert(function);
+      entries.insert(found.front());
+      functions.insert_range(found);
+      if (found.size() == 2)
+        checksOf[found.front()] = found.back();
     }
-    func::FuncOp tellObserver;
-    for (Operation *entry : entries) {
-      if (failed(returnStatus(cast<func::FuncOp>(entry))))
+    for (Operation *function : functions)
+      if (failed(returnStatus(cast<func::FuncOp>(function))))
         return signalPassFailure();
+    func::FuncOp tellObserver;
+    for (Operation *entry : entries)
       tellOfCalls(cast<func::FuncOp>(entry), module, symbols, tellObserver);
-    }
+    for (auto [entry, checks] : checksOf)
+      callChecks(cast<func::FuncOp>(entry), checks);
 
     SmallVector<graph::AssertOp> checks;
     module.walk([&](graph::AssertOp check) { checks.push_back(check); });
     for (graph::AssertOp check : checks) {
-      if (!entries.contains(check->getParentOp())) {
+      if (!functions.contains(check->getParentOp())) {
         check.emitOpError("expects to be in an entry, outside of loops");
         return signalPassFailure();
       }

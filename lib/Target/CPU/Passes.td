@@ -124,8 +124,9 @@ def ExpandNarrowFloats : Pass<"cpu-expand-narrow-floats", "mlir::func::FuncOp"> 
 def LowerEntries : Pass<"cpu-lower-entries", "mlir::ModuleOp"> {
   let summary = "Give entries the C signature and asserts an error exit";
   let description = [{
-    A function that a kernel.entry runs returns an i32: 0, or 1 after a
-    graph.assert that failed has stored its message in the context. After each
+    A function that a kernel.entry runs, and the one that has its checks, returns an
+    i32: 0, or 1 after a graph.assert that failed has stored its message in the
+    context. What an entry runs begins with its checks. After each
     call that was a kernel.launch the context's observer, if it has one, is told.
 
       func.func @main(%ctx: !llvm.ptr) { graph.assert %c, "message"  return }

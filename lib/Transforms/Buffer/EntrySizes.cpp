@@ -8,6 +8,16 @@ using namespace tessera;
 
 using Kind = graph::SizeAnalysis::Symbol::Kind;
 
+StringAttr tessera::nodeNameOf(Location loc) {
+  StringAttr last;
+  loc->walk([&](Location part) {
+    if (auto name = dyn_cast<NameLoc>(part); name && !name.getName().empty())
+      last = name.getName();
+    return WalkResult::advance();
+  });
+  return last;
+}
+
 EntrySizes::EntrySizes(graph::SizeAnalysis &sizes, MLIRContext *context,
                        ArrayRef<graph::SymbolOp> symbols)
     : sizes(sizes), context(context) {
@@ -93,7 +103,7 @@ int64_t EntrySizes::add(kernel::ComputedSizeKind kind,
                         ArrayRef<AffineExpr> operands) {
   int64_t number = count();
   computed.push_back(kernel::ComputedSizeAttr::get(
-      context, kind, AffineMap::get(0, number, operands, context)));
+      context, kind, AffineMap::get(0, number, operands, context), node));
   return number;
 }
 
@@ -122,6 +132,7 @@ AffineExpr EntrySizes::overSymbols(AffineExpr expression) {
 
 FailureOr<AffineMap> EntrySizes::overSymbols(Location loc,
                                              ArrayRef<AffineExpr> expressions) {
+  node = nodeNameOf(loc);
   SmallVector<AffineExpr> results;
   for (AffineExpr expression : expressions) {
     results.push_back(overSymbols(expression));

@@ -16,6 +16,10 @@
 
 namespace tessera {
 
+/// The name of the node that the last operation of `loc` comes from; null if there
+/// is none.
+mlir::StringAttr nodeNameOf(mlir::Location loc);
+
 class EntrySizes {
 public:
   /// `sizes` analyses the entry's function, `symbols` are those of the module.
@@ -57,6 +61,8 @@ private:
   /// Numbers of computed sizes: by the analysis' symbol; by input and index.
   llvm::DenseMap<unsigned, int64_t> numbers;
   llvm::DenseMap<std::pair<int64_t, int64_t>, int64_t> elements;
+  /// The node whose sizes are asked for.
+  mlir::StringAttr node;
 };
 
 } // namespace tessera

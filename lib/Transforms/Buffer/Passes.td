@@ -30,6 +30,26 @@ def PlanStorage : Pass<"plan-storage", "mlir::ModuleOp"> {
                            "mlir::scf::SCFDialect"];
 }
 
+def SeparateChecks : Pass<"separate-checks", "mlir::ModuleOp"> {
+  let summary = "Give the asserts of an entry a function of their own, which runs first";
+  let description = [{
+    Kernels and storage plans take the sizes that an assert compares for equal, also
+    where these come from operations before the assert. So no kernel may run and
+    nothing may be planned before all asserts of the entry hold.
+
+      func.func @main(%ctx) {                    func.func private @main_checks(%ctx) {
+        kernel.launch @k of %ctx …                 %same = arith.cmpi eq, %n, %m
+        %same = arith.cmpi eq, %n, %m              graph.assert %same, "…"
+        graph.assert %same, "…"           ==>      return
+        return                                   }
+      }                                          func.func @main(%ctx) { kernel.launch … }
+      kernel.entry @e runs @main …               kernel.entry @e runs @main checks @main_checks …
+
+    Expects the buffer state. Fails where a condition depends on more than sizes.
+  }];
+  let dependentDialects = ["tessera::kernel::KernelDialect"];
+}
+
 def VerifyBufferState : Pass<"verify-buffer-state", "mlir::ModuleOp"> {
   let summary = "Fail on tensors, allocations and copies";
   let description = [{

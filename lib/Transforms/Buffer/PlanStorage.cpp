@@ -95,7 +95,8 @@ private:
   const Extension *extensionAt(const Place &place) const;
 
   kernel::PortAttr portOf(StringRef name, Type tensor, DictionaryAttr attributes,
-                          AffineMap dims, const Extension &extension);
+                          AffineMap dims, const Extension &extension,
+                          StringAttr node = {});
 
   func::FuncOp entry;
   ModuleOp module;
@@ -120,7 +121,8 @@ private:
 
 kernel::PortAttr EntryPlanner::portOf(StringRef name, Type tensor,
                                       DictionaryAttr attributes, AffineMap dims,
-                                      const Extension &extension) {
+                                      const Extension &extension,
+                                      StringAttr node) {
   Type element = cast<RankedTensorType>(tensor).getElementType();
   if (attributes) {
     if (auto given = attributes.getAs<TypeAttr>(graph::kElementTypeAttr))
@@ -129,7 +131,7 @@ kernel::PortAttr EntryPlanner::portOf(StringRef name, Type tensor,
       name = given.getValue();
   }
   return kernel::PortAttr::get(builder.getContext(), name, element, dims,
-                               extension.other);
+                               extension.other, node);
 }
 
 /// The sizes of an input as it names them. Two names that are taken for equal
@@ -240,7 +242,8 @@ LogicalResult EntryPlanner::describePorts() {
       return failure();
     outputs.push_back(portOf("output_" + std::to_string(number),
                              result.getType(), entry.getResultAttrDict(number),
-                             *dims, extendingOutputs.lookup(number)));
+                             *dims, extendingOutputs.lookup(number),
+                             nodeNameOf(result.getLoc())));
     // The bytes belong to the kernel result below any reshapes.
     while (Operation *op = result.getDefiningOp()) {
       Value source = viewSource(op);
@@ -323,7 +326,8 @@ LogicalResult EntryPlanner::placeValues() {
     if (failed(map))
       return failure();
     values.push_back(kernel::ValueAttr::get(builder.getContext(), *map,
-                                            life.first, life.second));
+                                            life.first, life.second,
+                                            nodeNameOf(value.getLoc())));
   }
   for (auto [view, root] : roots)
     if (auto known = places.find(root); known != places.end()) {
@@ -539,7 +543,8 @@ LogicalResult EntryPlanner::rewrite() {
   auto described = kernel::EntryOp::create(
       builder, entry.getLoc(),
       builder.getStringAttr(entry.getSymName() + "_entry"),
-      FlatSymbolRefAttr::get(entry), builder.getArrayAttr(inputs),
+      FlatSymbolRefAttr::get(entry), /*checks=*/FlatSymbolRefAttr(),
+      builder.getArrayAttr(inputs),
       builder.getArrayAttr(outputs), entrySizes.getNamed(),
       entrySizes.getComputed(), builder.getArrayAttr(values),
       builder.getArrayAttr(weights), builder.getI64IntegerAttr(weightBytes));

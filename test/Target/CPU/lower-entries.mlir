@@ -21,6 +21,33 @@ kernel.entry @main runs @checked inputs [] outputs [] symbols [#kernel.named_siz
 
 // -----
 
+// What an entry runs begins with its checks.
+// CHECK-LABEL: func.func @begins(%arg0: !llvm.ptr) -> i32
+// CHECK:         %[[STATUS:.*]] = call @begins_checks(%arg0) : (!llvm.ptr) -> i32
+// CHECK:         %[[HOLDS:.*]] = arith.cmpi eq, %[[STATUS]]
+// CHECK:         cf.cond_br %[[HOLDS]], ^[[REST:.*]], ^[[FAILED:.*]]
+// CHECK:       ^[[REST]]:
+// CHECK:         call @kernel(%arg0)
+// CHECK:       ^[[FAILED]]:
+// CHECK:         return %[[STATUS]]
+// CHECK-LABEL: func.func private @begins_checks(%arg0: !llvm.ptr) -> i32
+// CHECK:         return %c1_i32
+func.func private @kernel(%ctx: !llvm.ptr)
+func.func @begins(%ctx: !llvm.ptr) {
+  func.call @kernel(%ctx) : (!llvm.ptr) -> ()
+  return
+}
+func.func private @begins_checks(%ctx: !llvm.ptr) {
+  %n = kernel.symbol %ctx 0
+  %zero = arith.constant 0 : index
+  %ok = arith.cmpi ne, %n, %zero : index
+  graph.assert %ok, "n is zero"
+  return
+}
+kernel.entry @main runs @begins checks @begins_checks inputs [] outputs [] symbols [#kernel.named_size<"n", 0, 1, 9>] values [] weights [] bytes 0
+
+// -----
+
 // CHECK-LABEL: func.func @numbered(
 // CHECK:         call @kernel(%arg0) : (!llvm.ptr) -> ()
 // CHECK:         %[[NUMBER:.*]] = arith.constant 7 : i64

@@ -93,6 +93,14 @@ static int32_t runFill(TesseraContext *context) {
   return 0;
 }
 
+/* At most 9 columns. */
+static int32_t checkFill(TesseraContext *context) {
+  if (context->symbols[2] <= 9)
+    return 0;
+  context->errorMessage = "node 'fill' (Expand): the columns are too many";
+  return 1;
+}
+
 #define FLOAT32 {2, 32}
 #define INT64 {0, 64}
 static const TesseraSizeStep symbolStep[] = {{TESSERA_SIZE_SYMBOL, 0}};
@@ -109,22 +117,22 @@ static const TesseraSize two[] = {{1, twoStep}};
 static const TesseraSymbol symbols[] = {
     {sizeof(TesseraSymbol), "n", 0, 8, 100000}};
 static const TesseraValue values[] = {
-    {sizeof(TesseraValue), {3, sumBytes}, 0, FIXTURE_LAST_USE}};
+    {sizeof(TesseraValue), {3, sumBytes}, 0, FIXTURE_LAST_USE, "add"}};
 
 #define MATRIX(name)                                                           \
-  {sizeof(TesseraPort), FIXTURE_KIND, name, FLOAT32, 2, rowsByColumns, -1, 0}
+  {sizeof(TesseraPort), FIXTURE_KIND, name, FLOAT32, 2, rowsByColumns, -1, 0, 0}
 static const TesseraPort mainInputs[] = {MATRIX("x"), MATRIX("y")};
 static const TesseraPort mainOutputs[] = {MATRIX("z")};
 static const TesseraPort mainTaps[] = {MATRIX("sum")};
 static const TesseraPort pickInputs[] = {
     MATRIX("x"),
-    {sizeof(TesseraPort), TESSERA_TENSOR, "index", INT64, 0, 0, -1, 0}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "index", INT64, 0, 0, -1, 0, 0}};
 static const TesseraPort pickOutputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "row", FLOAT32, 1, oneRow, -1, 0}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "row", FLOAT32, 1, oneRow, -1, 0, 0}};
 
 static const TesseraPort whereInputs[] = {MATRIX("x")};
 static const TesseraPort whereOutputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "addresses", INT64, 1, two, -1, 0}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "addresses", INT64, 1, two, -1, 0, 0}};
 
 /* Symbols: length; 1: shape[0], 2: shape[1], 3: select(shape[0] < 3, shape[0],
  * 3) */
@@ -138,27 +146,27 @@ static const TesseraSizeStep atMostThree[] = {{TESSERA_SIZE_SYMBOL, 1},
                                               {TESSERA_SIZE_CONSTANT, 3},
                                               {TESSERA_SIZE_SELECT_LESS, 0}};
 static const TesseraComputedSize fillSizes[] = {
-    {sizeof(TesseraComputedSize), 0, {1, zeroStep}},
-    {sizeof(TesseraComputedSize), 0, {1, oneStep}},
-    {sizeof(TesseraComputedSize), -1, {5, atMostThree}}};
+    {sizeof(TesseraComputedSize), 0, {1, zeroStep}, 0},
+    {sizeof(TesseraComputedSize), 0, {1, oneStep}, 0},
+    {sizeof(TesseraComputedSize), -1, {5, atMostThree}, 0}};
 static const TesseraSizeStep widthStep[] = {{TESSERA_SIZE_SYMBOL, 2}};
 static const TesseraSizeStep rowsStep[] = {{TESSERA_SIZE_SYMBOL, 3}};
 static const TesseraSize rowsByWidth[] = {{1, rowsStep}, {1, widthStep}};
 static const TesseraSize lengthSize[] = {{1, symbolStep}};
 static const TesseraPort fillInputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "shape", INT64, 1, lengthSize, -1, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "shape", INT64, 1, lengthSize, -1, -1, 0}};
 static const TesseraPort fillOutputs[] = {
-    {sizeof(TesseraPort), TESSERA_TENSOR, "y", FLOAT32, 2, rowsByWidth, -1, -1}};
+    {sizeof(TesseraPort), TESSERA_TENSOR, "y", FLOAT32, 2, rowsByWidth, -1, -1, "fill"}};
 
 static const TesseraEntry entries[] = {
     {sizeof(TesseraEntry), 2, 1, 1, 1, 1, "main", mainInputs, mainOutputs,
-     symbols, values, mainTaps, runMain, 0, 0},
+     symbols, values, mainTaps, runMain, 0, 0, 0},
     {sizeof(TesseraEntry), 2, 1, 1, 0, 0, "pick", pickInputs, pickOutputs,
-     symbols, 0, 0, runPick, 0, 0},
+     symbols, 0, 0, runPick, 0, 0, 0},
     {sizeof(TesseraEntry), 1, 1, 1, 0, 0, "where", whereInputs, whereOutputs,
-     symbols, 0, 0, runWhere, 0, 0},
+     symbols, 0, 0, runWhere, 0, 0, 0},
     {sizeof(TesseraEntry), 1, 1, 1, 0, 0, "fill", fillInputs, fillOutputs,
-     fillSymbols, 0, 0, runFill, 3, fillSizes}};
+     fillSymbols, 0, 0, runFill, 3, fillSizes, checkFill}};
 static const TesseraTarget targets[] = {
     {sizeof(TesseraTarget), FIXTURE_ARCHITECTURE, "x86-64", FIXTURE_FEATURES}};
 

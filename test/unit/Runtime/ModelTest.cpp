@@ -381,6 +381,15 @@ TEST(ModelTable, LongerStructsOfANewerModelAreRead) {
   EXPECT_EQ(table.error(), "entry 'main': symbol 'n' is the size of no input");
 }
 
+TEST(ModelTable, ShorterStructsOfAnOlderModelAreRead) {
+  Table table;
+  table.entry.size = offsetof(TesseraEntry, check);
+  table.entry.check = [](TesseraContext *) { return int32_t(1); };
+  auto entries = readEntries(table.module);
+  ASSERT_TRUE(entries.ok());
+  EXPECT_EQ(entries->front().check, nullptr);
+}
+
 TEST(ModelTable, ReportsDamage) {
   {
     Table table;
@@ -398,7 +407,7 @@ TEST(ModelTable, ReportsDamage) {
     Table table;
     table.entry.size = 9;
     EXPECT_EQ(table.error(), "expects each entry to have at least " +
-                                 std::to_string(sizeof(TesseraEntry)) +
+                                 std::to_string(offsetof(TesseraEntry, check)) +
                                  " bytes but got 9");
   }
   {

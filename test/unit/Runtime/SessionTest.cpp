@@ -432,7 +432,18 @@ TEST_F(SessionTest, SizesAreComputedOfElements) {
   EXPECT_EQ(tessera_session_run(fill, &input, 1, nullptr, 0),
             TESSERA_INVALID_INPUT);
   EXPECT_STREQ(tessera_error_message(),
-               "'y' would have size -4 in dimension 1");
+               "output 'y' of node 'fill' would have size -4 in dimension 1");
+  // What its check refuses is neither planned nor run.
+  numbers[2] = 10;
+  const char *message =
+      "fill: node 'fill' (Expand): the columns are too many";
+  EXPECT_EQ(tessera_session_run(fill, &input, 1, nullptr, 0),
+            TESSERA_RUN_FAILED);
+  EXPECT_STREQ(tessera_error_message(), message);
+  int64_t sizes[2];
+  EXPECT_EQ(tessera_session_output_shape(fill, &input, 1, 0, sizes),
+            TESSERA_RUN_FAILED);
+  EXPECT_STREQ(tessera_error_message(), message);
   int64_t bytes = 0;
   EXPECT_EQ(tessera_session_storage(fill, &length, 1, &bytes, nullptr),
             TESSERA_INVALID_ARGUMENT);

@@ -165,10 +165,7 @@ LogicalResult thresholdedRelu(NodeContext &node) {
 
 /// slope broadcasts to x, never the other way.
 LogicalResult prelu(NodeContext &node) {
-  if (node.inputRank(1) > node.inputRank(0))
-    return node.error(
-        "expects slope to broadcast to X, but its rank is higher");
-  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
+  auto function = [&](ArrayRef<Value> x) -> Value {
     if (isa<FloatType>(getElementTypeOrSelf(x[0]))) {
       Floats f{node};
       return f.select(f.isBelow(x[0], 0), f.mul(x[1], x[0]), x[0]);
@@ -179,7 +176,13 @@ LogicalResult prelu(NodeContext &node) {
                                              node.filled(0.0, x[0]));
     return node.create<arith::SelectOp>(
         below, node.create<arith::MulIOp>(x[1], x[0]), x[0]);
-  });
+  };
+  FailureOr<Value> result =
+      applyInShapeOfFirst(node, {node.input(0), node.input(1)}, function);
+  if (failed(result))
+    return failure();
+  node.setOutput(0, *result);
+  return success();
 }
 
 } // namespace

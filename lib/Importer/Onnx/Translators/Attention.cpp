@@ -67,22 +67,17 @@ bool needsBody(NodeContext &node) {
 }
 
 /// Input `index` as [batch, heads, length, dim]; of rank 3 it is [batch, length,
-/// heads * dim] and `attribute` the number of heads.
+/// heads * dim] and `attribute` the number of heads. As requireSizes demands.
 FailureOr<Value> splitHeads(NodeContext &node, unsigned index,
                             StringRef attribute) {
   Value input = node.input(index);
   if (node.inputRank(index) == 4)
     return input;
   int64_t heads = node.integer(attribute, 0);
-  int64_t width = node.inputRank(index) == 3 ? node.inputType(index).getDimSize(2)
-                                             : ShapedType::kDynamic;
-  if (heads <= 0 || ShapedType::isDynamic(width) || width % heads != 0)
-    return node.error("expects input " + Twine(index) +
-                      " to have rank 4, or rank 3 with a last size divisible by " +
-                      attribute);
   Shape shape = node.shapeOf(input);
+  AffineExpr width = shape.back();
   shape.back() = node.constantSize(heads);
-  shape.push_back(node.constantSize(width / heads));
+  shape.push_back(width.floorDiv(heads));
   FailureOr<Value> apart = reshapeTo(node, input, shape);
   if (failed(apart))
     return failure();
@@ -117,8 +112,6 @@ FailureOr<Value> alignMask(NodeContext &node, const Shape &full) {
                         node.inputType(Query).getElementType(),
                         /*toUnsigned=*/false);
   Shape shape = node.shapeOf(mask);
-  if (shape.size() > 4)
-    return node.error("expects attn_mask to have at most rank 4");
   shape.insert(shape.begin(), 4 - shape.size(), node.constantSize(1));
   FailureOr<Value> wide = reshapeTo(node, mask, shape);
   if (failed(wide))
@@ -173,7 +166,103 @@ Value reachByLengths(NodeContext &node, const Shape &full, Reach reach) {
   return seen;
 }
 
+/// The sizes of query, key or value: [batch, heads, length, size of a head]. Of rank
+/// 3 it is [batch, length, heads * size] and `attribute` the number of heads.
+FailureOr<Shape> headShape(NodeContext &node, unsigned index,
+                           StringRef attribute) {
+  Shape shape = node.shapeOf(node.input(index));
+  int64_t heads = node.integer(attribute, 0);
+  if (shape.size() == 4)
+    return shape;
+  if (shape.size() != 3 || heads <= 0)
+    return node.error("expects input " + Twine(index) +
+                      " to have rank 4, or rank 3 and " + attribute);
+  if (failed(node.requireMultiple(shape[2], heads,
+                                  "the last size of input " + Twine(index) +
+                                      " is no multiple of " + attribute)))
+    return failure();
+  return Shape{shape[0], node.constantSize(heads), shape[1],
+               shape[2].floorDiv(heads)};
+}
+
+/// Fails with a report, or the run does, unless the mask broadcasts to `full` [batch,
+/// heads, queries, keys]; from opset 24 on it may have fewer keys.
+LogicalResult requireMask(NodeContext &node, Shape full) {
+  Type type = node.inputType(Mask).getElementType();
+  if (!type.isInteger(1) && !isa<FloatType>(type))
+    return node.error("expects attn_mask to be boolean, or floats that are added "
+                      "to the scores; cast it");
+  Shape mask = node.shapeOf(node.input(Mask));
+  if (isMaskShorter(node))
+    full.back() = mask.back();
+  return requireBroadcasts(node, mask, full);
+}
+
+/// Fails with a report, or the run does, unless as many query heads read each key
+/// head.
+LogicalResult requireHeads(NodeContext &node, AffineExpr query, AffineExpr key) {
+  constexpr StringLiteral failure =
+      "the query heads are no multiple of the key heads";
+  std::optional<int64_t> keyHeads = constantOf(node.sizes.resolve(key));
+  if (keyHeads)
+    return *keyHeads > 0 ? node.requireMultiple(query, *keyHeads, failure)
+                         : node.error(failure);
+  if (node.sizes.areEqual(query, key))
+    return success();
+  Value zero = node.scalarInteger(0, node.builder.getIndexType()),
+        one = node.scalarInteger(1, node.builder.getIndexType()),
+        heads = node.materializeIndex(key);
+  Value rest = node.create<arith::RemSIOp>(
+      node.materializeIndex(query), node.create<arith::MaxSIOp>(heads, one));
+  node.requireAtRunTime(
+      node.create<arith::AndIOp>(
+          node.create<arith::CmpIOp>(arith::CmpIPredicate::sge, heads, one),
+          node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, rest, zero)),
+      failure);
+  return success();
+}
+
+/// Fails with a report, or the run does, where the inputs contradict each other.
+LogicalResult requireSizes(NodeContext &node) {
+  FailureOr<Shape> query = headShape(node, Query, "q_num_heads"),
+                   key = headShape(node, Key, "kv_num_heads"),
+                   value = headShape(node, Value_, "kv_num_heads");
+  if (failed(query) || failed(key) || failed(value))
+    return failure();
+  Shape &q = *query, &k = *key, &v = *value;
+  if (failed(node.requireEqual(q[0], k[0], "batches of query and key")) ||
+      failed(node.requireEqual(q[0], v[0], "batches of query and value")) ||
+      failed(node.requireEqual(k[1], v[1], "heads of key and value")) ||
+      failed(node.requireEqual(k[2], v[2], "lengths of key and value")) ||
+      failed(node.requireEqual(q[3], k[3], "sizes of a head of query and key")))
+    return failure();
+  if (failed(requireHeads(node, q[1], k[1])))
+    return failure();
+  AffineExpr keys = k[2];
+  if (!node.input(PastKey) != !node.input(PastValue))
+    return node.error("expects past_key and past_value together");
+  if (node.input(PastKey)) {
+    Shape past = node.shapeOf(node.input(PastKey));
+    if (past.size() != 4)
+      return node.error("expects past_key to have rank 4");
+    keys = keys + past[2];
+    if (failed(requireShape(node, node.input(PastKey),
+                            {k[0], k[1], past[2], k[3]}, "past_key")) ||
+        failed(requireShape(node, node.input(PastValue),
+                            {v[0], v[1], past[2], v[3]}, "past_value")))
+      return failure();
+  }
+  if (node.input(KeyLengths) &&
+      failed(requireShape(node, node.input(KeyLengths), {q[0]},
+                          "nonpad_kv_seqlen")))
+    return failure();
+  return node.input(Mask) ? requireMask(node, {q[0], q[1], q[2], keys})
+                          : success();
+}
+
 LogicalResult attention(NodeContext &node) {
+  if (failed(requireSizes(node)))
+    return failure();
   if (needsBody(node))
     return node.useBody();
   FailureOr<Value> query = splitHeads(node, Query, "q_num_heads"),

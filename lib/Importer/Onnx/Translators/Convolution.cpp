@@ -145,8 +145,9 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
 } // namespace
 
 FailureOr<Value> addBias(NodeContext &node, Value tensor, Value bias) {
-  if (cast<RankedTensorType>(bias.getType()).getRank() != 1)
-    return node.error("expects the bias to have rank 1");
+  if (failed(requireShape(node, bias, {node.shapeOf(tensor).back()},
+                          "the bias")))
+    return failure();
   FailureOr<Value> wide = broadcastTo(node, bias, node.shapeOf(tensor));
   if (failed(wide))
     return failure();
@@ -163,9 +164,20 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
   int64_t groups = node.integer("group", 1);
   int64_t channels = node.inputType(0).getDimSize(1);
   int64_t outputs = filterType.getDimSize(0);
-  if (!filterType.hasStaticShape() || ShapedType::isDynamic(channels))
-    return node.error("expects the filter's sizes and the number of channels "
-                      "to be known");
+  if (!filterType.hasStaticShape())
+    return node.error("expects the filter's sizes to be known");
+  if (ShapedType::isDynamic(channels)) {
+    channels = filterType.getDimSize(1) * groups;
+    if (failed(node.requireEqual(node.shapeOf(image)[1],
+                                 node.constantSize(channels),
+                                 "channels of input and filter")))
+      return failure();
+    // In the type that says so.
+    FailureOr<Value> known = broadcastTo(node, image, node.shapeOf(image));
+    if (failed(known))
+      return failure();
+    image = *known;
+  }
   if (groups < 1 || channels % groups || outputs % groups ||
       filterType.getDimSize(1) != channels / groups)
     return node.error("a filter of " + Twine(filterType.getDimSize(1)) +

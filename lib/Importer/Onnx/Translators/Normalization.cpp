@@ -51,17 +51,26 @@ FailureOr<Standardized> standardize(NodeContext &node, Value x,
   return result;
 }
 
+/// An elementwise operation of `a` and of `b`, which broadcasts to it. Fails with a
+/// report.
+template <typename Op>
+FailureOr<Value> inShapeOfFirst(NodeContext &node, FailureOr<Value> a, Value b) {
+  if (failed(a))
+    return failure();
+  return applyInShapeOfFirst(node, {*a, b}, [&](ArrayRef<Value> v) {
+    return node.create<Op>(v[0], v[1]);
+  });
+}
+
 /// value * scale + bias in f32 or wider, then in the type of input 0.
 LogicalResult setScaled(NodeContext &node, FailureOr<Value> value, Value scale,
                         Value bias) {
   if (scale)
-    value = binary<arith::MulFOp>(node, value, widenToF32(node, scale));
+    value = inShapeOfFirst<arith::MulFOp>(node, value, widenToF32(node, scale));
   if (bias)
-    value = binary<arith::AddFOp>(node, value, widenToF32(node, bias));
+    value = inShapeOfFirst<arith::AddFOp>(node, value, widenToF32(node, bias));
   if (failed(value))
     return failure();
-  if (cast<RankedTensorType>(value->getType()).getRank() != node.inputRank(0))
-    return node.error("expects scale and bias to broadcast to the input");
   node.setOutput(0,
                  castFloat(node, *value, node.inputType(0).getElementType()));
   return success();
@@ -111,10 +120,13 @@ LogicalResult rmsNormalization(NodeContext &node) {
 }
 
 /// [channels] as [channels, 1, ...], which broadcasts along the spatial
-/// dimensions of the input. Fails with a report unless it is a vector.
+/// dimensions of the input. Fails with a report, or the run does, unless it has one
+/// element for each channel.
 FailureOr<Value> perChannel(NodeContext &node, unsigned index) {
-  if (node.inputRank(index) != 1)
-    return node.error("expects input " + Twine(index) + " to have rank 1");
+  if (failed(requireShape(node, node.input(index),
+                          {node.shapeOf(node.input(0))[1]},
+                          "input " + Twine(index))))
+    return failure();
   Value vector = widenToF32(node, node.input(index));
   for (int64_t axis = 1; axis < node.inputRank(0) - 1; ++axis)
     vector = insertUnitDims(node, vector, axis);
@@ -138,6 +150,10 @@ LogicalResult batchNormalizationByBatch(NodeContext &node) {
     return failure();
   double momentum = node.number("momentum", 0.9f);
   for (auto [output, value] : {std::pair(1u, s->mean), {2u, s->variance}}) {
+    if (failed(requireShape(node, node.input(output + 2),
+                            {node.shapeOf(node.input(0))[1]},
+                            "input " + Twine(output + 2))))
+      return failure();
     Value now = dropDims(node, value, axes);
     Value before = widenToF32(node, node.input(output + 2));
     FailureOr<Value> running = binary<arith::AddFOp>(
@@ -217,8 +233,9 @@ LogicalResult groupNormalization(NodeContext &node) {
   if (node.version() < 21) {
     FailureOr<Value> value = s->value;
     for (unsigned i : {1u, 2u}) {
-      if (node.inputRank(i) != 1)
-        return node.error("expects scale and bias to have rank 1");
+      if (failed(requireShape(node, node.input(i), {node.constantSize(groups)},
+                              "input " + Twine(i))))
+        return failure();
       Value vector = insertUnitDims(node, widenToF32(node, node.input(i)), 1);
       value = i == 1 ? binary<arith::MulFOp>(node, value, vector)
                      : binary<arith::AddFOp>(node, value, vector);

@@ -17,10 +17,10 @@ namespace {
 /// 0: each element is repeated, and what is too much cut off.
 FailureOr<Value> repeatBlocks(NodeContext &node, Value parameter, int64_t axis,
                               int64_t size) {
-  Shape wanted = node.shapeOf(node.input(0));
-  if (cast<RankedTensorType>(parameter.getType()).getRank() !=
-      static_cast<int64_t>(wanted.size()))
-    return node.error("expects scales of blocks of the input's rank");
+  Shape wanted = node.shapeOf(node.input(0)), blocks = wanted;
+  blocks[axis] = wanted[axis].ceilDiv(size);
+  if (failed(requireShape(node, parameter, blocks, "the scales of blocks")))
+    return failure();
   Shape apart = node.shapeOf(parameter), joined = apart;
   joined[axis] = apart[axis] * size;
   apart.insert(apart.begin() + axis + 1, node.constantSize(size));
@@ -31,6 +31,17 @@ FailureOr<Value> repeatBlocks(NodeContext &node, Value parameter, int64_t axis,
   if (failed(repeated))
     return failure();
   return sliceAlong(node, *repeated, axis, node.constantSize(0), wanted[axis]);
+}
+
+/// Fails with a report, or the run does, unless inputs `scale` and `zeroPoint`, if
+/// they have one rank, have one shape; one element alone is for the whole tensor in
+/// any rank.
+LogicalResult requireOneShape(NodeContext &node, unsigned scale,
+                              unsigned zeroPoint) {
+  if (node.inputRank(scale) != node.inputRank(zeroPoint))
+    return success();
+  return requireShape(node, node.input(zeroPoint),
+                      node.shapeOf(node.input(scale)), "the zero point");
 }
 
 /// A scale or zero point, input `index` decoded as `parameter`, so that it
@@ -87,6 +98,8 @@ LogicalResult dequantizeLinear(NodeContext &node) {
                ? decodeNarrowFloat(node, node.input(index), from)
                : integersOf(node, index);
   };
+  if (node.input(2) && failed(requireOneShape(node, 1, 2)))
+    return failure();
   FailureOr<Value> scale = alignedParameter(node, 1, node.input(1)),
                    zeroPoint = Value();
   if (node.input(2))
@@ -95,18 +108,19 @@ LogicalResult dequantizeLinear(NodeContext &node) {
     return failure();
   FailureOr<Value> result = numbers(0);
   if (*zeroPoint)
-    result = applyElementwise(
+    result = applyInShapeOfFirst(
         node, {*result, *zeroPoint}, [&](ArrayRef<Value> v) {
           return isNarrowFloat(from) ? node.create<arith::SubFOp>(v[0], v[1])
                                      : node.create<arith::SubIOp>(v[0], v[1]);
         });
   if (succeeded(result))
-    result = applyElementwise(node,
-                              {castElements(node, *result, false, f32, false),
-                               castFloat(node, *scale, f32)},
-                              [&](ArrayRef<Value> v) {
-                                return node.create<arith::MulFOp>(v[0], v[1]);
-                              });
+    result = applyInShapeOfFirst(
+        node,
+        {castElements(node, *result, false, f32, false),
+         castFloat(node, *scale, f32)},
+        [&](ArrayRef<Value> v) {
+          return node.create<arith::MulFOp>(v[0], v[1]);
+        });
   if (failed(result))
     return failure();
   int32_t elementType = node.inputElementType(1);
@@ -157,6 +171,8 @@ LogicalResult quantizeLinear(NodeContext &node) {
     return node.error(
         "only floats can be quantized, by scales that are floats");
   Type f32 = node.builder.getF32Type();
+  if (node.input(2) && failed(requireOneShape(node, 1, 2)))
+    return failure();
   FailureOr<Value> scale = alignedParameter(node, 1, node.input(1)),
                    zeroPoint = Value();
   if (node.input(2))
@@ -171,7 +187,7 @@ LogicalResult quantizeLinear(NodeContext &node) {
   if (*zeroPoint)
     operands.push_back(*zeroPoint);
   FailureOr<Value> result =
-      applyElementwise(node, operands, [&](ArrayRef<Value> v) {
+      applyInShapeOfFirst(node, operands, [&](ArrayRef<Value> v) {
         Value q = node.create<arith::DivFOp>(v[0], v[1]);
         Value shift = v.size() == 3 ? v[2] : Value();
         if (!toFloat)
@@ -209,14 +225,9 @@ FailureOr<Value> centred(NodeContext &node, unsigned index, unsigned zeroIndex,
       alignedToMatrix(node, integersOf(node, zeroIndex), isForRows);
   if (failed(zeroPoint))
     return failure();
-  FailureOr<Value> result =
-      applyElementwise(node, {x, *zeroPoint}, [&](ArrayRef<Value> v) {
-        return node.create<arith::SubIOp>(v[0], v[1]);
-      });
-  if (succeeded(result) && result->getType() != x.getType())
-    return node.error("expects zero points for the whole operand, its rows (A) "
-                      "or its columns (B)");
-  return result;
+  return applyInShapeOfFirst(node, {x, *zeroPoint}, [&](ArrayRef<Value> v) {
+    return node.create<arith::SubIOp>(v[0], v[1]);
+  });
 }
 
 LogicalResult matmulInteger(NodeContext &node) {
@@ -247,7 +258,7 @@ FailureOr<Value> requantize(NodeContext &node, Value accumulated,
   for (Value scale : scales)
     operands.push_back(castFloat(node, scale, f32));
   operands.push_back(*zeroPoint);
-  return applyElementwise(node, operands, [&](ArrayRef<Value> v) {
+  return applyInShapeOfFirst(node, operands, [&](ArrayRef<Value> v) {
     Value factor = node.create<arith::DivFOp>(
         node.create<arith::MulFOp>(v[1], v[2]), v[3]);
     return quantize(node, node.create<arith::MulFOp>(v[0], factor), v[4],
@@ -282,6 +293,20 @@ LogicalResult qlinearMatMul(NodeContext &node) {
   return success();
 }
 
+/// Fails with a report, or the run does, unless the scales and zero points
+/// `indices` are for whole tensors.
+LogicalResult requirePerTensor(NodeContext &node, ArrayRef<unsigned> indices) {
+  for (unsigned index : indices)
+    if (node.input(index) &&
+        failed(node.requireEqual(
+            productOf(node, node.shapeOf(node.input(index))),
+            node.constantSize(1),
+            "the number of elements of input " + Twine(index) +
+                " and that of a scale or zero point per tensor")))
+      return failure();
+  return success();
+}
+
 /// Filters [outputs, channels, spatial...] have a zero point for each output.
 FailureOr<Value> centredFilter(NodeContext &node, unsigned index,
                                unsigned zeroIndex) {
@@ -300,6 +325,8 @@ FailureOr<Value> centredFilter(NodeContext &node, unsigned index,
 }
 
 LogicalResult convInteger(NodeContext &node) {
+  if (failed(requirePerTensor(node, {2})))
+    return failure();
   FailureOr<Value> image = centred(node, 0, 2, /*isForRows=*/false),
                    filter = centredFilter(node, 1, 3);
   if (failed(image) || failed(filter))
@@ -314,6 +341,8 @@ LogicalResult convInteger(NodeContext &node) {
 
 /// Inputs as of QLinearMatMul, then a bias, i32 in steps of both scales.
 LogicalResult qlinearConv(NodeContext &node) {
+  if (failed(requirePerTensor(node, {1, 2, 6, 7})))
+    return failure();
   FailureOr<Value> image = centred(node, 0, 2, /*isForRows=*/false),
                    filter = centredFilter(node, 3, 5);
   if (failed(image) || failed(filter))

@@ -14,6 +14,10 @@ constexpr int64_t kMaxSteps = 256;
 
 enum class Cell { Rnn, Gru, Lstm };
 
+int64_t gatesOf(Cell kind) {
+  return kind == Cell::Rnn ? 1 : kind == Cell::Gru ? 3 : 4;
+}
+
 /// The state after a step, [batch, hidden]; `cell` is LSTM's.
 struct State {
   Value hidden, cell;
@@ -31,9 +35,7 @@ public:
   FailureOr<State> run(SmallVectorImpl<Value> &outputs);
 
 private:
-  int64_t gates() const {
-    return kind == Cell::Rnn ? 1 : kind == Cell::Gru ? 3 : 4;
-  }
+  int64_t gates() const { return gatesOf(kind); }
   template <typename Op> Value apply(Value a, Value b) {
     return node.create<Op>(a, b);
   }
@@ -311,6 +313,38 @@ FailureOr<SmallVector<std::string>> activationsOf(NodeContext &node, Cell kind,
   return given;
 }
 
+/// Fails with a report, or the run does, where weights, biases and states do not fit
+/// the input and each other.
+LogicalResult requireSizes(NodeContext &node, Cell kind, int64_t directions) {
+  bool isBatchFirst = node.integer("layout", 0) != 0;
+  Shape x = node.shapeOf(node.input(0));
+  AffineExpr count = node.constantSize(directions),
+             batch = x[isBatchFirst ? 0 : 1],
+             hidden = node.shapeOf(node.input(2))[2];
+  if (int64_t given = node.integer("hidden_size", 0))
+    hidden = node.constantSize(given);
+  AffineExpr width = hidden * gatesOf(kind);
+  Shape state{count, batch, hidden};
+  if (isBatchFirst)
+    std::swap(state[0], state[1]);
+  struct {
+    StringRef name;
+    Shape shape;
+  } wanted[] = {{"X", x},
+                {"W", {count, width, x[2]}},
+                {"R", {count, width, hidden}},
+                {"B", {count, width * 2}},
+                {"sequence_lens", {batch}},
+                {"initial_h", state},
+                {"initial_c", state},
+                {"P", {count, hidden * 3}}};
+  for (auto [i, input] : llvm::enumerate(wanted))
+    if (node.input(i) &&
+        failed(requireShape(node, node.input(i), input.shape, input.name)))
+      return failure();
+  return success();
+}
+
 template <Cell kind> LogicalResult recurrent(NodeContext &node) {
   if (node.inputRank(0) != 3 || node.inputRank(1) != 3 ||
       node.inputRank(2) != 3)
@@ -327,6 +361,8 @@ template <Cell kind> LogicalResult recurrent(NodeContext &node) {
   FailureOr<SmallVector<std::string>> activations =
       activationsOf(node, kind, directions);
   if (failed(activations))
+    return failure();
+  if (failed(requireSizes(node, kind, directions)))
     return failure();
   size_t perDirection = activations->size() / directions;
   SmallVector<SmallVector<Value>> outputs(directions);

@@ -209,11 +209,15 @@ LogicalResult Sampler::run() {
   mode = mode == "bilinear" ? "linear" : mode == "bicubic" ? "cubic" : mode;
   StringRef pad = node.string("padding_mode", "zeros");
   alignCorners = node.integer("align_corners", 0) != 0;
-  if (spatial < 1 || node.inputRank(1) != rank ||
-      (node.inputType(1).getShape().back() != spatial &&
-       !ShapedType::isDynamic(node.inputType(1).getShape().back())))
-    return node.error("expects an image of rank 3 or more and places of " +
-                      Twine(spatial) + " components");
+  if (spatial < 1 || node.inputRank(1) != rank)
+    return node.error("expects an image of rank 3 or more and a grid of its rank");
+  Shape image = node.shapeOf(node.input(0)), grid = node.shapeOf(node.input(1));
+  if (failed(node.requireEqual(image[0], grid[0],
+                               "batches of the image and the grid")) ||
+      failed(node.requireEqual(grid.back(), node.constantSize(spatial),
+                               "the components of a place and the dimensions "
+                               "of the image")))
+    return failure();
   if (mode != "nearest" && mode != "linear" && mode != "cubic")
     return node.error("mode '" + mode + "' does not exist");
   if (mode == "cubic" && spatial > 3)

@@ -117,8 +117,13 @@ LogicalResult convTranspose(NodeContext &node) {
     return node.error("expects input and filter of one rank of at least 3");
   if (!filterType.hasStaticShape())
     return node.error("expects the filter's sizes to be known");
-  if (ShapedType::isDynamic(channels))
+  if (ShapedType::isDynamic(channels)) {
     channels = filterType.getDimSize(0);
+    if (failed(node.requireEqual(node.shapeOf(node.input(0))[1],
+                                 node.constantSize(channels),
+                                 "channels of input and filter")))
+      return failure();
+  }
   if (groups < 1 || channels % groups || filterType.getDimSize(0) != channels)
     return node.error("a filter of " + Twine(filterType.getDimSize(0)) +
                       " channels and " + Twine(groups) +
