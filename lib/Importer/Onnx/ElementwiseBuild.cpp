@@ -99,8 +99,7 @@ LogicalResult translateElementwise(NodeContext &node,
   return success();
 }
 
-/// The type of `value` with elements of type `to`.
-static Type withElement(Value value, Type to) {
+Type withElement(Value value, Type to) {
   if (auto tensor = dyn_cast<RankedTensorType>(value.getType()))
     return tensor.clone(to);
   return to;
@@ -130,6 +129,48 @@ Value widenToF32(NodeContext &node, Value value) {
              : value;
 }
 
+/// `value`, f32 or f64, towards zero in the signed integer type `to`; NaN and what
+/// does not fit give its least number, as on x86. A scalar is made of sizes, which
+/// fit, or constant.
+static Value truncateTo(NodeContext &node, Value value, Type to) {
+  double limit = std::ldexp(1.0, to.getIntOrFloatBitWidth() - 1);
+  FloatAttr constant;
+  bool isKnown = matchPattern(value, m_Constant(&constant));
+  if (isKnown && !(std::abs(constant.getValueAsDouble()) < limit))
+    return node.scalar(-limit, to);
+  if (isa<RankedTensorType>(value.getType())) {
+    Value fits = node.create<arith::CmpFOp>(arith::CmpFPredicate::OLT,
+                                            node.create<math::AbsFOp>(value),
+                                            node.filled(limit, value));
+    value = node.create<arith::SelectOp>(fits, value,
+                                         node.filled(-limit, value));
+  }
+  return node.create<arith::FPToSIOp>(withElement(value, to), value);
+}
+
+/// A float as an integer of type `to`: the low bits of what it is as i32, or as i64
+/// where that is too short. The upper half of u32 and u64 counts from its start.
+static Value castToInteger(NodeContext &node, Value value, Type to,
+                           bool toUnsigned) {
+  value = widenToF32(node, value);
+  unsigned bits = to.getIntOrFloatBitWidth();
+  if (bits < 32)
+    return castElements(node, truncateTo(node, value, node.builder.getI32Type()),
+                        false, to, toUnsigned);
+  if (!toUnsigned)
+    return truncateTo(node, value, to);
+  double start = std::ldexp(1.0, bits - 1);
+  Value half = node.filled(start, value);
+  Value isUpper =
+      node.create<arith::CmpFOp>(arith::CmpFPredicate::OGE, value, half);
+  Value rest = node.create<arith::SelectOp>(
+      isUpper, node.create<arith::SubFOp>(value, half), value);
+  Value integer = truncateTo(node, rest, to);
+  Value moved =
+      node.create<arith::XOrIOp>(integer, node.filled(-start, integer));
+  return node.create<arith::SelectOp>(isUpper, moved, integer);
+}
+
 Value castElements(NodeContext &node, Value value, bool fromUnsigned, Type to,
                    bool toUnsigned) {
   Type from = getElementTypeOrSelf(value);
@@ -147,8 +188,7 @@ Value castElements(NodeContext &node, Value value, bool fromUnsigned, Type to,
                                       node.filled(0.0, value));
   }
   if (fromFloat)
-    return toUnsigned ? node.create<arith::FPToUIOp>(result, value)
-                      : node.create<arith::FPToSIOp>(result, value);
+    return castToInteger(node, value, to, toUnsigned);
   if (toFloat)
     return fromUnsigned ? node.create<arith::UIToFPOp>(result, value)
                         : node.create<arith::SIToFPOp>(result, value);

@@ -27,8 +27,12 @@ applyInShapeOfFirst(NodeContext &node, llvm::ArrayRef<mlir::Value> operands,
 mlir::LogicalResult translateElementwise(NodeContext &node,
                                          ElementFunction function);
 
+/// The type of `value`, a scalar or tensor, with elements of type `to`.
+mlir::Type withElement(mlir::Value value, mlir::Type to);
+
 /// `value`, a scalar or tensor of signless integers or floats, in another
-/// element type, as ONNX Cast converts it.
+/// element type, as ONNX Cast converts it; floats that do not fit as
+/// docs/numerics.md says.
 mlir::Value castElements(NodeContext &node, mlir::Value value,
                          bool fromUnsigned, mlir::Type to, bool toUnsigned);
 

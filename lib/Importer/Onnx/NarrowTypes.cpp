@@ -50,10 +50,7 @@ public:
     return castElements(node, value, isUnsigned, to, isUnsigned);
   }
   Value bitcast(Value value, Type to) {
-    Type type = to;
-    if (auto tensor = dyn_cast<RankedTensorType>(value.getType()))
-      type = tensor.clone(to);
-    return node.create<arith::BitcastOp>(type, value);
+    return node.create<arith::BitcastOp>(withElement(value, to), value);
   }
   Value toBits(Value value) { return bitcast(value, node.builder.getI32Type()); }
   Value toFloat(Value value) {

@@ -147,7 +147,8 @@ int64_t NodeContext::integer(StringRef name, int64_t otherwise) const {
 
 double NodeContext::number(StringRef name, double otherwise) const {
   const onnx::AttributeProto *attribute = find(name);
-  return attribute ? attribute->f() : otherwise;
+  // Attributes are f32, and so is what stands for a missing one.
+  return attribute ? attribute->f() : static_cast<float>(otherwise);
 }
 
 StringRef NodeContext::string(StringRef name, StringRef otherwise) const {

@@ -7,35 +7,40 @@ using namespace mlir;
 
 namespace tessera::onnx_importer {
 
-double sourcePosition(double from, double to, double scale,
-                      StringRef coordinates, double x) {
+template <typename Float>
+Float sourcePosition(Float from, Float to, Float scale, StringRef coordinates,
+                     Float x) {
   if (coordinates == "asymmetric")
     return x / scale;
   // The width before it is rounded down to a number of elements.
-  double width = scale * from;
+  Float width = scale * from;
+  // Products first: where the position is whole it is exact.
   if (coordinates == "align_corners")
-    return width > 1.0 ? x * (from - 1) / (width - 1.0) : 0.0;
+    return width > 1 ? x * (from - 1) / (width - 1) : 0;
   if (coordinates == "pytorch_half_pixel" && to <= 1)
-    return 0.0;
-  double position = (x + 0.5) / scale - 0.5;
+    return 0;
+  Float half = 0.5, position = (x + half) / scale - half;
   if (coordinates == "half_pixel_symmetric")
-    position += from / 2.0 * (1.0 - to / width);
+    position += from * half * (1 - to / width);
   return position;
 }
 
-double nearestPosition(Nearest nearest, double position) {
+template <typename Float> Float nearestPosition(Nearest nearest, Float position) {
   switch (nearest) {
   case Nearest::Floor:
     return std::floor(position);
   case Nearest::Ceil:
     return std::ceil(position);
   case Nearest::RoundPreferFloor:
-    return std::ceil(position - 0.5);
+    return std::ceil(position - Float(0.5));
   case Nearest::RoundPreferCeil:
-    return std::floor(position + 0.5);
+    return std::floor(position + Float(0.5));
   }
   llvm_unreachable("covered switch");
 }
+
+template double sourcePosition(double, double, double, StringRef, double);
+template double nearestPosition(Nearest, double);
 
 namespace {
 
@@ -47,40 +52,43 @@ std::pair<int64_t, int64_t> tapsOf(const Method &method) {
 
 /// The weight of an element at distance `x` from 0 to 2 (Keys, Cubic convolution
 /// interpolation, 1981).
-double cubicWeight(double a, double x) {
+template <typename Float> Float cubicWeight(Float a, Float x) {
   return x <= 1 ? ((a + 2) * x - (a + 3)) * x * x + 1
                 : ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
 }
 
-Sources knownSources(NodeContext &node, int64_t from, int64_t to, double scale,
-                     const Method &method) {
+/// The sources by arithmetic in `Float`, which is `method.type`.
+template <typename Float>
+Sources knownSources(NodeContext &node, int64_t from, int64_t to,
+                     std::optional<double> givenScale, const Method &method) {
+  Float scale = givenScale ? Float(*givenScale) : Float(to) / Float(from);
   SmallVector<SmallVector<int64_t>> indices;
-  SmallVector<SmallVector<float>> weights;
+  SmallVector<SmallVector<Float>> weights;
   auto append = [](auto &lists, size_t number, auto value) {
     lists.resize(std::max(lists.size(), number + 1));
     lists[number].push_back(value);
   };
-  auto clamped = [&](double position) {
+  auto clamped = [&](Float position) {
     return static_cast<int64_t>(
-        std::clamp<double>(position, 0.0, static_cast<double>(from - 1)));
+        std::clamp<Float>(position, 0, static_cast<Float>(from - 1)));
   };
   for (int64_t x = 0; x < to; ++x) {
-    double position = sourcePosition(from, to, scale, method.coordinates, x);
+    Float position = sourcePosition<Float>(from, to, scale, method.coordinates, x);
     if (method.kind == Interpolation::Nearest) {
       append(indices, 0, clamped(nearestPosition(method.nearest, position)));
       continue;
     }
-    double before = std::floor(position), part = position - before;
+    Float before = std::floor(position), part = position - before;
     auto [first, last] = tapsOf(method);
     for (int64_t tap = first; tap <= last; ++tap)
       append(indices, tap - first, clamped(before + tap));
     if (method.kind == Interpolation::Linear)
-      append(weights, 0, static_cast<float>(part));
+      append(weights, 0, part);
     else
       for (int64_t tap = first; tap <= last; ++tap)
         append(weights, tap - first,
-               static_cast<float>(cubicWeight(method.cubicCoefficient,
-                                              std::abs(part - tap))));
+               cubicWeight<Float>(method.cubicCoefficient,
+                                  std::abs(part - Float(tap))));
   }
   auto constant = [&](Type type, auto numbers) {
     return arith::ConstantOp::create(
@@ -90,12 +98,12 @@ Sources knownSources(NodeContext &node, int64_t from, int64_t to, double scale,
   Sources sources;
   for (ArrayRef<int64_t> list : indices)
     sources.indices.push_back(constant(node.builder.getI64Type(), list));
-  for (ArrayRef<float> list : weights)
-    sources.weights.push_back(constant(node.builder.getF32Type(), list));
+  for (ArrayRef<Float> list : weights)
+    sources.weights.push_back(constant(method.type, list));
   return sources;
 }
 
-/// As knownSources, computed at run time in f32, as ONNX Runtime does.
+/// As knownSources, computed at run time.
 class SourcesAtRunTime {
 public:
   SourcesAtRunTime(NodeContext &node, const AxisScale &s, const Method &method)
@@ -125,12 +133,12 @@ public:
 
 private:
   Value constant(double value) {
-    return node.scalar(value, node.builder.getF32Type());
+    return node.scalar(value, method.type);
   }
   Value number(AffineExpr size) {
     Value integer = node.create<arith::IndexCastOp>(
         node.builder.getI64Type(), node.materializeIndex(size));
-    return node.create<arith::SIToFPOp>(node.builder.getF32Type(), integer);
+    return node.create<arith::SIToFPOp>(method.type, integer);
   }
   Value all(Value scalar) { return node.filled(scalar, shape); }
   Value add(Value a, Value b) { return node.create<arith::AddFOp>(a, b); }
@@ -143,8 +151,7 @@ private:
     Value iota = graph::IotaOp::create(
         node.builder, node.loc, node.typeOf(shape, node.builder.getI64Type()),
         /*dimension=*/0, node.dynamicSizes(shape));
-    return node.create<arith::SIToFPOp>(
-        node.typeOf(shape, node.builder.getF32Type()), iota);
+    return node.create<arith::SIToFPOp>(node.typeOf(shape, method.type), iota);
   }
 
   /// sourcePosition of each element.
@@ -227,9 +234,8 @@ Sources sourcesOf(NodeContext &node, const AxisScale &s, const Method &method) {
   auto to = dyn_cast<AffineConstantExpr>(s.to);
   if (!from || !to)
     return SourcesAtRunTime(node, s, method).compute();
-  double scale = s.scale ? *s.scale
-                         : static_cast<double>(to.getValue()) / from.getValue();
-  return knownSources(node, from.getValue(), to.getValue(), scale, method);
+  auto known = method.type.isF64() ? knownSources<double> : knownSources<float>;
+  return known(node, from.getValue(), to.getValue(), s.scale, method);
 }
 
 } // namespace tessera::onnx_importer

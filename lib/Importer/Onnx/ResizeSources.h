@@ -27,6 +27,9 @@ struct Method {
   Nearest nearest = Nearest::RoundPreferFloor;
   /// The slope parameter of cubic convolution (Keys 1981), -0.75 or -0.5.
   double cubicCoefficient = -0.75;
+  /// Positions and weights are computed in f64 for elements of f64, else in f32,
+  /// whether sizes are known or not.
+  mlir::FloatType type;
 };
 
 /// Vectors with one element for each of the result. Nearest has one of indices;
@@ -35,14 +38,16 @@ struct Sources {
   llvm::SmallVector<mlir::Value> indices, weights;
 };
 
-/// The position in the source that element `x` of the result is at.
-double sourcePosition(double from, double to, double scale,
-                      llvm::StringRef coordinates, double x);
+/// The position in the source that element `x` of the result is at. `Float` is
+/// float or double.
+template <typename Float>
+Float sourcePosition(Float from, Float to, Float scale,
+                     llvm::StringRef coordinates, Float x);
 
-double nearestPosition(Nearest nearest, double position);
+template <typename Float> Float nearestPosition(Nearest nearest, Float position);
 
-/// Constants where both sizes are known, else computed at run time in f32, as ONNX
-/// Runtime does.
+/// Constants where both sizes are known, else computed at run time by the same
+/// arithmetic.
 Sources sourcesOf(NodeContext &node, const AxisScale &scale,
                   const Method &method);
 

@@ -230,6 +230,23 @@ LogicalResult computeInFloat(Operation *root) {
   return applyPartialConversion(root, target, std::move(patterns));
 }
 
+/// Whether numbers of a narrow type give, in f32, one of that type.
+bool keepsPrecision(Operation *op) {
+  return isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+                         arith::MinNumFOp, arith::NegFOp, arith::RemFOp,
+                         arith::SelectOp, math::AbsFOp, math::CopySignOp>(op);
+}
+
+/// Upstream lets `extf (truncf %x)` fold to %x, so that f32 would go from one
+/// operation of a kernel to the next. Each result has the rounding of its type
+/// instead, as it has where it goes by way of memory.
+void roundEachResult(Operation *root) {
+  root->walk([](arith::TruncFOp op) {
+    if (!keepsPrecision(op.getIn().getDefiningOp()))
+      op.setFastmath(arith::FastMathFlags::none);
+  });
+}
+
 struct ExpandNarrowFloats
     : cpu::impl::ExpandNarrowFloatsBase<ExpandNarrowFloats> {
   using ExpandNarrowFloatsBase::ExpandNarrowFloatsBase;
@@ -237,6 +254,7 @@ struct ExpandNarrowFloats
   void runOnOperation() override {
     if (failed(computeInFloat(getOperation())))
       return signalPassFailure();
+    roundEachResult(getOperation());
     RewritePatternSet patterns(&getContext());
     patterns.add<TruncateDouble, ExtendToDouble>(&getContext(), /*benefit=*/2);
     if (!f16c)

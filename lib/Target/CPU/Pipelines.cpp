@@ -36,8 +36,11 @@ void buildLowerToLLVM(OpPassManager &manager,
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createLowerEntries());
-  // What LLVM has an intrinsic for (math.fma, math.sqrt, ...) is no call.
-  manager.addPass(createConvertMathToLLVMPass());
+  // What LLVM has an intrinsic for (math.fma, math.sqrt, ...) is no call; log1p is
+  // one, as log(1 + x) loses what is small.
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false;
+  manager.addPass(createConvertMathToLLVMPass(math));
   manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertKernelToLLVM());
   // Takes memref descriptors apart: bodies then capture pointers and sizes.

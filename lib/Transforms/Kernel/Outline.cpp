@@ -307,7 +307,12 @@ tessera::outlineKernel(ArrayRef<Operation *> ops, StringRef name,
   if (failed(border.compute()))
     return failure();
   Block *block = ops.front()->getBlock();
-  OpBuilder builder(ops.back());
+  // Behind all inputs. Sorting the block for an earlier kernel may have changed the
+  // order of the operations.
+  OpBuilder builder(
+      *llvm::max_element(ops, [](Operation *a, Operation *b) {
+        return a->isBeforeInBlock(b);
+      }));
   FuncOp kernel = border.createKernel(name, symbols);
   CallOp call = border.createCall(builder, kernel);
 

@@ -47,11 +47,15 @@ struct Floats {
   }
 };
 
-/// Translates x alone; Body is a function of (Floats, x).
+/// Translates x alone; Body is a function of (Floats, x). What it does to f16 and
+/// bf16 is rounded once.
 template <typename Body> LogicalResult unary(NodeContext &node, Body body) {
   Floats f{node};
   return translateElementwise(
-      node, [&](ArrayRef<Value> x) -> Value { return body(f, x[0]); });
+      node, [&](ArrayRef<Value> x) -> Value {
+        return castFloat(node, body(f, widenToF32(node, x[0])),
+                         getElementTypeOrSelf(x[0]));
+      });
 }
 
 LogicalResult relu(NodeContext &node) {
@@ -108,7 +112,8 @@ LogicalResult hardSigmoid(NodeContext &node) {
 
 LogicalResult hardSwish(NodeContext &node) {
   return unary(node, [](Floats f, Value x) {
-    return f.mul(x, f.hardSigmoid(x, 1.0 / 6.0, 0.5));
+    // The standard's body has an attribute, which is f32.
+    return f.mul(x, f.hardSigmoid(x, 1.0f / 6.0f, 0.5));
   });
 }
 
@@ -156,10 +161,10 @@ LogicalResult softsign(NodeContext &node) {
 
 LogicalResult thresholdedRelu(NodeContext &node) {
   double alpha = node.number("alpha", 1.0);
-  return unary(node, [&](Floats f, Value x) {
-    Value above = node.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, x,
-                                             f.number(alpha, x));
-    return f.select(above, x, f.number(0.0, x));
+  return translateElementwise(node, [&](ArrayRef<Value> x) -> Value {
+    Value above = node.create<arith::CmpFOp>(
+        arith::CmpFPredicate::OGT, x[0], node.filled(alpha, x[0]));
+    return node.create<arith::SelectOp>(above, x[0], node.filled(0.0, x[0]));
   });
 }
 

@@ -103,9 +103,7 @@ LogicalResult bitCast(NodeContext &node) {
           return castElements(node, v[0], true, type, true);
         if (element == type)
           return v[0];
-        auto tensor = dyn_cast<RankedTensorType>(v[0].getType());
-        return node.create<arith::BitcastOp>(
-            tensor ? Type(tensor.clone(type)) : type, v[0]);
+        return node.create<arith::BitcastOp>(withElement(v[0], type), v[0]);
       });
   if (failed(result))
     return failure();

@@ -266,6 +266,16 @@ FailureOr<Value> averageBySizes(NodeContext &node, const Window &window) {
                    node.inputType(0).getElementType());
 }
 
+/// Unsigned integers as signed ones in the same order, and back: pools compare
+/// signed ones. Others as they are.
+Value flipOrder(NodeContext &node, Value x) {
+  if (!node.isUnsigned())
+    return x;
+  unsigned bits = getElementTypeOrSelf(x).getIntOrFloatBitWidth();
+  return node.create<arith::XOrIOp>(
+      x, node.filled(-std::ldexp(1.0, bits - 1), x));
+}
+
 LogicalResult pool(NodeContext &node, graph::PoolKind kind) {
   if (node.inputRank(0) < 3)
     return node.error("expects an input of rank 3 or more");
@@ -281,11 +291,14 @@ LogicalResult pool(NodeContext &node, graph::PoolKind kind) {
   FailureOr<Value> result =
       kind == graph::PoolKind::Average && !window->sizedLow.empty()
           ? averageBySizes(node, *window)
-          : poolBy(node, padBySizes(node, *window, node.input(0), reduction),
+          : poolBy(node,
+                   flipOrder(node, padBySizes(node, *window, node.input(0),
+                                              reduction)),
                    kind, *window);
   if (failed(result))
     return failure();
-  node.setOutput(0, transpose(node, *result, toChannelsFirst(node.inputRank(0))));
+  node.setOutput(0, transpose(node, flipOrder(node, *result),
+                              toChannelsFirst(node.inputRank(0))));
   return success();
 }
 
@@ -359,7 +372,7 @@ LogicalResult globalMaxPool(NodeContext &node) {
   if (failed(axes))
     return failure();
   node.setOutput(0, reduce(node, Reduction::Max, node.input(0), *axes,
-                           /*keepDims=*/true));
+                           /*keepDims=*/true, node.isUnsigned()));
   return success();
 }
 

@@ -1,4 +1,5 @@
-// Normalisations and softmax. f16 and bf16 are computed in f32.
+// Normalisations and softmax. f16 and bf16 are computed in f32, and where the
+// inputs have several types, in the widest.
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/Reducing.h"
 #include "lib/Importer/Onnx/Shaping.h"
@@ -62,17 +63,35 @@ FailureOr<Value> inShapeOfFirst(NodeContext &node, FailureOr<Value> a, Value b) 
   });
 }
 
-/// value * scale + bias in f32 or wider, then in the type of input 0.
+/// f64 if an input is, which may have types of their own, else f32.
+Type computeType(NodeContext &node) {
+  for (unsigned i = 0; i < node.inputCount(); ++i)
+    if (node.input(i) && node.inputType(i).getElementType().isF64())
+      return node.builder.getF64Type();
+  return node.builder.getF32Type();
+}
+
+/// Input `index` in that type.
+Value widened(NodeContext &node, unsigned index) {
+  return castFloat(node, node.input(index), computeType(node));
+}
+
+/// value * scale + bias in the type of value, then in that of input `like`.
 LogicalResult setScaled(NodeContext &node, FailureOr<Value> value, Value scale,
-                        Value bias) {
-  if (scale)
-    value = inShapeOfFirst<arith::MulFOp>(node, value, widenToF32(node, scale));
-  if (bias)
-    value = inShapeOfFirst<arith::AddFOp>(node, value, widenToF32(node, bias));
+                        Value bias, unsigned like = 0) {
   if (failed(value))
     return failure();
-  node.setOutput(0,
-                 castFloat(node, *value, node.inputType(0).getElementType()));
+  Type type = getElementTypeOrSelf(*value);
+  if (scale)
+    value = inShapeOfFirst<arith::MulFOp>(node, value,
+                                          castFloat(node, scale, type));
+  if (bias)
+    value =
+        inShapeOfFirst<arith::AddFOp>(node, value, castFloat(node, bias, type));
+  if (failed(value))
+    return failure();
+  node.setOutput(
+      0, castFloat(node, *value, node.inputType(like).getElementType()));
   return success();
 }
 
@@ -109,14 +128,14 @@ LogicalResult rmsNormalization(NodeContext &node) {
   FailureOr<SmallVector<int64_t>> axes = trailingAxes(node, -1);
   if (failed(axes))
     return failure();
-  Value x = widenToF32(node, node.input(0));
+  Value x = widened(node, 0);
   Value square = node.create<arith::MulFOp>(x, x);
   Value mean = reduceMean(node, square, *axes, /*keepDims=*/true);
   return setScaled(
       node,
       binary<arith::MulFOp>(
           node, x, reciprocalRoot(node, mean, node.number("epsilon", 1e-5f))),
-      node.input(1), Value());
+      node.input(1), Value(), /*like=*/1);
 }
 
 /// [channels] as [channels, 1, ...], which broadcasts along the spatial
@@ -127,7 +146,7 @@ FailureOr<Value> perChannel(NodeContext &node, unsigned index) {
                           {node.shapeOf(node.input(0))[1]},
                           "input " + Twine(index))))
     return failure();
-  Value vector = widenToF32(node, node.input(index));
+  Value vector = widened(node, index);
   for (int64_t axis = 1; axis < node.inputRank(0) - 1; ++axis)
     vector = insertUnitDims(node, vector, axis);
   return vector;
@@ -143,9 +162,8 @@ LogicalResult batchNormalizationByBatch(NodeContext &node) {
   FailureOr<Value> scale = perChannel(node, 1), bias = perChannel(node, 2);
   if (failed(scale) || failed(bias))
     return failure();
-  FailureOr<Standardized> s =
-      standardize(node, widenToF32(node, node.input(0)), axes,
-                  node.number("epsilon", 1e-5f));
+  FailureOr<Standardized> s = standardize(node, widened(node, 0), axes,
+                                          node.number("epsilon", 1e-5f));
   if (failed(s) || failed(setScaled(node, s->value, *scale, *bias)))
     return failure();
   double momentum = node.number("momentum", 0.9f);
@@ -155,7 +173,7 @@ LogicalResult batchNormalizationByBatch(NodeContext &node) {
                             "input " + Twine(output + 2))))
       return failure();
     Value now = dropDims(node, value, axes);
-    Value before = widenToF32(node, node.input(output + 2));
+    Value before = widened(node, output + 2);
     FailureOr<Value> running = binary<arith::AddFOp>(
         node, node.create<arith::MulFOp>(before, node.filled(momentum, before)),
         node.create<arith::MulFOp>(now, node.filled(1 - momentum, now)));
@@ -183,7 +201,7 @@ LogicalResult batchNormalization(NodeContext &node) {
   for (unsigned i = 0; i < 4; ++i)
     if (failed(parts[i] = perChannel(node, i + 1)))
       return failure();
-  Value x = widenToF32(node, node.input(0));
+  Value x = widened(node, 0);
   // x * factor + (bias - mean * factor): one multiplication for each element.
   Value factor = reciprocalRoot(node, *parts[3], node.number("epsilon", 1e-5f));
   FailureOr<Value> scale = binary<arith::MulFOp>(node, parts[0], factor);

@@ -135,7 +135,7 @@ LogicalResult dequantizeLinear(NodeContext &node) {
 }
 
 /// `value`, f32, as integers of `elementType`: rounded half to even, moved by
-/// the zero point (f32, may be null), saturated.
+/// the zero point (f32, may be null), saturated; NaN gives the least.
 Value quantize(NodeContext &node, Value value, Value zeroPoint,
                int32_t elementType) {
   bool isUnsigned = isUnsignedType(elementType);
@@ -145,10 +145,17 @@ Value quantize(NodeContext &node, Value value, Value zeroPoint,
   Value q = node.create<math::RoundEvenOp>(value);
   if (zeroPoint)
     q = node.create<arith::AddFOp>(q, zeroPoint);
-  q = node.create<arith::MaximumFOp>(q, node.filled(low, q));
-  q = node.create<arith::MinimumFOp>(q, node.filled(high, q));
+  auto limit = [&](arith::CmpFPredicate predicate, double bound) {
+    Value limit = node.filled(bound, q);
+    Value isInside = node.create<arith::CmpFOp>(predicate, q, limit);
+    q = node.create<arith::SelectOp>(isInside, q, limit);
+  };
+  limit(arith::CmpFPredicate::OGT, low);
+  limit(arith::CmpFPredicate::OLT, high);
+  Value integer = node.create<arith::FPToSIOp>(
+      withElement(q, node.builder.getI32Type()), q);
   return castElements(
-      node, q, false,
+      node, integer, false,
       elementTypeToMlir(node.builder.getContext(), elementType), isUnsigned);
 }
 

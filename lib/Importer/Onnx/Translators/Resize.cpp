@@ -71,19 +71,20 @@ std::optional<int64_t> repetitionsOf(const AxisScale &s, const Method &method) {
   // Positions move by one with every `times` elements.
   for (int64_t x = 0; x < times; ++x) {
     double position =
-        sourcePosition(/*from=*/2, 2.0 * times, times, method.coordinates, x);
+        sourcePosition<double>(/*from=*/2, 2.0 * times, times, method.coordinates, x);
     if (std::max(nearestPosition(method.nearest, position), 0.0) != 0)
       return std::nullopt;
-    position = sourcePosition(2, 2.0 * times, times, method.coordinates,
-                              times + x);
+    position = sourcePosition<double>(2, 2.0 * times, times, method.coordinates,
+                                      times + x);
     if (std::min(nearestPosition(method.nearest, position), 1.0) != 1)
       return std::nullopt;
   }
   // The first and last are limited by the borders, not inner ones.
   double first =
-      sourcePosition(3, 3.0 * times, times, method.coordinates, times);
+      sourcePosition<double>(3, 3.0 * times, times, method.coordinates, times);
   double last =
-      sourcePosition(3, 3.0 * times, times, method.coordinates, 2 * times - 1);
+      sourcePosition<double>(3, 3.0 * times, times, method.coordinates,
+                             2 * times - 1);
   if (nearestPosition(method.nearest, first) != 1 ||
       nearestPosition(method.nearest, last) != 1)
     return std::nullopt;
@@ -261,6 +262,8 @@ LogicalResult resize(NodeContext &node) {
   if (failed(scales))
     return failure();
   Type type = node.inputType(0).getElementType();
+  method->type = type.isF64() ? FloatType(node.builder.getF64Type())
+                              : node.builder.getF32Type();
   bool computes = method->kind != Interpolation::Nearest;
   if (computes && !isa<FloatType>(type))
     return node.error("interpolation of integers is not supported");

@@ -90,8 +90,11 @@ Value Sampler::reflect(Value x, int64_t i) {
                              : sizeOf(i);
   Value period = apply<arith::MulFOp>(range, number(2));
   Value distance = apply<arith::SubFOp>(x, low);
+  // The middles of a single element are 0 apart.
+  Value divisor = alignCorners ? apply<arith::MaximumFOp>(period, number(1))
+                               : period;
   Value periods = node.create<math::FloorOp>(
-      apply<arith::DivFOp>(distance, period));
+      apply<arith::DivFOp>(distance, divisor));
   Value rest = apply<arith::SubFOp>(distance,
                                     apply<arith::MulFOp>(periods, period));
   Value back = apply<arith::SubFOp>(period, rest);
@@ -145,8 +148,8 @@ Read Sampler::readOf(const Tap &tap, int64_t i) {
   }
   // A NaN reads somewhere inside as well.
   place = apply<arith::MinNumFOp>(apply<arith::MaxNumFOp>(place, zero), last);
-  read.index =
-      castElements(node, place, false, node.builder.getI64Type(), false);
+  read.index = node.create<arith::FPToSIOp>(
+      withElement(place, node.builder.getI64Type()), place);
   return read;
 }
 
@@ -237,7 +240,8 @@ LogicalResult Sampler::run() {
     Value x = coordinate(i);
     if (padding == Padding::Reflection)
       x = reflect(x, i);
-    if (padding == Padding::Border) {
+    // Cubic weights are those of the point as it is; its neighbours are clamped.
+    if (padding == Padding::Border && mode != "cubic") {
       Value last = apply<arith::SubFOp>(sizeOf(i), number(1));
       x = apply<arith::MinimumFOp>(apply<arith::MaximumFOp>(x, number(0)),
                                    last);
