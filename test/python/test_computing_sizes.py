@@ -132,7 +132,8 @@ CASES = {
         [dict(w=(1, 4, 6)), dict(r=(1, 5, 4)), dict(h=(1, 3, 4))],
         dict(x=[1]), hidden_size=4, layout=1),
     "grid_sample": Case("GridSample", dict(x=(F, (2, 3, 4, 5)), g=(F, (2, 2, 2, 2))),
-                        [dict(g=(3, 2, 2, 2)), dict(g=(1, 2, 2, 2)), dict(g=(2, 2, 2, 3))]),
+                        [dict(g=(3, 2, 2, 2)), dict(g=(1, 2, 2, 2)), dict(g=(2, 2, 2, 3)),
+                         dict(x=(2, 3, 0, 5))]),
     "attention": Case(
         "Attention", {**ATTENTION, "m": (F, (2, 4, 3, 6))},
         [dict(k=(2, 2, 5, 8)), dict(v=(2, 2, 5, 8)), dict(k=(3, 2, 6, 8)), dict(v=(1, 2, 6, 8)),

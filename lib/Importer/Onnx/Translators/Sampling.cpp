@@ -221,6 +221,11 @@ LogicalResult Sampler::run() {
                                "the components of a place and the dimensions "
                                "of the image")))
     return failure();
+  for (int64_t i = 2; i < rank; ++i)
+    if (failed(node.requireAtMost(node.constantSize(1), image[i],
+                                  "dimension " + Twine(i) +
+                                      " of the image has no elements to read")))
+      return failure();
   if (mode != "nearest" && mode != "linear" && mode != "cubic")
     return node.error("mode '" + mode + "' does not exist");
   if (mode == "cubic" && spatial > 3)
