@@ -18,12 +18,15 @@ static double cyclesOf(Operation *op, int64_t lanes) {
     return 5;
   if (isa<math::RsqrtOp>(op))
     return 10;
-  // Double precision, element by element.
-  if (isa<math::PowFOp, math::TanOp, math::AsinOp, math::AcosOp, math::AtanOp,
-          math::Atan2Op, math::SinhOp, math::CoshOp, math::AsinhOp,
-          math::AcoshOp, math::AtanhOp, math::CbrtOp, math::ErfcOp>(op))
+  bool isMath = isa<math::MathDialect>(op->getDialect());
+  // By libm, element by element.
+  if (isa<math::Atan2Op, math::CbrtOp, math::ErfcOp>(op) ||
+      (isMath && getElementTypeOrSelf(op->getResult(0).getType()).isF64()))
     return 40.0 * lanes;
-  if (isa<math::MathDialect>(op->getDialect()))
+  // Polynomials in double precision.
+  if (isa<math::PowFOp, math::AsinhOp, math::AcoshOp, math::AtanhOp>(op))
+    return 60;
+  if (isMath)
     return 12;
   if (isa<linalg::SoftmaxOp>(op))
     return 15;

@@ -68,6 +68,8 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
   if (options.optimizationLevel == 0) {
     passes.addPass(createOnePerOp());
   } else {
+    // Before groups, which the conversions join.
+    passes.addNestedPass<func::FuncOp>(createStoreOperands());
     passes.addPass(createOutlineGroups());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());

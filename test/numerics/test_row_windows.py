@@ -22,6 +22,15 @@ WINDOWS = [
     dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=1),
     dict(kernel_shape=[3, 2], strides=[1, 1], pads=[1, 1, 1, 0], dilations=[2, 1]),
     dict(kernel_shape=[2, 3, 2], strides=[1, 2, 2], pads=[0, 1, 0, 1, 1, 1]),
+    # Windows that overlap are reduced along rows and columns apart.
+    dict(kernel_shape=[5], strides=[1], pads=[2, 2]),
+    dict(kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1]),
+    dict(kernel_shape=[5, 5], strides=[1, 1], pads=[2, 2, 2, 2]),
+    dict(kernel_shape=[7, 5], strides=[2, 2], pads=[3, 2, 1, 2], ceil_mode=1),
+    dict(kernel_shape=[4, 9], strides=[3, 1], pads=[1, 0, 0, 8]),
+    dict(kernel_shape=[13, 13], strides=[1, 1], pads=[6, 6, 6, 6]),
+    dict(kernel_shape=[3, 4], strides=[1, 2], pads=[2, 3, 2, 3], dilations=[2, 2]),
+    dict(kernel_shape=[3, 3, 3], strides=[1, 1, 1], pads=[1, 1, 1, 1, 1, 1]),
 ]
 
 
@@ -53,6 +62,31 @@ def test_pooling(kind, window, channels):
         close(result, expected)
 
 
+@pytest.mark.parametrize("kind", ["max", "average"])
+@pytest.mark.parametrize("kernel, stride", [(5, 1), (13, 1), (9, 2)])
+def test_many_blocks(kind, kernel, stride):
+    """Wider, higher and deeper than one block of outputs."""
+    window = dict(kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[kernel // 2] * 4)
+    x = normal(2, 23, 71, 75)
+    expected = onnx_pool("MaxPool" if kind == "max" else "AveragePool", x, **window)
+    close(run(pool(kind, window, (23, 71), 75, expected.shape[1:-1]), x)[0], expected)
+
+
+@pytest.mark.parametrize("element", ["f32", "f16"])
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (1, 5, 4, 17), (1, 10, 9, 19)])
+def test_not_a_number(element, place):
+    """Whatever its sign, a NaN is in all windows that it is in."""
+    window = dict(kernel_shape=[5, 5], strides=[1, 1], pads=[2] * 4)
+    x = normal(2, 11, 10, 20).astype(NUMPY[element])
+    x[1, 2, 3, 4], x[0, 4, 4, 4] = np.inf, -np.inf
+    for sign in (1, -1):
+        x[place] = np.copysign(np.nan, sign)
+        expected = np.full((2, 15, 14, 20), -np.inf, x.dtype)
+        expected[:, 2:13, 2:12] = x
+        expected = np.lib.stride_tricks.sliding_window_view(expected, (5, 5), (1, 2)).max((-2, -1))
+        np.testing.assert_array_equal(run(pool("max", window, (11, 10), 20, (11, 10), element), x)[0], expected)
+
+
 @pytest.mark.parametrize("kind", ["max", "average", "average_with_padding"])
 def test_window_larger_than_all(kind):
     """Rounded up, one window has all that there is (EfficientNet's last pooling). Here
@@ -64,20 +98,20 @@ def test_window_larger_than_all(kind):
     close(result, reduce(x, (1, 2), keepdims=True))
 
 
-@pytest.mark.parametrize("element", ["f16", "i8", "i32"])
-def test_types(element):
-    window = WINDOWS[2]
+@pytest.mark.parametrize("element", ["f16", "f64", "i8", "i32"])
+@pytest.mark.parametrize("window", [WINDOWS[2], WINDOWS[8]])
+def test_types(element, window):
     x = (normal(2, 11, 10, 20) * 30).astype(NUMPY[element])
     expected = onnx_pool("MaxPool", x.astype(np.float32), **window)
     result = run(pool("max", window, (11, 10), 20, expected.shape[1:-1], element), x)[0]
     np.testing.assert_array_equal(result, expected.astype(NUMPY[element]))
 
 
-def test_narrow_averages_accumulate_in_f32():
-    window = WINDOWS[1]
+@pytest.mark.parametrize("window", [WINDOWS[1], WINDOWS[8]])
+def test_narrow_averages_accumulate_in_f32(window):
     x = normal(2, 8, 8, 9, dtype=np.float16)
-    expected = onnx_pool("AveragePool", x.astype(np.float32), **window)
-    close(run(pool("average", window, (8, 8), 9, (4, 4), "f16"), x)[0], expected, unit=1e-3)
+    expected = onnx_pool("AveragePool", x.astype(np.float32), count_include_pad=0, **window)
+    close(run(pool("average", window, (8, 8), 9, expected.shape[1:-1], "f16"), x)[0], expected, unit=1e-3)
 
 
 def test_what_follows_is_fused():
@@ -88,6 +122,22 @@ def test_what_follows_is_fused():
     expected = onnx_pool("AveragePool", x, count_include_pad=0, **window)
     assert expected.shape[1:-1] == (6, 6)
     close(run(text, x)[0], expected * expected)
+
+
+def test_what_follows_overlapping_windows_is_fused():
+    """Where a window has a NaN, too."""
+    window = WINDOWS[8]
+    out = tensor(("s0", 11, 10, 12), "f32")
+    text = pool("max", window, (11, 10), 12, (11, 10), rest=f"%y = arith.mulf %p, %x : {out}", yields="%y")
+    x = normal(3, 11, 10, 12)
+    expected = onnx_pool("MaxPool", x, **window) * x
+    close(run(text, x)[0], expected)
+    x[1, 5, 5, 3] = np.nan
+    result = run(text, x)[0]
+    isolated = np.ones(x.shape, bool)
+    isolated[1, 3:8, 3:8, 3] = False
+    close(result[isolated], expected[isolated])
+    assert np.isnan(result[~isolated]).all()
 
 
 def test_no_images():

@@ -77,6 +77,11 @@ RELATIVE = [
     ("math.log1p", np.log1p, -0.9999, 1e30, 3.1), ("math.tanh", np.tanh, -12, 12, 5.1),
     ("math.erf", np.vectorize(math.erf), -5, 5, 6.1), ("math.sqrt", np.sqrt, 0, 1e38, 0.51),
     ("math.rsqrt", lambda x: 1 / np.sqrt(x), 1e-37, 1e38, 1.6), ("math.absf", np.abs, -1e30, 1e30, 0),
+    ("math.asin", np.arcsin, -1, 1, 2.3), ("math.acos", np.arccos, -1, 1, 1.3), ("math.atan", np.arctan, -1e6, 1e6, 1.3),
+    ("math.atan", np.arctan, -4, 4, 1.3), ("math.tan", np.tan, -1.5, 1.5, 3.1), ("math.tan", np.tan, -30000, 30000, 3.1),
+    ("math.sinh", np.sinh, -3, 3, 1.6), ("math.sinh", np.sinh, -89.4, 89.4, 1.6), ("math.cosh", np.cosh, -89.4, 89.4, 1.6),
+    ("math.asinh", np.arcsinh, -1e38, 1e38, 0.6), ("math.asinh", np.arcsinh, -3, 3, 0.6),
+    ("math.acosh", np.arccosh, 1, 1e38, 0.6), ("math.acosh", np.arccosh, 1, 3, 0.6), ("math.atanh", np.arctanh, -0.99999, 0.99999, 0.6),
 ]
 
 
@@ -85,6 +90,38 @@ def test_relative_error(function, exact, lowest, highest, bound):
     x = sweep(lowest, highest)
     error = ulps(apply(function, x), exact(x.astype(np.float64)))
     assert error.max() <= bound, f"at {x[error.argmax()]}"
+
+
+def power(x, y):
+    text = kernel([("x", ("s0",), "f32"), ("y", ("s0",), "f32")], [("out", ("s0",), "f32")],
+                  "%z = math.powf %x, %y : tensor<?xf32>", ["%z"], symbols=1)
+    return run(text, x, y)[0]
+
+
+def test_powers():
+    random = np.random.default_rng(3)
+    x = np.exp(random.uniform(-87, 88, 200_003)).astype(np.float32)
+    x[::3] = random.uniform(0.5, 2, len(x[::3]))
+    y = (random.uniform(-88, 88, len(x)) / np.maximum(np.abs(np.log(x.astype(np.float64))), 1e-3)).astype(np.float32)
+    exact = np.power(x.astype(np.float64), y)
+    with np.errstate(over="ignore"):
+        kept = (exact > TINY) & np.isfinite(exact.astype(np.float32))
+    assert kept.sum() > 190_000
+    error = ulps(power(x, y), exact)[kept]
+    assert error.max() <= 0.6
+
+
+def test_special_powers():
+    """Every pair of these as C's pow, signs of zero included."""
+    values = [0, 1, 2, 0.5, 3, 2.5, 1e-45, 1e-38, 1e30, 3.4e38, 16777215, 16777216, 0.99999994, np.inf]
+    values = np.array([*values, *(-v for v in values), np.nan], np.float32)
+    x, y = (grid.flatten() for grid in np.meshgrid(values, values))
+    with np.errstate(all="ignore"):
+        expected = np.power(x.astype(np.float64), y.astype(np.float64)).astype(np.float32)
+    result = power(x, y)
+    np.testing.assert_allclose(result, expected, rtol=1.2e-7, atol=1.5e-45)
+    signed = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(result[signed]), np.signbit(expected[signed]))
 
 
 @pytest.mark.parametrize("function, exact", [("math.sin", np.sin), ("math.cos", np.cos)])
@@ -117,6 +154,15 @@ EDGES = {
     "math.rsqrt": [(0, INFINITY), (INFINITY, 0), (4, 0.5)],
     "math.sin": [(INFINITY, np.nan), (0, 0)],
     "math.cos": [(INFINITY, np.nan), (0, 1)],
+    "math.tan": [(INFINITY, np.nan), (0, 0), (SMALLEST, SMALLEST), (1e30, math.tan(float(np.float32(1e30))))],
+    "math.asin": [(1, math.pi / 2), (-1, -math.pi / 2), (1.001, np.nan), (-INFINITY, np.nan), (SMALLEST, SMALLEST)],
+    "math.acos": [(1, 0), (-1, math.pi), (0, math.pi / 2), (-1.001, np.nan), (INFINITY, np.nan)],
+    "math.atan": [(INFINITY, math.pi / 2), (-INFINITY, -math.pi / 2), (SMALLEST, SMALLEST), (1, math.pi / 4)],
+    "math.sinh": [(INFINITY, INFINITY), (-INFINITY, -INFINITY), (90, INFINITY), (SMALLEST, SMALLEST)],
+    "math.cosh": [(INFINITY, INFINITY), (-INFINITY, INFINITY), (-90, INFINITY), (0, 1)],
+    "math.asinh": [(INFINITY, INFINITY), (-INFINITY, -INFINITY), (SMALLEST, SMALLEST)],
+    "math.acosh": [(INFINITY, INFINITY), (1, 0), (0.5, np.nan), (-2, np.nan), (-INFINITY, np.nan)],
+    "math.atanh": [(1, INFINITY), (-1, -INFINITY), (1.5, np.nan), (-INFINITY, np.nan), (SMALLEST, SMALLEST)],
 }
 
 
@@ -125,6 +171,12 @@ def test_edge_values(function):
     x, expected = (np.array(column, np.float32) for column in zip(*EDGES[function]))
     np.testing.assert_allclose(apply(function, x), expected, rtol=3e-7)
     assert np.isnan(apply(function, np.full(9, np.nan, np.float32))).all()
+
+
+@pytest.mark.parametrize("function", ["sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "tanh"])
+def test_sign_of_zero(function):
+    result = apply(f"math.{function}", np.array([-0.0, 0] * 9, np.float32))
+    np.testing.assert_array_equal(np.signbit(result), [True, False] * 9)
 
 
 @pytest.mark.parametrize("function", ["math.tanh", "math.erf"])

@@ -62,6 +62,20 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
   }
 };
 
+/// math.powf %x, %y  ==>  its polynomials
+struct ExpandPow : OpRewritePattern<math::PowFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::PowFOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!isScalarOrVector(type) || !getElementTypeOrSelf(type).isF32())
+      return rewriter.notifyMatchFailure(op, "expects f32");
+    rewriter.replaceOp(op, VectorMath(rewriter, op.getLoc())
+                               .pow(op.getLhs(), op.getRhs()));
+    return success();
+  }
+};
+
 /// math.tanh %x  ==>  its rational form; 1 + math.tanh %x, as in GELU  ==>  by e^-2x
 struct ExpandTanh : OpRewritePattern<math::TanhOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -130,7 +144,7 @@ Value emitByElement(OpBuilder &builder, Operation *op, ValueRange operands) {
   return vector::FromElementsOp::create(builder, loc, vector, elements);
 }
 
-/// math.powf %x, %y : vector<2xf32>  ==>  two math.powf in f64 and arith.truncf
+/// math.cbrt %x : vector<2xf32>  ==>  two math.cbrt in f64 and arith.truncf
 template <typename Op> struct ExpandByElement : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
@@ -225,12 +239,16 @@ struct ExpandMath : cpu::impl::ExpandMathBase<ExpandMath> {
                  ExpandUnary<math::RoundOp, &VectorMath::round>,
                  ExpandAngle<math::SinOp, &VectorMath::sin>,
                  ExpandAngle<math::CosOp, &VectorMath::cos>,
-                 ExpandByElement<math::PowFOp>, ExpandByElement<math::TanOp>,
-                 ExpandByElement<math::AsinOp>, ExpandByElement<math::AcosOp>,
-                 ExpandByElement<math::AtanOp>, ExpandByElement<math::Atan2Op>,
-                 ExpandByElement<math::SinhOp>, ExpandByElement<math::CoshOp>,
-                 ExpandByElement<math::AsinhOp>, ExpandByElement<math::AcoshOp>,
-                 ExpandByElement<math::AtanhOp>, ExpandByElement<math::CbrtOp>,
+                 ExpandAngle<math::TanOp, &VectorMath::tan>,
+                 ExpandUnary<math::AsinOp, &VectorMath::asin>,
+                 ExpandUnary<math::AcosOp, &VectorMath::acos>,
+                 ExpandUnary<math::AtanOp, &VectorMath::atan>,
+                 ExpandUnary<math::SinhOp, &VectorMath::sinh>,
+                 ExpandUnary<math::CoshOp, &VectorMath::cosh>,
+                 ExpandUnary<math::AsinhOp, &VectorMath::asinh>,
+                 ExpandUnary<math::AcoshOp, &VectorMath::acosh>,
+                 ExpandUnary<math::AtanhOp, &VectorMath::atanh>, ExpandPow,
+                 ExpandByElement<math::Atan2Op>, ExpandByElement<math::CbrtOp>,
                  ExpandByElement<math::ErfcOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -181,11 +181,11 @@ def OutlineParallelLoops : Pass<"cpu-outline-parallel-loops", "mlir::ModuleOp"> 
 def ExpandMath : Pass<"cpu-expand-math"> {
   let summary = "Replace elementary functions of f32 by polynomial code";
   let description = [{
-    exp, exp2, expm1, log, log2, log10, log1p, tanh, erf, sin, cos and round of
-    scalars and vectors of any length become arithmetic (VectorMath.h has the
-    errors); rsqrt becomes a division by a square root. Rarely used functions
-    (pow, the inverse ones, ...) are computed element by element in f64, for
-    libm. f16 and bf16 are computed in f32; f64 is left for libm.
+    Functions of scalars and vectors of any length become arithmetic
+    (VectorMath.h has the errors), pow and the inverse hyperbolic ones partly in
+    f64; rsqrt becomes a division by a square root. cbrt, erfc, atan2 and large
+    angles are computed element by element in f64, for libm. f16 and bf16 are
+    computed in f32; f64 is left for libm.
 
       math.exp %x : vector<8xf32>  ==>  math.fma, arith.shli, arith.mulf ... : vector<8xf32>
   }];

@@ -21,16 +21,23 @@ static constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Building blocks
 //===----------------------------------------------------------------------===//
 
+static Type withElement(Type like, Type element) {
+  auto vector = dyn_cast<VectorType>(like);
+  return vector ? Type(vector.clone(element)) : element;
+}
+
 static Type integerType(Type floatType) {
-  Type i32 = IntegerType::get(floatType.getContext(), 32);
-  auto vector = dyn_cast<VectorType>(floatType);
-  return vector ? Type(vector.clone(i32)) : i32;
+  return withElement(
+      floatType, IntegerType::get(
+                     floatType.getContext(),
+                     getElementTypeOrSelf(floatType).getIntOrFloatBitWidth()));
 }
 
 static Type floatType(Type integerType) {
-  Type f32 = Float32Type::get(integerType.getContext());
-  auto vector = dyn_cast<VectorType>(integerType);
-  return vector ? Type(vector.clone(f32)) : f32;
+  MLIRContext *context = integerType.getContext();
+  bool isWide = getElementTypeOrSelf(integerType).isInteger(64);
+  return withElement(integerType, isWide ? Type(Float64Type::get(context))
+                                         : Type(Float32Type::get(context)));
 }
 
 static Value splat(OpBuilder &builder, Location loc, TypedAttr value,
@@ -40,14 +47,18 @@ static Value splat(OpBuilder &builder, Location loc, TypedAttr value,
   return arith::ConstantOp::create(builder, loc, value);
 }
 
-Value VectorMath::constant(float value, Type type) {
-  return splat(builder, loc, builder.getF32FloatAttr(value), type);
+Value VectorMath::constant(double value, Type type) {
+  return splat(builder, loc,
+               builder.getFloatAttr(getElementTypeOrSelf(type), value), type);
 }
 
-Value VectorMath::bits(uint32_t value, Type type) {
+Value VectorMath::bits(uint64_t value, Type type) {
+  Type integer = integerType(type);
+  Type element = getElementTypeOrSelf(integer);
   return splat(builder, loc,
-               builder.getI32IntegerAttr(static_cast<int32_t>(value)),
-               integerType(type));
+               builder.getIntegerAttr(
+                   element, APInt(element.getIntOrFloatBitWidth(), value)),
+               integer);
 }
 
 Value VectorMath::add(Value a, Value b) {
@@ -59,15 +70,29 @@ Value VectorMath::sub(Value a, Value b) {
 Value VectorMath::mul(Value a, Value b) {
   return arith::MulFOp::create(builder, loc, a, b);
 }
+Value VectorMath::div(Value a, Value b) {
+  return arith::DivFOp::create(builder, loc, a, b);
+}
 Value VectorMath::fma(Value a, Value b, Value c) {
   return math::FmaOp::create(builder, loc, a, b, c);
+}
+Value VectorMath::sqrt(Value x) {
+  return math::SqrtOp::create(builder, loc, x);
+}
+Value VectorMath::absolute(Value x) {
+  return math::AbsFOp::create(builder, loc, x);
+}
+Value VectorMath::copySign(Value magnitude, Value sign) {
+  return math::CopySignOp::create(builder, loc, magnitude, sign);
 }
 Value VectorMath::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(builder, loc, condition, a, b);
 }
-Value VectorMath::compare(arith::CmpFPredicate predicate, Value a, float b) {
-  return arith::CmpFOp::create(builder, loc, predicate, a,
-                               constant(b, a.getType()));
+Value VectorMath::compare(arith::CmpFPredicate predicate, Value a, double b) {
+  return compare(predicate, a, constant(b, a.getType()));
+}
+Value VectorMath::compare(arith::CmpFPredicate predicate, Value a, Value b) {
+  return arith::CmpFOp::create(builder, loc, predicate, a, b);
 }
 Value VectorMath::toInteger(Value x) {
   return arith::BitcastOp::create(builder, loc, integerType(x.getType()), x);
@@ -75,24 +100,28 @@ Value VectorMath::toInteger(Value x) {
 Value VectorMath::toFloat(Value x) {
   return arith::BitcastOp::create(builder, loc, floatType(x.getType()), x);
 }
+Value VectorMath::widen(Value x) {
+  return arith::ExtFOp::create(
+      builder, loc, withElement(x.getType(), builder.getF64Type()), x);
+}
+Value VectorMath::narrow(Value x) {
+  return arith::TruncFOp::create(
+      builder, loc, withElement(x.getType(), builder.getF32Type()), x);
+}
 
 // Compare and select in this order is one vminps or vmaxps and keeps a NaN.
-Value VectorMath::atMost(Value x, float bound) {
+Value VectorMath::atMost(Value x, double bound) {
   Value limit = constant(bound, x.getType());
-  Value above =
-      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, limit, x);
-  return select(above, limit, x);
+  return select(compare(arith::CmpFPredicate::OLT, limit, x), limit, x);
 }
-Value VectorMath::atLeast(Value x, float bound) {
+Value VectorMath::atLeast(Value x, double bound) {
   Value limit = constant(bound, x.getType());
-  Value below =
-      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, limit, x);
-  return select(below, limit, x);
+  return select(compare(arith::CmpFPredicate::OGT, limit, x), limit, x);
 }
 
-Value VectorMath::polynomial(Value x, ArrayRef<float> coefficients) {
+Value VectorMath::polynomial(Value x, ArrayRef<double> coefficients) {
   Value sum = constant(coefficients.back(), x.getType());
-  for (float coefficient : llvm::reverse(coefficients.drop_back()))
+  for (double coefficient : llvm::reverse(coefficients.drop_back()))
     sum = fma(sum, x, constant(coefficient, x.getType()));
   return sum;
 }
@@ -107,6 +136,15 @@ Value VectorMath::scale(Value x, Value shifted) {
   return mul(x, toFloat(power));
 }
 
+Value VectorMath::twiceExp(Value x, Value n) {
+  Type type = x.getType();
+  // ln 2 in two parts, the first with 10 trailing zeros.
+  Value r = fma(n, constant(-0.693359375f, type), x);
+  r = fma(n, constant(2.12194440e-4f, type), r);
+  return polynomial(r, {2.0f, 2.0f, 9.99999881e-1f, 3.33330423e-1f,
+                        8.33367780e-2f, 1.67374332e-2f, 2.76291976e-3f});
+}
+
 // e^x = 2^n e^r with |r| <= ln 2 / 2. The result is 2 e^r times 2^(n - 1), so
 // that n = 128 has an exponent, too.
 Value VectorMath::exp(Value x) {
@@ -114,14 +152,7 @@ Value VectorMath::exp(Value x) {
   x = atLeast(atMost(x, 88.8f), -87.5f);
   Value rounder = constant(kPowerRounder, type);
   Value shifted = fma(x, constant(1.44269504f, type), rounder);
-  Value n = sub(shifted, rounder);
-  // ln 2 in two parts, the first with 10 trailing zeros.
-  Value r = fma(n, constant(-0.693359375f, type), x);
-  r = fma(n, constant(2.12194440e-4f, type), r);
-  Value twice =
-      polynomial(r, {2.0f, 2.0f, 9.99999881e-1f, 3.33330423e-1f,
-                     8.33367780e-2f, 1.67374332e-2f, 2.76291976e-3f});
-  return scale(twice, shifted);
+  return scale(twiceExp(x, sub(shifted, rounder)), shifted);
 }
 
 // As exp, but ln 2 is one number, whose error counts 126 times at most.
@@ -167,9 +198,34 @@ Value VectorMath::expm1(Value x) {
                            8.36874545e-3f, 1.38145394e-3f});
   Value near = fma(p, mul(x, x), x);
   Value far = sub(exp(x), constant(1.0f, type));
-  Value magnitude = math::AbsFOp::create(builder, loc, x);
-  return select(compare(arith::CmpFPredicate::OLT, magnitude, 0.34f), near,
+  return select(compare(arith::CmpFPredicate::OLT, absolute(x), 0.34f), near,
                 far);
+}
+
+// As exp, with one power of 2 less: e^x / 2 is finite where e^x no longer is.
+Value VectorMath::halfExp(Value x) {
+  Type type = x.getType();
+  x = atMost(x, 89.5f);
+  Value rounder = constant(kPowerRounder - 1, type);
+  Value shifted = fma(x, constant(1.44269504f, type), rounder);
+  return scale(twiceExp(x, sub(shifted, rounder)), shifted);
+}
+
+Value VectorMath::sinh(Value x) {
+  Type type = x.getType();
+  Value square = mul(x, x);
+  Value p = polynomial(square, {1.66667163e-1f, 8.33027065e-3f, 2.03733405e-4f});
+  Value near = fma(mul(x, square), p, x);
+  Value magnitude = absolute(x);
+  Value half = halfExp(magnitude);
+  Value far = sub(half, div(constant(0.25f, type), half));
+  return select(compare(arith::CmpFPredicate::OLT, magnitude, 1.0f), near,
+                copySign(far, x));
+}
+
+Value VectorMath::cosh(Value x) {
+  Value half = halfExp(absolute(x));
+  return add(half, div(constant(0.25f, x.getType()), half));
 }
 
 //===----------------------------------------------------------------------===//
@@ -238,8 +294,8 @@ Value VectorMath::log1p(Value x) {
 // Sigmoids
 //===----------------------------------------------------------------------===//
 
-Value VectorMath::oddRational(Value x, float range, ArrayRef<float> p,
-                              ArrayRef<float> q) {
+Value VectorMath::oddRational(Value x, float range, ArrayRef<double> p,
+                              ArrayRef<double> q) {
   x = atLeast(atMost(x, range), -range);
   Value square = mul(x, x);
   Value above = mul(x, polynomial(square, p));
@@ -283,39 +339,8 @@ Value VectorMath::erf(Value x) {
 }
 
 //===----------------------------------------------------------------------===//
-// Angles and rounding
+// Rounding
 //===----------------------------------------------------------------------===//
-
-// x = n pi / 2 + r with |r| <= pi / 4, pi / 2 in three parts (Cody and Waite);
-// the quadrant n mod 4 chooses sine or cosine of r and the sign.
-Value VectorMath::sine(Value x, uint32_t quadrant) {
-  Type type = x.getType();
-  Value shifted =
-      fma(x, constant(0.636619772f, type), constant(kRounder, type));
-  Value n = sub(shifted, constant(kRounder, type));
-  Value r = fma(n, constant(-1.57079637f, type), x);
-  r = fma(n, constant(4.37113883e-8f, type), r);
-  r = fma(n, constant(1.71512465e-15f, type), r);
-  Value square = mul(r, r);
-  Value s = polynomial(square, {-1.66666672e-1f, 8.33332911e-3f,
-                                -1.98393042e-4f, 2.71804652e-6f});
-  Value sineOf = fma(mul(r, square), s, r);
-  Value c = polynomial(square, {-0.5f, 4.16666679e-2f, -1.38888811e-3f,
-                                2.47990301e-5f, -2.71793510e-7f});
-  Value cosineOf = fma(square, c, constant(1.0f, type));
-  Value turns = arith::AddIOp::create(builder, loc, toInteger(shifted),
-                                      bits(quadrant, type));
-  auto bitSet = [&](uint32_t bit) -> Value {
-    Value masked = arith::AndIOp::create(builder, loc, turns, bits(bit, type));
-    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, masked,
-                                 bits(0, type));
-  };
-  Value result = select(bitSet(1), cosineOf, sineOf);
-  return select(bitSet(2), arith::NegFOp::create(builder, loc, result), result);
-}
-
-Value VectorMath::sin(Value x) { return sine(x, 0); }
-Value VectorMath::cos(Value x) { return sine(x, 1); }
 
 // Adding the largest float below 1/2 never reaches the next integer from below.
 Value VectorMath::round(Value x) {

@@ -1,5 +1,4 @@
-// Pooling: windows that slide over the spatial dimensions, lanes along the
-// channels.
+// Pooling, each window on its own; see SeparableWindows.cpp for those that overlap.
 //
 // Window loops run over the positions inside the input only, so that no padded
 // copy is made:
@@ -12,9 +11,8 @@
 //              for k = first .. end:
 //                ai = max(ai, x[b, 2 o + k - 1, c + i * lanes ..])
 //              y[b, o, c ..] = epilogue(a0..a3)
-#include "dialects/Graph/IR/Graph.h"
+#include "lib/Target/CPU/WindowKernel.h"
 #include "lib/Target/CPU/LaneIndex.h"
-#include "lib/Target/CPU/RowKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -23,51 +21,15 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
 
-namespace {
+Type WindowKernel::accumulator() {
+  bool isNarrow = isa<FloatType>(element()) &&
+                  element().getIntOrFloatBitWidth() < 32;
+  return isNarrow ? Float32Type::get(pool.getContext()) : element();
+}
 
-/// The window of one output position: for each spatial dimension the range of
-/// kernel positions inside the input, and where position 0 lies in the padded
-/// input.
-struct Window {
-  SmallVector<Value> first, end, origin;
-  /// Number of elements that an average divides by.
-  Value count;
-};
-
-struct WindowKernel {
-  RowKernel &rows;
-  graph::PoolOp pool;
-  SmallVector<int64_t> outputs;
-  SmallVector<Value> sizes, inputSizes;
-
-  Location loc() { return rows.loc; }
-  int64_t spatial() { return pool.getKernel().size(); }
-  bool isMax() { return pool.getKind() == graph::PoolKind::Max; }
-  Type element() { return getElementTypeOrSelf(pool.getType()); }
-  /// Sums of narrow floats are f32.
-  Type accumulator() {
-    bool isNarrow = isa<FloatType>(element()) && !isMax() &&
-                    element().getIntOrFloatBitWidth() < 32;
-    return isNarrow ? Float32Type::get(pool.getContext()) : element();
-  }
-  Type withLanes(Type type) {
-    return rows.lanes == 1 ? type : VectorType::get({rows.lanes}, type);
-  }
-
-  LogicalResult emit(OpBuilder &builder);
-  LogicalResult emitPosition(OpBuilder &builder, ArrayRef<Value> position);
-  Window windowAt(OpBuilder &builder, ArrayRef<Value> position);
-  Value start(OpBuilder &builder);
-  Value combine(OpBuilder &builder, Value a, Value x);
-  FailureOr<SmallVector<Value>>
-  emitWindow(OpBuilder &builder, const Window &window,
-             ArrayRef<Value> position, StripStep at,
-             SmallVector<Value> kernelIndices, ValueRange state);
-  LogicalResult emitOutputs(OpBuilder &builder, ArrayRef<Value> indices,
-                            Value value, Value mask);
-};
-
-} // namespace
+Type WindowKernel::withLanes(Type type) {
+  return rows.lanes == 1 ? type : VectorType::get({rows.lanes}, type);
+}
 
 Window WindowKernel::windowAt(OpBuilder &builder, ArrayRef<Value> position) {
   auto constant = [&](int64_t value) {
@@ -124,58 +86,82 @@ Value WindowKernel::start(OpBuilder &builder) {
 }
 
 Value WindowKernel::combine(OpBuilder &builder, Value a, Value x) {
-  if (!isMax()) {
-    if (accumulator() != element())
-      x = arith::ExtFOp::create(builder, loc(), a.getType(), x);
+  if (!isMax())
     return arith::AddFOp::create(builder, loc(), a, x);
-  }
   if (isa<FloatType>(element()))
     return arith::MaximumFOp::create(builder, loc(), a, x);
   return arith::MaxSIOp::create(builder, loc(), a, x);
 }
 
-FailureOr<SmallVector<Value>>
-WindowKernel::emitWindow(OpBuilder &builder, const Window &window,
-                         ArrayRef<Value> position, StripStep at,
-                         SmallVector<Value> kernelIndices, ValueRange state) {
+FailureOr<Value> WindowKernel::load(OpBuilder &builder, ArrayRef<Value> indices,
+                                    Value mask) {
+  FailureOr<Value> x = rows.elements.emit(builder, loc(), pool.getInput(),
+                                          indices, rows.lanes, mask);
+  if (failed(x) || accumulator() == element())
+    return x;
+  return Value(arith::ExtFOp::create(builder, loc(), withLanes(accumulator()),
+                                     *x));
+}
+
+/// Reduces the window at `position` into `state`, one accumulator for each vector
+/// of the step. `kernelIndices` are those of the loops around.
+static FailureOr<SmallVector<Value>>
+emitWindow(WindowKernel &work, OpBuilder &builder, const Window &window,
+           ArrayRef<Value> position, StripStep at,
+           SmallVector<Value> kernelIndices, ValueRange state) {
+  Location loc = work.loc();
   int64_t depth = kernelIndices.size();
-  if (depth < spatial())
-    return emitLoop(builder, loc(), window.first[depth], window.end[depth], 1,
+  if (depth < work.spatial())
+    return emitLoop(builder, loc, window.first[depth], window.end[depth], 1,
                     state,
                     [&](OpBuilder &inner, Value index, ValueRange values) {
                       SmallVector<Value> next(kernelIndices);
                       next.push_back(index);
-                      return emitWindow(inner, window, position, at, next,
+                      return emitWindow(work, inner, window, position, at, next,
                                         values);
                     });
   SmallVector<Value> place = {position.front()};
-  for (int64_t i = 0; i < spatial(); ++i) {
-    Value offset = indexMul(
-        builder, loc(), kernelIndices[i],
-        indexConstant(builder, loc(), pool.getDilations()[i]));
-    Value padded = indexAdd(builder, loc(), window.origin[i], offset);
+  for (int64_t i = 0; i < work.spatial(); ++i) {
+    Value offset =
+        indexMul(builder, loc, kernelIndices[i],
+                 indexConstant(builder, loc, work.pool.getDilations()[i]));
+    Value padded = indexAdd(builder, loc, window.origin[i], offset);
     place.push_back(
-        indexSub(builder, loc(), padded,
-                 indexConstant(builder, loc(), pool.getPadLow()[i])));
+        indexSub(builder, loc, padded,
+                 indexConstant(builder, loc, work.pool.getPadLow()[i])));
   }
   place.push_back({});
   SmallVector<Value> next;
   for (auto [i, value] : llvm::enumerate(state)) {
-    place.back() =
-        indexAdd(builder, loc(), at.index,
-                 indexConstant(builder, loc(), i * rows.lanes));
-    FailureOr<Value> x = rows.elements.emit(builder, loc(), pool.getInput(),
-                                            place, rows.lanes, at.mask);
+    place.back() = indexAdd(builder, loc, at.index,
+                            indexConstant(builder, loc, i * work.rows.lanes));
+    FailureOr<Value> x = work.load(builder, place, at.mask);
     if (failed(x))
       return failure();
-    next.push_back(combine(builder, value, *x));
+    next.push_back(work.combine(builder, value, *x));
   }
   return next;
 }
 
-LogicalResult WindowKernel::emitOutputs(OpBuilder &builder,
-                                        ArrayRef<Value> indices, Value value,
-                                        Value mask) {
+Value WindowKernel::divisorOf(OpBuilder &builder, const Window &window) {
+  if (isMax())
+    return {};
+  Value count = arith::IndexCastOp::create(builder, loc(),
+                                           builder.getI64Type(), window.count);
+  Value divisor =
+      arith::SIToFPOp::create(builder, loc(), accumulator(), count);
+  if (rows.lanes == 1)
+    return divisor;
+  return vector::BroadcastOp::create(builder, loc(), withLanes(accumulator()),
+                                     divisor);
+}
+
+LogicalResult WindowKernel::finish(OpBuilder &builder, ArrayRef<Value> indices,
+                                   Value value, Value divisor, Value mask) {
+  if (divisor)
+    value = arith::DivFOp::create(builder, loc(), value, divisor);
+  if (accumulator() != element())
+    value = arith::TruncFOp::create(builder, loc(), withLanes(element()), value);
   SmallVector<Value> expected(indices);
   int64_t own = rows.lanes;
   rows.elements.bind(pool.getResult(), [=](OpBuilder &, Location,
@@ -196,49 +182,33 @@ LogicalResult WindowKernel::emitOutputs(OpBuilder &builder,
 }
 
 LogicalResult WindowKernel::emitPosition(OpBuilder &builder,
-                                         ArrayRef<Value> position) {
+                                         ArrayRef<Value> position, Value from,
+                                         Value to) {
   Window window = windowAt(builder, position);
-  Value divisor;
-  if (!isMax()) {
-    Value count = arith::IndexCastOp::create(builder, loc(),
-                                             builder.getI64Type(), window.count);
-    divisor =
-        arith::SIToFPOp::create(builder, loc(), accumulator(), count);
-    if (rows.lanes > 1)
-      divisor = vector::BroadcastOp::create(builder, loc(),
-                                            withLanes(accumulator()), divisor);
-  }
+  Value divisor = divisorOf(builder, window);
   auto step = [&](OpBuilder &inner, StripStep at) -> LogicalResult {
     SmallVector<Value> state(at.vectors, start(inner));
     FailureOr<SmallVector<Value>> end =
-        emitWindow(inner, window, position, at, {}, state);
+        emitWindow(*this, inner, window, position, at, {}, state);
     if (failed(end))
       return failure();
     for (auto [i, value] : llvm::enumerate(*end)) {
-      if (divisor)
-        value = arith::DivFOp::create(inner, loc(), value, divisor);
-      if (accumulator() != element())
-        value = arith::TruncFOp::create(inner, loc(), withLanes(element()),
-                                        value);
       SmallVector<Value> indices(position);
       indices.push_back(indexAdd(inner, loc(), at.index,
                                  indexConstant(inner, loc(), i * rows.lanes)));
-      if (failed(emitOutputs(inner, indices, value, at.mask)))
+      if (failed(finish(inner, indices, value, divisor, at.mask)))
         return failure();
     }
     return success();
   };
-  return Strip(rows.lanes, rows.unroll)
-      .emit(builder, loc(), indexConstant(builder, loc(), 0), sizes.back(),
-            step);
+  return Strip(rows.lanes, rows.unroll).emit(builder, loc(), from, to, step);
 }
 
-LogicalResult WindowKernel::emit(OpBuilder &builder) {
+LogicalResult WindowKernel::emitPositions(OpBuilder &builder) {
   ArrayRef<Value> outer = ArrayRef(sizes).drop_back();
+  Value zero = indexConstant(builder, loc(), 0);
   Value one = indexConstant(builder, loc(), 1);
-  int64_t window = 1;
-  for (int64_t size : pool.getKernel())
-    window *= size;
+  int64_t window = llvm::product_of(pool.getKernel());
   Value work = indexMax(
       builder, loc(),
       indexMul(builder, loc(), sizes.back(),
@@ -256,12 +226,12 @@ LogicalResult WindowKernel::emit(OpBuilder &builder) {
         Value from = indexMul(task, loc(), number, perTask);
         Value to = indexMin(task, loc(), indexAdd(task, loc(), from, perTask),
                             total);
-        return emitLoop(task, loc(), from, to, 1,
-                        [&](OpBuilder &inner, Value row) {
-                          return emitPosition(
-                              inner,
-                              cpu::delinearize(inner, loc(), row, outer));
-                        });
+        return emitLoop(
+            task, loc(), from, to, 1, [&](OpBuilder &inner, Value row) {
+              return emitPosition(
+                  inner, cpu::delinearize(inner, loc(), row, outer), zero,
+                  sizes.back());
+            });
       });
 }
 
@@ -291,5 +261,6 @@ LogicalResult cpu::emitWindows(RowKernel &rows, OpBuilder &builder) {
     return failure();
   work.sizes = *sizes;
   work.inputSizes = *inputSizes;
-  return work.emit(builder);
+  return isSeparable(work) ? emitSeparable(work, builder)
+                           : work.emitPositions(builder);
 }

@@ -66,12 +66,30 @@ func.func @angle(%x: vector<4xf32>) -> vector<4xf32> {
   return %y : vector<4xf32>
 }
 
+// The logarithm of a power has more digits than f32.
 // CHECK-LABEL: func.func @power
-// CHECK-COUNT-2: math.powf %{{.*}} : f64
-// CHECK: vector.from_elements
+// CHECK-NOT: math.powf
+// CHECK: math.fma %{{.*}} : vector<2xf64>
+// CHECK: arith.truncf %{{.*}} : vector<2xf64> to vector<2xf32>
 func.func @power(%x: vector<2xf32>, %y: vector<2xf32>) -> vector<2xf32> {
   %z = math.powf %x, %y : vector<2xf32>
   return %z : vector<2xf32>
+}
+
+// CHECK-LABEL: func.func @arc_tangent
+// CHECK-NOT: math.atan
+// CHECK: math.copysign %{{.*}} : vector<8xf32>
+func.func @arc_tangent(%x: vector<8xf32>) -> vector<8xf32> {
+  %y = math.atan %x : vector<8xf32>
+  return %y : vector<8xf32>
+}
+
+// CHECK-LABEL: func.func @by_element
+// CHECK-COUNT-2: math.cbrt %{{.*}} : f64
+// CHECK: vector.from_elements
+func.func @by_element(%x: vector<2xf32>) -> vector<2xf32> {
+  %y = math.cbrt %x : vector<2xf32>
+  return %y : vector<2xf32>
 }
 
 // Double precision and tensors stay.

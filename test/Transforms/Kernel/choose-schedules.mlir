@@ -72,7 +72,7 @@ kernel.func @tuned(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
 // CHECK-LABEL: kernel.func @bytes
 // AVX2-SAME:     taskElements = 16384>
 // CHECK-LABEL: kernel.func @powers
-// AVX2-SAME:     taskElements = 1024>
+// AVX2-SAME:     taskElements = 2048>
 kernel.func @bytes(%x: tensor<99xf32>, %y: tensor<99xf32>, %out: tensor<99xf32>) -> tensor<99xf32>
     attributes {outputs = 1 : i64, shapes = [affine_map<() -> (99)>, affine_map<() -> (99)>, affine_map<() -> (99)>]} {
   %s = arith.addf %x, %y : tensor<99xf32>

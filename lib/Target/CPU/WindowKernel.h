@@ -1,0 +1,76 @@
+// Pooling: windows that slide over the spatial dimensions, lanes along the
+// channels. What its two forms share.
+#ifndef TESSERA_TARGET_CPU_WINDOWKERNEL_H
+#define TESSERA_TARGET_CPU_WINDOWKERNEL_H
+
+#include "lib/Target/CPU/RowKernel.h"
+
+namespace tessera::cpu {
+
+/// The window of one output position: for each spatial dimension the range of
+/// kernel positions inside the input, and where position 0 lies in the padded
+/// input.
+struct Window {
+  llvm::SmallVector<mlir::Value> first, end, origin;
+  /// Number of elements that an average divides by.
+  mlir::Value count;
+};
+
+struct WindowKernel {
+  RowKernel &rows;
+  graph::PoolOp pool;
+  llvm::SmallVector<int64_t> outputs;
+  /// [batch, spatial..., channels] of the result and of the input.
+  llvm::SmallVector<mlir::Value> sizes, inputSizes;
+
+  mlir::Location loc() { return rows.loc; }
+  int64_t spatial() { return pool.getKernel().size(); }
+  bool isMax() { return pool.getKind() == graph::PoolKind::Max; }
+  mlir::Type element() {
+    return mlir::getElementTypeOrSelf(pool.getType());
+  }
+  /// What windows are reduced in: f32 for narrow floats.
+  mlir::Type accumulator();
+  mlir::Type withLanes(mlir::Type type);
+  /// Input elements from the first to the last of a window, both included.
+  int64_t reach(int64_t dimension) {
+    return pool.getDilations()[dimension] * (pool.getKernel()[dimension] - 1) +
+           1;
+  }
+
+  /// The elements input[indices], as accumulators.
+  mlir::FailureOr<mlir::Value> load(mlir::OpBuilder &builder,
+                                    llvm::ArrayRef<mlir::Value> indices,
+                                    mlir::Value mask);
+  /// The accumulator of an empty window, vector<lanes x T>.
+  mlir::Value start(mlir::OpBuilder &builder);
+  mlir::Value combine(mlir::OpBuilder &builder, mlir::Value a, mlir::Value x);
+  Window windowAt(mlir::OpBuilder &builder,
+                  llvm::ArrayRef<mlir::Value> position);
+  /// The divisor of an average as accumulators; null for a maximum.
+  mlir::Value divisorOf(mlir::OpBuilder &builder, const Window &window);
+  /// Stores what the kernel yields at `indices`, where the window's accumulator
+  /// ends as `value`.
+  mlir::LogicalResult finish(mlir::OpBuilder &builder,
+                             llvm::ArrayRef<mlir::Value> indices,
+                             mlir::Value value, mlir::Value divisor,
+                             mlir::Value mask);
+
+  /// One position (without channels), channels [from, to): element by element.
+  mlir::LogicalResult emitPosition(mlir::OpBuilder &builder,
+                                   llvm::ArrayRef<mlir::Value> position,
+                                   mlir::Value from, mlir::Value to);
+  /// All positions, one after the other.
+  mlir::LogicalResult emitPositions(mlir::OpBuilder &builder);
+};
+
+/// Whether windows overlap so much that it is less work to reduce them along the
+/// last spatial dimension after the others.
+bool isSeparable(WindowKernel &work);
+
+/// Emits such windows, in blocks.
+mlir::LogicalResult emitSeparable(WindowKernel &work, mlir::OpBuilder &builder);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_WINDOWKERNEL_H

@@ -1,0 +1,58 @@
+// RUN: tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands))" | FileCheck %s
+
+// CHECK-LABEL: func.func @transposed_window
+// CHECK: %[[TURNED:.*]] = linalg.transpose
+// CHECK: %[[COPY:.*]] = linalg.copy ins(%[[TURNED]]
+// CHECK: graph.pool max %[[COPY]]
+// Two windows have one copy.
+// CHECK-NOT: linalg.copy
+// CHECK: graph.pool average %[[COPY]]
+func.func @transposed_window(%x: tensor<1x4x8x8xf32>) -> (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>) {
+  %e = tensor.empty() : tensor<1x8x8x4xf32>
+  %t = linalg.transpose ins(%x : tensor<1x4x8x8xf32>) outs(%e : tensor<1x8x8x4xf32>) permutation = [0, 2, 3, 1]
+  %p = graph.pool max %t kernel [3, 3] strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1]
+    : tensor<1x8x8x4xf32> -> tensor<1x8x8x4xf32>
+  %q = graph.pool average %t kernel [3, 3] strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1]
+    : tensor<1x8x8x4xf32> -> tensor<1x8x8x4xf32>
+  return %p, %q : tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>
+}
+
+// CHECK-LABEL: func.func @plain_window
+// CHECK-NOT: linalg.copy
+func.func @plain_window(%x: tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32> {
+  %p = graph.pool max %x kernel [3, 3] strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1]
+    : tensor<1x8x8x4xf32> -> tensor<1x8x8x4xf32>
+  return %p : tensor<1x8x8x4xf32>
+}
+
+// CHECK-LABEL: func.func @half_product
+// CHECK-SAME: %[[A:[a-z0-9]*]]: tensor<?x64xf16>
+// CHECK: %[[WIDE:.*]] = arith.extf %[[A]] : tensor<?x64xf16> to tensor<?x64xf32>
+// CHECK: linalg.matmul ins(%[[WIDE]], %{{.*}} : tensor<?x64xf32>, tensor<64x96xf16>)
+func.func @half_product(%a: tensor<?x64xf16>, %b: tensor<64x96xf16>, %c: tensor<?x96xf32>) -> tensor<?x96xf32> {
+  %q = linalg.matmul ins(%a, %b : tensor<?x64xf16>, tensor<64x96xf16>) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %q : tensor<?x96xf32>
+}
+
+// CHECK-LABEL: func.func @few_columns
+// CHECK-NOT: arith.extf
+func.func @few_columns(%a: tensor<?x64xf16>, %b: tensor<64x32xf16>, %c: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %q = linalg.matmul ins(%a, %b : tensor<?x64xf16>, tensor<64x32xf16>) outs(%c : tensor<?x32xf32>) -> tensor<?x32xf32>
+  return %q : tensor<?x32xf32>
+}
+
+// CHECK-LABEL: func.func @single_product
+// CHECK-NOT: arith.extf
+func.func @single_product(%a: tensor<?x64xf32>, %b: tensor<64x96xf32>, %c: tensor<?x96xf32>) -> tensor<?x96xf32> {
+  %q = linalg.matmul ins(%a, %b : tensor<?x64xf32>, tensor<64x96xf32>) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %q : tensor<?x96xf32>
+}
+
+// CHECK-LABEL: func.func @half_convolution
+// CHECK: %[[WIDE:.*]] = arith.extf
+// CHECK: graph.conv %[[WIDE]]
+func.func @half_convolution(%x: tensor<1x8x8x4xf16>, %w: tensor<3x3x4x6xf16>) -> tensor<1x6x6x6xf32> {
+  %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 1
+    : tensor<1x8x8x4xf16>, tensor<3x3x4x6xf16> -> tensor<1x6x6x6xf32>
+  return %y : tensor<1x6x6x6xf32>
+}
