@@ -357,6 +357,13 @@ Value padWithConstant(NodeContext &node, Value tensor, const Shape &low,
       node.materialize(low), node.materialize(high), fill, /*nofold=*/false);
 }
 
+Value iota(NodeContext &node, const Shape &shape, Type elementType,
+           int64_t dimension) {
+  return graph::IotaOp::create(node.builder, node.loc,
+                               node.typeOf(shape, elementType), dimension,
+                               node.dynamicSizes(shape));
+}
+
 AffineExpr atLeastZero(NodeContext &node, AffineExpr size) {
   return node.sizes.sizeOf(node.create<arith::MaxSIOp>(
       node.materializeIndex(size),

@@ -76,6 +76,10 @@ mlir::Value padWithConstant(NodeContext &node, mlir::Value tensor,
                             const Shape &low, const Shape &high,
                             mlir::Value fill);
 
+/// The elements of `shape` are their index along `dimension`.
+mlir::Value iota(NodeContext &node, const Shape &shape, mlir::Type elementType,
+                 int64_t dimension);
+
 /// The larger one of `size` and 0.
 mlir::AffineExpr atLeastZero(NodeContext &node, mlir::AffineExpr size);
 

@@ -21,6 +21,7 @@ const TranslatorTable &TranslatorTable::get() {
     addLinearTranslators(made);
     addEinsumTranslators(made);
     addConvolutionTranslators(made);
+    addPoolingTranslators(made);
     addNormalizationTranslators(made);
     addQuantizationTranslators(made);
     addResizeTranslators(made);

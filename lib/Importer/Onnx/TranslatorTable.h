@@ -59,6 +59,7 @@ void addGeneratorTranslators(TranslatorTable &table);
 void addLinearTranslators(TranslatorTable &table);
 void addEinsumTranslators(TranslatorTable &table);
 void addConvolutionTranslators(TranslatorTable &table);
+void addPoolingTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);
 void addResizeTranslators(TranslatorTable &table);

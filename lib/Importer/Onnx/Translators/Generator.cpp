@@ -73,14 +73,6 @@ LogicalResult constantOfShape(NodeContext &node) {
   return success();
 }
 
-/// The elements of `shape` are their index along `dimension`.
-Value iota(NodeContext &node, const Shape &shape, Type elementType,
-           int64_t dimension) {
-  return graph::IotaOp::create(node.builder, node.loc,
-                               node.typeOf(shape, elementType), dimension,
-                               node.dynamicSizes(shape));
-}
-
 /// The size that a scalar is: an integer, or a float that was made of one.
 AffineExpr wholeNumber(NodeContext &node, Value scalar) {
   FloatAttr constant;

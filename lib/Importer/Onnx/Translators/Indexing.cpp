@@ -198,12 +198,6 @@ LogicalResult scatterND(NodeContext &node) {
   return success();
 }
 
-Value iota(NodeContext &node, const Shape &shape, int64_t dimension) {
-  return graph::IotaOp::create(node.builder, node.loc,
-                               node.typeOf(shape, node.builder.getI64Type()),
-                               dimension, node.dynamicSizes(shape));
-}
-
 /// Input `index`, a vector along dimension `axis` of `shape`, in that shape.
 FailureOr<Value> spreadVector(NodeContext &node, unsigned index, int64_t axis,
                               const Shape &shape) {
@@ -239,7 +233,7 @@ LogicalResult tensorScatter(NodeContext &node) {
                                 "the update is longer than the cache")))
     return failure();
   space.truncate(*axis + 1);
-  Value place = iota(node, space, *axis);
+  Value place = iota(node, space, node.builder.getI64Type(), *axis);
   if (node.input(2)) {
     FailureOr<Value> first = spreadVector(node, 2, 0, space);
     if (failed(first))
@@ -277,7 +271,7 @@ LogicalResult reverseSequence(NodeContext &node) {
   FailureOr<Value> length = spreadVector(node, 1, batch, space);
   if (failed(length))
     return failure();
-  Value index = iota(node, space, time);
+  Value index = iota(node, space, node.builder.getI64Type(), time);
   Value mirrored = node.create<arith::SubIOp>(
       node.create<arith::SubIOp>(*length, node.filled(1.0, *length)), index);
   Value isReversed = node.create<arith::CmpIOp>(arith::CmpIPredicate::slt,
