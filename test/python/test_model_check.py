@@ -69,9 +69,9 @@ UNSUPPORTED_MODELS = {
     "opset 6": (with_opset(6), "the model uses opset 6"),
     "opset 99": (with_opset(99), "the model uses opset 99"),
     "sparse initializer": (with_sparse_initializer(), "make 'w' dense"),
-    "sparse constant": (with_constant(sparse_value=sparse("c")), "node 'constant'"),
+    "sparse constant": (with_constant(sparse_value=sparse("c")), "only dense numbers"),
     "string constant": (with_constant(value=text), "string"),
-    "string attribute": (with_constant(value_string=b"text"), "node 'constant'"),
+    "string attribute": (with_constant(value_string=b"text"), "only dense numbers"),
     "string output": (
         model_of([RELU], [X], [Y, value("t", np.float32, [1])], [
             helper.make_tensor("t", TensorProto.STRING, [1], [b"text"])]),

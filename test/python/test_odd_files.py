@@ -39,7 +39,7 @@ def test_names_that_are_no_utf8(tool, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "y.npz")["y"], x + 1)
     manifest = json.loads(tool("inspect", "m.so", "--manifest", cwd=tmp_path))
     assert manifest["kernels"][0]["nodes"] == [SPELLED]
-    assert load(tmp_path / "m.so").inputs[0].name == SPELLED
+    assert load(tmp_path / "m.so").get_inputs()[0].name == SPELLED
 
 
 @pytest.mark.parametrize(

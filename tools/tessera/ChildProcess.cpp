@@ -1,6 +1,7 @@
 // Work in a child process, so that a crash becomes an error.
 #include "tools/tessera/ChildProcess.h"
 #include "tools/tessera/ExitCodes.h"
+#include "tools/tessera/Messages.h"
 
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Signals.h"
@@ -106,8 +107,7 @@ void explainCrashes() {
   setrlimit(RLIMIT_CORE, &none);
   exitWhenOutOfMemory();
   explainCrashes();
-  int code = work();
-  llvm::outs().flush();
+  int code = finishOutput(work());
   llvm::errs().flush();
   _exit(code);
 }

@@ -1,5 +1,6 @@
 // What the tool says on standard error.
 #include "tools/tessera/Messages.h"
+#include "tools/tessera/ExitCodes.h"
 
 #include "lib/Importer/Onnx/ReadableText.h"
 
@@ -49,6 +50,16 @@ void printMessage(const std::string &text) {
         }
     out << line << '\n';
   }
+}
+
+int finishOutput(int code) {
+  llvm::outs().flush();
+  std::error_code error = llvm::outs().error();
+  if (!error)
+    return code;
+  llvm::outs().clear_error();
+  printError("cannot write to standard output: " + error.message());
+  return code == kSuccess ? kCannotWrite : code;
 }
 
 Progress::Progress() : shown(isTerminal()) {}

@@ -15,6 +15,11 @@ void printError(const llvm::Twine &message);
 /// "note: ".
 void printMessage(const std::string &message);
 
+/// Writes out what standard output holds. The exit code of a command that would
+/// end with `code`: if that was success and not all could be written, which is
+/// reported, another.
+int finishOutput(int code);
+
 /// One line on a terminal that says what is going on, and is gone at the end.
 /// Nothing anywhere else.
 class Progress {

@@ -1,6 +1,7 @@
 // tessera: the command-line compiler of ONNX models.
 #include "tools/tessera/CommandLine.h"
 #include "tools/tessera/ExitCodes.h"
+#include "tools/tessera/Messages.h"
 #include "tools/tessera/Subcommands.h"
 
 #include "lib/CostModel/Machine.h"
@@ -41,5 +42,5 @@ int main(int argc, char **argv) {
   addRun(app, exitCode);
   addCheck(app, exitCode);
   addInspect(app, exitCode);
-  return parseCommandLine(app, argc, argv, exitCode);
+  return finishOutput(parseCommandLine(app, argc, argv, exitCode));
 }

@@ -456,7 +456,7 @@ FailureOr<WeightDigest> writeWeights(ArrayRef<ModuleOp> modules, int file,
         weights.getContext(), weights.getSource(),
         cast<RankedTensorType>(weights.getSourceType()), weights.getRecipe());
     if (llvm::Error error = RecipeRun(whole, sink, outputPath, buffer).run())
-      return weights.emitOpError(llvm::toString(std::move(error)));
+      return emitError(weights.getLoc(), llvm::toString(std::move(error)));
   }
   uint64_t bytes = weightBytesOf(modules);
   if (sink.size() > bytes)

@@ -188,10 +188,6 @@ FailureOr<Shape> headShape(NodeContext &node, unsigned index,
 /// Fails with a report, or the run does, unless the mask broadcasts to `full` [batch,
 /// heads, queries, keys]; from opset 24 on it may have fewer keys.
 LogicalResult requireMask(NodeContext &node, Shape full) {
-  Type type = node.inputType(Mask).getElementType();
-  if (!type.isInteger(1) && !isa<FloatType>(type))
-    return node.error("expects attn_mask to be boolean, or floats that are added "
-                      "to the scores; cast it");
   Shape mask = node.shapeOf(node.input(Mask));
   if (isMaskShorter(node))
     full.back() = mask.back();
