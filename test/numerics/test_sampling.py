@@ -68,8 +68,6 @@ def test_places_of_resize(tmp_path, known, dtype, before, factor, kind):
     float_ = np.float64 if dtype == np.float64 else np.float32
     x = (np.random.default_rng(before).standard_normal((1, 1, before)) * 50).astype(dtype)
     scale = np.float32(factor)
-    if not known and scale * 256 % 1:
-        pytest.skip("the size of the result is another test's")
     after = int(np.float32(before) * scale)
     at = position(kind, np.arange(after), float_(scale), before, float_)
     ways = {"floor": np.floor(at), "ceil": np.ceil(at), "round_prefer_floor": np.ceil(at - float_(0.5)),

@@ -1,5 +1,6 @@
 // Indices and weights of resized axes; see the header.
 #include "lib/Importer/Onnx/ResizeSources.h"
+#include "lib/Importer/Onnx/ElementwiseBuild.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -110,7 +111,7 @@ public:
       : node(node), method(method), shape{s.to}, from(number(s.from)),
         to(number(s.to)),
         scale(s.scale    ? constant(*s.scale)
-              : s.factor ? s.factor
+              : s.factor ? castFloat(node, s.factor, method.type)
                          : node.create<arith::DivFOp>(to, from)) {}
 
   Sources compute() {
@@ -232,7 +233,7 @@ private:
 Sources sourcesOf(NodeContext &node, const AxisScale &s, const Method &method) {
   auto from = dyn_cast<AffineConstantExpr>(s.from);
   auto to = dyn_cast<AffineConstantExpr>(s.to);
-  if (!from || !to)
+  if (!from || !to || s.factor)
     return SourcesAtRunTime(node, s, method).compute();
   auto known = method.type.isF64() ? knownSources<double> : knownSources<float>;
   return known(node, from.getValue(), to.getValue(), s.scale, method);
