@@ -233,7 +233,7 @@ private:
 Sources sourcesOf(NodeContext &node, const AxisScale &s, const Method &method) {
   auto from = dyn_cast<AffineConstantExpr>(s.from);
   auto to = dyn_cast<AffineConstantExpr>(s.to);
-  if (!from || !to)
+  if (!from || !to || s.factor)
     return SourcesAtRunTime(node, s, method).compute();
   auto known = method.type.isF64() ? knownSources<double> : knownSources<float>;
   return known(node, from.getValue(), to.getValue(), s.scale, method);

@@ -230,20 +230,29 @@ LogicalResult computeInFloat(Operation *root) {
   return applyPartialConversion(root, target, std::move(patterns));
 }
 
-/// Whether numbers of a narrow type give, in f32, one of that type.
-bool keepsPrecision(Operation *op) {
-  return isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
-                         arith::MinNumFOp, arith::NegFOp, arith::RemFOp,
-                         arith::SelectOp, math::AbsFOp, math::CopySignOp>(op);
+/// Whether rounding the operands as well would change the result by no more than
+/// its own rounding: no step in what it computes.
+bool isContinuous(Operation *op) {
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
+             arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp,
+             arith::MaxNumFOp, arith::MinNumFOp, arith::SelectOp, math::FmaOp,
+             math::AbsFOp, math::CopySignOp>(op);
 }
 
-/// Upstream lets `extf (truncf %x)` fold to %x, so that f32 would go from one
-/// operation of a kernel to the next. Each result has the rounding of its type
-/// instead, as it has where it goes by way of memory.
-void roundEachResult(Operation *root) {
-  root->walk([](arith::TruncFOp op) {
-    if (!keepsPrecision(op.getIn().getDefiningOp()))
-      op.setFastmath(arith::FastMathFlags::none);
+/// Upstream lets `extf (truncf %x)` fold to %x, so that f32 goes from one operation
+/// of a kernel to the next. That is kept for chains of arithmetic, which it spares
+/// two conversions a step; integers that become floats are rounded, and so is what
+/// a comparison, a remainder or the like takes.
+void roundBeforeSteps(Operation *root) {
+  root->walk([](Operation *op) {
+    if (auto narrow = dyn_cast<arith::TruncFOp>(op)) {
+      if (isa_and_nonnull<arith::SIToFPOp, arith::UIToFPOp>(
+              narrow.getIn().getDefiningOp()))
+        narrow.setFastmath(arith::FastMathFlags::none);
+    } else if (auto wide = dyn_cast<arith::ExtFOp>(op)) {
+      if (!llvm::all_of(op->getUsers(), isContinuous))
+        wide.setFastmath(arith::FastMathFlags::none);
+    }
   });
 }
 
@@ -254,7 +263,7 @@ struct ExpandNarrowFloats
   void runOnOperation() override {
     if (failed(computeInFloat(getOperation())))
       return signalPassFailure();
-    roundEachResult(getOperation());
+    roundBeforeSteps(getOperation());
     RewritePatternSet patterns(&getContext());
     patterns.add<TruncateDouble, ExtendToDouble>(&getContext(), /*benefit=*/2);
     if (!f16c)

@@ -113,7 +113,8 @@ def ExpandNarrowFloats : Pass<"cpu-expand-narrow-floats", "mlir::func::FuncOp"> 
       arith.truncf : f32 to bf16 ==>  integer operations, round to nearest even
       arith.truncf : f64 to f16  ==>  f64 to f32 rounding to odd, then to f16
 
-    Every result is rounded to its type, whether it is stored or used at once.
+    Sums, products, quotients, extrema and selections go on in f32 to the next of
+    these; what others take is rounded to its type, as what is stored.
 
     Also expands the rounding integer divisions. Without the option `f16c`
     conversions of f16 become integer operations, too.

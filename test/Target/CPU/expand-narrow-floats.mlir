@@ -9,13 +9,13 @@ func.func @arithmetic(%a: vector<8xbf16>, %b: vector<8xbf16>) -> vector<8xbf16> 
   return %c : vector<8xbf16>
 }
 
-// Each result is rounded, also on its way to the next operation.
-// CHECK-LABEL: func.func @chain
+// A comparison takes what is rounded.
+// CHECK-LABEL: func.func @compared
 // CHECK:         %[[S:.*]] = arith.addf {{.*}} : f32
-// CHECK:         %[[H:.*]] = arith.truncf %[[S]] : f32 to f16
-// CHECK:         %[[W:.*]] = arith.extf %[[H]] : f16 to f32
+// CHECK:         %[[H:.*]] = arith.truncf %[[S]] {{.*}}: f32 to f16
+// CHECK:         %[[W:.*]] = arith.extf %[[H]] {{.*}}: f16 to f32
 // CHECK:         arith.cmpf oeq, %[[W]]
-func.func @chain(%a: f16, %b: f16) -> i1 {
+func.func @compared(%a: f16, %b: f16) -> i1 {
   %c = arith.addf %a, %b : f16
   %d = arith.cmpf oeq, %c, %a : f16
   return %d : i1
@@ -23,20 +23,20 @@ func.func @chain(%a: f16, %b: f16) -> i1 {
 
 // CHECK-LABEL: func.func @integer
 // CHECK:         %[[F:.*]] = arith.sitofp %arg0 : i32 to f32
-// CHECK:         %[[H:.*]] = arith.truncf %[[F]] : f32 to f16
-// CHECK:         arith.extf %[[H]] : f16 to f32
+// CHECK:         %[[H:.*]] = arith.truncf %[[F]] {{.*}}: f32 to f16
+// CHECK:         arith.extf %[[H]] {{.*}}: f16 to f32
 func.func @integer(%a: i32, %b: f16) -> f16 {
   %c = arith.sitofp %a : i32 to f16
-  %d = arith.maximumf %c, %b : f16
+  %d = arith.addf %c, %b : f16
   return %d : f16
 }
 
-// What a maximum gives has no bits to round.
-// CHECK-LABEL: func.func @exact
-// CHECK:         %[[M:.*]] = arith.maximumf {{.*}} : f32
-// CHECK-NEXT:    arith.addf %[[M]]
-func.func @exact(%a: f16, %b: f16) -> f16 {
-  %c = arith.maximumf %a, %b : f16
+// Arithmetic goes on in f32.
+// CHECK-LABEL: func.func @chain
+// CHECK:         %[[P:.*]] = arith.mulf {{.*}} : f32
+// CHECK-NEXT:    arith.addf %[[P]]
+func.func @chain(%a: f16, %b: f16) -> f16 {
+  %c = arith.mulf %a, %b : f16
   %d = arith.addf %c, %b : f16
   return %d : f16
 }

@@ -112,8 +112,7 @@ LogicalResult hardSigmoid(NodeContext &node) {
 
 LogicalResult hardSwish(NodeContext &node) {
   return unary(node, [](Floats f, Value x) {
-    // The standard's body has an attribute, which is f32.
-    return f.mul(x, f.hardSigmoid(x, 1.0f / 6.0f, 0.5));
+    return f.mul(x, f.hardSigmoid(x, 1.0 / 6.0, 0.5));
   });
 }
 
