@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <sstream>
 #include <vector>
 
 namespace tessera::runtime {
@@ -207,10 +208,19 @@ std::optional<int64_t> SizeExpression::symbol() const {
 
 std::string SizeExpression::text(
     const std::function<std::string(int64_t)> &symbolName) const {
-  // Each part carries whether it is a sum, which a product must bracket.
+  // Each part carries whether it is a sum, which a product must bracket, and its
+  // number, which may be the bits of a float.
   struct Part {
     std::string text;
     bool isSum;
+    std::optional<int64_t> number = std::nullopt;
+  };
+  auto floatText = [](const Part &part) {
+    if (!part.number)
+      return part.text;
+    std::ostringstream text;
+    text << floatOf(*part.number);
+    return text.str();
   };
   auto factor = [](const Part &part) {
     return part.isSum ? "(" + part.text + ")" : part.text;
@@ -219,7 +229,8 @@ std::string SizeExpression::text(
   for (int64_t i = 0; i < stepCount; ++i) {
     const TesseraSizeStep &step = steps[i];
     if (step.op == TESSERA_SIZE_CONSTANT) {
-      stack.push_back({std::to_string(step.operand), false});
+      stack.push_back(
+          {std::to_string(step.operand), false, step.operand});
       continue;
     }
     if (step.op == TESSERA_SIZE_SYMBOL) {
@@ -243,14 +254,19 @@ std::string SizeExpression::text(
     }
     if (operandCount(step.op) == 1) {
       Part &given = stack.back();
-      given = {floatStepName(step.op) + "(" + given.text + ")", false};
+      given = {floatStepName(step.op) + "(" +
+                   (step.op == TESSERA_SIZE_TO_FLOAT ? given.text
+                                                     : floatText(given)) +
+                   ")",
+               false};
       continue;
     }
     Part right = std::move(stack.back());
     stack.pop_back();
     Part &left = stack.back();
     if (isOfFloats(step.op)) {
-      left = {floatStepName(step.op) + "(" + left.text + ", " + right.text + ")",
+      left = {floatStepName(step.op) + "(" + floatText(left) + ", " +
+                  floatText(right) + ")",
               false};
       continue;
     }

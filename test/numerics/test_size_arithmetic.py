@@ -24,7 +24,7 @@ def cut(a, b):
 CHAINS = {
     "quotient of a negative number": ("d@ = Sub(n, c5) q@ = Div(d@, c2) s@ = Add(q@, c5)", lambda n: cut(n - 5, 2) + 5),
     "quotient far below zero": ("d@ = Sub(n, c100) q@ = Div(d@, c7) s@ = Add(q@, c100)", lambda n: cut(n - 100, 7) + 100),
-    "quotient by a negative number": ("q@ = Div(n, m3) s@ = Add(q@, c100)", lambda n: cut(n, -3) + 100),
+    "quotient by a negative number": ("q@ = Div(n, m3) s@ = Add(q@, c400)", lambda n: cut(n, -3) + 400),
     "quotient by a size": ("d@ = Sub(c5, n) q@ = Div(d@, n) s@ = Add(q@, c5)", lambda n: cut(5 - n, n) + 5),
     "rest with the divisor's sign": ("d@ = Sub(n, c5) s@ = Mod(d@, c3)", lambda n: (n - 5) % 3),
     "rest by a negative number": ("r@ = Mod(n, m3) s@ = Add(r@, c5)", lambda n: n % -3 + 5),
@@ -56,7 +56,7 @@ CHAINS = {
     "range downwards": ("e@ = Squeeze(n) x@ = Range(e@, five, minus2) s@ = Shape(x@)", lambda n: len(range(n, 5, -2))),
     "range of floats": (f"f@ = Cast<to = {F32}>(n) e@ = Squeeze(f@) x@ = Range(half, e@, f0_5s) s@ = Shape(x@)", lambda n: len(np.arange(0.5, n, 0.5))),
 }
-CONSTANTS = {f"c{k}": ("int64[1]", k) for k in (2, 3, 5, 7, 100, 200)}
+CONSTANTS = {f"c{k}": ("int64[1]", k) for k in (2, 3, 5, 7, 100, 200, 400)}
 CONSTANTS |= {"m3": ("int64[1]", -3), "m8": ("int64[1]", -8), "big": ("int64[1]", 2**33 + 1)}
 CONSTANTS |= {"b250": ("uint8[1]", 250), "b3": ("uint8[1]", 3), "d0_7": ("double[1]", 0.7)}
 CONSTANTS |= {"f1_7": ("float[1]", 1.7), "f41": ("float[1]", 41.0), "f0_5": ("float[1]", 0.5), "f100": ("float[1]", 100.0)}

@@ -163,7 +163,9 @@ AffineExpr SizeAnalysis::computeSize(Value value) {
           llvm::bit_cast<int64_t>(number.getValueAsDouble()), context);
     if (auto flag = dyn_cast<BoolAttr>(constant))
       return getAffineConstantExpr(flag.getValue(), context);
-    return getAffineConstantExpr(cast<IntegerAttr>(constant).getInt(), context);
+    if (auto number = dyn_cast<IntegerAttr>(constant))
+      return getAffineConstantExpr(number.getInt(), context);
+    return opaque(value);
   }
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -177,7 +179,10 @@ AffineExpr SizeAnalysis::computeSize(Value value) {
       size = (this->*compute)(op);
   if (!size)
     return opaque(value);
-  auto type = dyn_cast<IntegerType>(value.getType());
+  // A float that does not fit its integer gives any number.
+  auto type = isa<arith::FPToSIOp, arith::FPToUIOp>(op)
+                  ? IntegerType()
+                  : dyn_cast<IntegerType>(value.getType());
   return type && type.getWidth() < 64
              ? wrapped(simplify(size), type.getWidth(), /*isUnsigned=*/false)
              : size;
@@ -294,14 +299,18 @@ AffineExpr SizeAnalysis::computeUnsigned(Operation *op) {
 
 /// Shifts, and what masks of low or high bits leave.
 AffineExpr SizeAnalysis::computeBits(Operation *op) {
-  if (op->getNumResults() != 1 || op->getNumOperands() != 2 ||
-      !isa<IntegerType>(op->getResult(0).getType()) ||
+  if (!isa<arith::AndIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp>(op) ||
       op->getResult(0).getType().isInteger(1))
     return {};
+  AffineExpr size = sizeOf(op->getOperand(0));
   std::optional<int64_t> constant = constantOf(sizeOf(op->getOperand(1)));
+  if (isa<arith::AndIOp>(op) && constantOf(size)) {
+    std::optional<int64_t> mask = constantOf(size);
+    size = sizeOf(op->getOperand(1));
+    constant = mask;
+  }
   if (!constant)
     return {};
-  AffineExpr size = sizeOf(op->getOperand(0));
   if (isa<arith::AndIOp>(op)) {
     if (*constant == -1)
       return size;

@@ -345,10 +345,11 @@ AffineExpr SizeAnalysis::composite(Kind kind, ArrayRef<AffineExpr> operands,
       return getAffineSymbolExpr(position, context);
   Symbol symbol{{}, value, -1, {}, kind, {}};
   symbol.operands.assign(operands.begin(), operands.end());
-  symbol.isPlain = kind != Kind::Element && !isFloatOperation(kind);
+  symbol.isPlain = kind != Kind::Element;
   for (AffineExpr operand : operands) {
     symbol.isData |= dependsOnData(operand);
-    symbol.isPlain &= isPlainSize(operand);
+    // What scales a size as a float is no factor.
+    symbol.isPlain &= isFloatOperation(kind) || isPlainSize(operand);
   }
   symbolList.push_back(symbol);
   return getAffineSymbolExpr(symbolList.size() - 1, context);

@@ -68,6 +68,10 @@ OpFoldResult SizeAnalysis::materializeSymbol(OpBuilder &builder, Location loc,
     if (symbol.dimension >= 0)
       return tensor::DimOp::create(builder, loc, symbol.value, symbol.dimension)
           .getResult();
+    if (symbol.value.getType().isInteger(1)) // 0 or 1
+      return arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(),
+                                          symbol.value)
+          .getResult();
     if (!symbol.value.getType().isIndex())
       return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                         symbol.value)

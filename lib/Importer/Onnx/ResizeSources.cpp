@@ -1,5 +1,6 @@
 // Indices and weights of resized axes; see the header.
 #include "lib/Importer/Onnx/ResizeSources.h"
+#include "lib/Importer/Onnx/ElementwiseBuild.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -110,7 +111,7 @@ public:
       : node(node), method(method), shape{s.to}, from(number(s.from)),
         to(number(s.to)),
         scale(s.scale    ? constant(*s.scale)
-              : s.factor ? s.factor
+              : s.factor ? castFloat(node, s.factor, method.type)
                          : node.create<arith::DivFOp>(to, from)) {}
 
   Sources compute() {

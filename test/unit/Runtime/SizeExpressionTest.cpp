@@ -123,11 +123,11 @@ TEST(SizeExpression, RoundsFloatsToTheirWidth) {
             "size does not fit 64 bits: 1e+30");
   EXPECT_EQ(read({{TESSERA_SIZE_SYMBOL, 0},
                   {TESSERA_SIZE_TO_FLOAT, 32},
-                  {TESSERA_SIZE_SYMBOL, 1},
+                  {TESSERA_SIZE_CONSTANT, bitsOf(1.5)},
                   {TESSERA_SIZE_FLOAT_MUL, 32},
                   {TESSERA_SIZE_TO_INTEGER, 0}})
-                ->text([](int64_t index) { return index ? "k" : "n"; }),
-            "int(mul(float(n), k))");
+                ->text([](int64_t) { return "n"; }),
+            "int(mul(float(n), 1.5))");
 }
 
 TEST(SizeExpression, ReportsOverflow) {
