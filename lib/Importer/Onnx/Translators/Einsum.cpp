@@ -151,7 +151,7 @@ FailureOr<AffineExpr> commonSize(NodeContext &node, const Equation &equation,
     return failed(common) ? FailureOr<AffineExpr>() : common->front();
   }
   if (constantOf(b) != 1 &&
-      failed(node.requireEqual(a, b, "the sizes of index '" +
+      failed(node.requireEqual(a, b, "sizes of index '" +
                                          StringRef(&index, 1) + "'")))
     return failure();
   return a;
