@@ -255,7 +255,9 @@ class Session:
         for binding, name in zip(output_bindings, names):
             binding.name = name.encode()
             if name in outputs:
-                binding.tensor, owner = as_output(outputs[name], name)
+                port = self._by_name[OUTPUTS].get(name)
+                wanted = port.element_type if port else (0, 0)
+                binding.tensor, owner = as_output(outputs[name], wanted, name)
                 keep.append(owner)
         status = self._library.tessera_session_run(
             self._session, input_bindings, len(inputs), output_bindings, len(names)

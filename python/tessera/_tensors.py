@@ -85,14 +85,15 @@ def to_array(managed):
     return np.frombuffer(memory, dtype).reshape(shape)
 
 
-def as_output(value, name):
-    """A ManagedTensor on the caller's memory, and what must live as long."""
+def as_output(value, wanted, name):
+    """A ManagedTensor on the caller's memory, and what must live as long; `wanted` is
+    the (code, bits) of the output."""
     if isinstance(value, np.ndarray):
         if not value.flags.writeable:
             raise TesseraError(f"output '{name}' expects writeable memory, but it is read-only")
         if not value.dtype.isnative:
             raise TesseraError(f"output '{name}' expects native byte order")
-        tensor, keep = from_array(value, (0, 0), name)
+        tensor, keep = from_array(value, wanted, name)
         if keep[0] is not value:  # a copy: its strides are no whole elements
             raise TesseraError(f"output '{name}' expects dense memory")
     elif hasattr(value, "__dlpack__"):

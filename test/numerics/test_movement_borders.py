@@ -10,13 +10,14 @@ from onnx import helper, numpy_helper
 LEVELS = pytest.mark.parametrize("level", [0, 3])
 
 
-def run(path, level, node, feeds, shapes, constants=None, opset=19):
-    """The first output of `node`; inputs have the sizes `shapes`, some of them open."""
+def run(path, level, nodes, feeds, shapes, constants=None, opset=19):
+    """The output of the last one of `nodes`; inputs have the sizes `shapes`, some open."""
+    nodes = nodes if isinstance(nodes, list) else [nodes]
     types = {k: helper.np_dtype_to_tensor_dtype(v.dtype) for k, v in feeds.items()}
     graph = helper.make_graph(
-        [node], "borders",
+        nodes, "borders",
         [helper.make_tensor_value_info(k, types[k], shapes[k]) for k in feeds],
-        [onnx.ValueInfoProto(name=node.output[0])],
+        [onnx.ValueInfoProto(name=nodes[-1].output[0])],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in (constants or {}).items()])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)],
                                 ir_version=9), path / "model.onnx")
@@ -58,10 +59,13 @@ def test_wrapping_goes_round(tmp_path, level, axis, size):
 @LEVELS
 @pytest.mark.parametrize("low, high", [(-4, 2), (3, -4), (-2, -3), (1, 2), (0, -9)])
 def test_computed_pads_cut_off(tmp_path, level, low, high):
-    x = np.arange(27, dtype=np.float32).reshape(9, 3)
-    p = np.array([low, 0, high, 1])
-    y = run(tmp_path, level, helper.make_node("Pad", ["x", "p"], ["y"]), {"x": x, "p": p},
-            {"x": ["n", 3], "p": [4]})
+    x, ten = np.arange(27, dtype=np.float32).reshape(9, 3), np.full(4, 10)
+    nodes = [helper.make_node("Shape", ["s"], ["sizes"]),
+             helper.make_node("Sub", ["sizes", "ten"], ["p"]),
+             helper.make_node("Pad", ["x", "p"], ["y"])]
+    s = np.zeros(np.array([low, 0, high, 1]) + ten, np.uint8)
+    y = run(tmp_path, level, nodes, {"x": x, "s": s}, {"x": ["n", 3], "s": list("abcd")},
+            {"ten": ten})
     cut = x[max(-low, 0):9 - max(-high, 0)]
     np.testing.assert_array_equal(y, np.pad(cut, ((max(low, 0), max(high, 0)), (0, 1))))
 

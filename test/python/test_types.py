@@ -72,10 +72,17 @@ def test_raw_bits_do_not_stand_for_types_that_numpy_has():
     assert (tensor.type.code, tensor.type.bits) == (1, 32)
 
 
+@pytest.mark.parametrize("wanted", [(1, 8), (10, 8)])
+def test_outputs_of_bytes_have_the_models_type(wanted):
+    managed, _ = as_output(np.zeros(3, np.uint8), wanted, "z")
+    kind = managed.contents.tensor.type
+    assert (kind.code, kind.bits) == wanted
+
+
 def test_outputs_need_writeable_memory():
     array = np.zeros(3, np.float32)
     array.flags.writeable = False
     with pytest.raises(TesseraError, match="output 'z' expects writeable memory"):
-        as_output(array, "z")
+        as_output(array, (2, 32), "z")
     with pytest.raises(TesseraError, match="output 'z' expects native byte order"):
-        as_output(np.zeros(3, ">f4"), "z")
+        as_output(np.zeros(3, ">f4"), (2, 32), "z")

@@ -139,7 +139,8 @@ FailureOr<Value> reshapeTo(NodeContext &node, Value tensor,
       return expand(node, tensor, {}, shape);
     if (single)
       return collapse(node, tensor, {});
-    if (!groups.empty() && agreeOnStatic(groups, type.getShape(), resultType.getShape())) {
+    if (!groups.empty() &&
+        agreeOnStatic(groups, type.getShape(), resultType.getShape())) {
       if (groups.size() < from.size())
         tensor = collapse(node, tensor, groups);
       if (groups.size() < shape.size())

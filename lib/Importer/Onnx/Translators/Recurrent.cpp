@@ -233,10 +233,6 @@ FailureOr<State> Direction::run(SmallVectorImpl<Value> &outputs) {
       inputs = add(*inputs,
                    sliceAlong(node, bias, 0, node.constantSize(0), width));
   }
-  if (Value lengths = node.input(4))
-    if (failed(node.requireEqual(node.shapeOf(lengths).front(), batch,
-                                 "the number of sequence_lens and the batch")))
-      return failure();
   FailureOr<Value> first = initial(5),
                    firstCell = kind == Cell::Lstm ? initial(6) : Value();
   if (failed(inputs) || failed(first) || failed(firstCell))
