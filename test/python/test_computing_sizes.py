@@ -150,6 +150,9 @@ CASES = {
         "Attention", dict(q=(F, (2, 3, 32)), k=(F, (2, 6, 16)), v=(F, (2, 6, 16))),
         [dict(k=(2, 5, 16)), dict(v=(1, 6, 16)), dict(k=(2, 6, 18)), dict(q=(2, 3, 34))],
         q_num_heads=4, kv_num_heads=2),
+    "attention_shorter_mask": Case(
+        "Attention", {**ATTENTION, "m": (F, (3, 5))}, [dict(m=(3, 7)), dict(m=(2, 5))],
+        opset=24),
     "cross_entropy": Case(
         "SoftmaxCrossEntropyLoss", dict(x=(F, (4, 3, 6)), l=(I64, (4, 6)), w=(F, (3,))),
         [dict(l=(4, 5)), dict(l=(3, 6)), dict(l=(1, 6)), dict(w=(2,)), dict(w=(1,))]),

@@ -186,15 +186,20 @@ FailureOr<Shape> headShape(NodeContext &node, unsigned index,
 }
 
 /// Fails with a report, or the run does, unless the mask broadcasts to `full` [batch,
-/// heads, queries, keys]; from opset 24 on it may have fewer keys.
+/// heads, queries, keys]; from opset 24 on it may have fewer keys, which the function
+/// body knows.
 LogicalResult requireMask(NodeContext &node, Shape full) {
   Type type = node.inputType(Mask).getElementType();
   if (!type.isInteger(1) && !isa<FloatType>(type))
     return node.error("expects attn_mask to be boolean, or floats that are added "
                       "to the scores; cast it");
   Shape mask = node.shapeOf(node.input(Mask));
-  if (isMaskShorter(node))
+  if (node.version() >= 24 && !mask.empty() && needsBody(node)) {
+    if (failed(node.requireAtMost(mask.back(), full.back(),
+                                  "attn_mask has more keys than there are")))
+      return failure();
     full.back() = mask.back();
+  }
   return requireBroadcasts(node, mask, full);
 }
 
