@@ -130,6 +130,12 @@ Value Decomposition::splitHeads(Value tensor, ArrayRef<OpFoldResult> sizes) {
     staticGroup = type.getDimSize(1) / staticKeys;
     group = arith::ConstantIndexOp::create(builder, loc, staticGroup);
   }
+  if (ShapedType::isDynamic(staticKeys)) {
+    // A known size has no two unknown factors.
+    SmallVector<int64_t> dims(type.getShape());
+    dims[1] = ShapedType::kDynamic;
+    tensor = tensor::CastOp::create(builder, loc, type.clone(dims), tensor);
+  }
   auto expanded = RankedTensorType::get({type.getDimSize(0), staticKeys,
                                          staticGroup, type.getDimSize(2),
                                          type.getDimSize(3)},

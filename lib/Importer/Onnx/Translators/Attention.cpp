@@ -186,11 +186,16 @@ FailureOr<Shape> headShape(NodeContext &node, unsigned index,
 }
 
 /// Fails with a report, or the run does, unless the mask broadcasts to `full` [batch,
-/// heads, queries, keys]; from opset 24 on it may have fewer keys.
+/// heads, queries, keys]; from opset 24 on it may have fewer keys, which the function
+/// body knows.
 LogicalResult requireMask(NodeContext &node, Shape full) {
   Shape mask = node.shapeOf(node.input(Mask));
-  if (isMaskShorter(node))
+  if (node.version() >= 24 && !mask.empty() && needsBody(node)) {
+    if (failed(node.requireAtMost(mask.back(), full.back(),
+                                  "attn_mask has more keys than there are")))
+      return failure();
     full.back() = mask.back();
+  }
   return requireBroadcasts(node, mask, full);
 }
 
