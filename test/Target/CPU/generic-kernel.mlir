@@ -1,17 +1,25 @@
 // RUN: tessera-opt %s --split-input-file --cpu-emit-kernels --verify-diagnostics | FileCheck %s
 
-// The product accumulates in the output; the loop along its rows is innermost.
+// The product accumulates in f64, in strips of the output's rows: the loop along
+// these is innermost. Factors are widened, so that products are exact.
 // CHECK-LABEL: func.func private @product
 // CHECK-SAME:    (%[[CTX:.+]]: !llvm.ptr, %{{.+}}: memref<?x8xf32>, %{{.+}}: memref<8x4xf32>, %[[OUT:.+]]: memref<?x4xf32>, %{{.+}}: index)
 // CHECK:         kernel.parallel_for {{.*}} of %[[CTX]]
 // CHECK:           memref.store %{{.+}}, %[[OUT]]
 // CHECK:         kernel.parallel_for {{.*}} of %[[CTX]]
+// CHECK:           %[[SUMS:.+]] = memref.alloca() : memref<64xf64>
 // CHECK:           scf.for
+// CHECK:             memref.load %[[OUT]]
+// CHECK:             memref.store %{{.+}}, %[[SUMS]]
 // CHECK:             scf.for %[[K:.+]] =
 // CHECK:               scf.for %[[J:.+]] =
-// CHECK-DAG:             memref.load %[[OUT]][%{{.+}}, %[[J]]]
+// CHECK-DAG:             memref.load %[[SUMS]][%[[J]]]
 // CHECK-DAG:             memref.load %{{.+}}[%[[K]], %[[J]]]
-// CHECK:                 memref.store %{{.+}}, %[[OUT]]
+// CHECK:                 arith.mulf %{{.+}}, %{{.+}} : f64
+// CHECK:                 arith.addf %{{.+}}, %{{.+}} : f64
+// CHECK:                 memref.store %{{.+}}, %[[SUMS]][%[[J]]]
+// CHECK:             arith.truncf %{{.+}} : f64 to f32
+// CHECK:             memref.store %{{.+}}, %[[OUT]]
 // CHECK-NOT:     memref.copy
 // CHECK-NOT:     memref.alloc
 // CHECK:         return
@@ -29,12 +37,14 @@ kernel.func @product(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %out: tensor<?x4x
 
 // -----
 
-// A sum along the innermost loop stays in a register.
+// A sum along the innermost loop stays in a register, in f64, and is rounded once.
 // CHECK-LABEL: func.func private @row_sum
 // CHECK:         %[[FIRST:.+]] = memref.load
-// CHECK:         %[[SUM:.+]] = scf.for {{.*}} iter_args(%{{.+}} = %[[FIRST]])
+// CHECK:         %[[WIDE:.+]] = arith.extf %[[FIRST]] : f32 to f64
+// CHECK:         %[[SUM:.+]] = scf.for {{.*}} iter_args(%{{.+}} = %[[WIDE]])
 // CHECK:           scf.yield
-// CHECK:         memref.store %[[SUM]]
+// CHECK:         %[[ROUNDED:.+]] = arith.truncf %[[SUM]] : f64 to f32
+// CHECK:         memref.store %[[ROUNDED]]
 #rows = affine_map<()[s0, s1] -> (s0, s1)>
 #sums = affine_map<()[s0, s1] -> (s0)>
 kernel.func @row_sum(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: index) -> tensor<?xf32>
@@ -48,13 +58,13 @@ kernel.func @row_sum(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: in
 
 // -----
 
-// A reduction that leads: tasks share the columns, loops keep their order.
+// A reduction that leads: tasks share the columns, and go over strips of theirs.
 // CHECK-LABEL: func.func private @column_sum
 // CHECK:         kernel.parallel_for (%[[TASK:.+]], %{{.+}})
 // CHECK:         kernel.parallel_for
 // CHECK:           %[[BEGIN:.+]] = arith.muli
-// CHECK:           scf.for %{{.+}} = %c0
-// CHECK:             scf.for %{{.+}} = %[[BEGIN]]
+// CHECK:           scf.for %{{.+}} = %[[BEGIN]]
+// CHECK:             scf.for %{{.+}} = %c0
 #rows = affine_map<()[s0, s1] -> (s0, s1)>
 #sums = affine_map<()[s0, s1] -> (s1)>
 kernel.func @column_sum(%x: tensor<?x?xf32>, %out: tensor<?xf32>, %n: index, %m: index) -> tensor<?xf32>

@@ -93,7 +93,7 @@ kernel.func @by_position(%x: tensor<?x7x7xf32>, %out: tensor<?xf32>, %n: index) 
 
 // One long row is split into at most 64 parts, each with a slot of its own.
 // CHECK-LABEL: func.func private @long_row
-// CHECK: %[[SLOTS:.*]] = memref.alloca() : memref<64xf32>
+// CHECK: %[[SLOTS:.*]] = memref.alloca() : memref<64xf64>
 // CHECK: kernel.parallel_for (%[[PART:.*]], %{{.*}}) in
 // CHECK: memref.store %{{.*}}, %[[SLOTS]][%[[PART]]]
 // CHECK: kernel.end
