@@ -35,37 +35,23 @@ def MergeIdentical : Pass<"kernel-merge-identical", "mlir::ModuleOp"> {
   }];
 }
 
-def ShareSlices : Pass<"kernel-share-slices", "mlir::ModuleOp"> {
-  let summary = "Make kernels that differ in which rows they slice take that as an argument";
+def ShareConstants : Pass<"kernel-share-constants", "mlir::ModuleOp"> {
+  let summary = "Make kernels that differ only in numbers take these as arguments";
   let description = [{
-    The steps of a recurrent layer are one kernel then, not one each:
+    The steps of a recurrent layer, which read one row each, and layers that are
+    scaled by a number of their own are one kernel then, not one each:
 
       extract_slice %x[0, 0], extract_slice %x[1, 0] …
         ==>  extract_slice %x[%first, 0], called with 0, 1 …
+      constant dense<0.3> : tensor<f32>, constant dense<0.7> : tensor<f32> …
+        ==>  an argument, called with weights of one element
 
     Where four kernels or more differ in nothing but the first offset of their
-    slices; kernel-merge-identical leaves one of them.
+    slices and constants of floats that are all the same; kernel-merge-identical
+    leaves one of them.
   }];
-  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
-}
-
-def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {
-  let summary = "Store operands that a kernel would convert or gather again at every use";
-  let description = [{
-    A window reads each element of its input many times, and through a transpose
-    one element at a time; a register tile broadcasts each element of its rows for
-    every tile of columns, and widens it each time:
-
-      %p = graph.pool max (linalg.transpose %x)   ==>  %c = linalg.copy (linalg.transpose %x)
-                                                       %p = graph.pool max %c
-      %q = linalg.matmul ins(%a, %b) with f16 %a  ==>  %w = arith.extf %a to f32
-                                                       %q = linalg.matmul ins(%w, %b)
-
-    Expects the graph state, before groups are formed. Leaves products of so few
-    columns that one tile has all of them.
-  }];
-  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
-                           "mlir::tensor::TensorDialect"];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect"];
 }
 
 def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
