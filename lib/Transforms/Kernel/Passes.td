@@ -54,6 +54,25 @@ def ShareConstants : Pass<"kernel-share-constants", "mlir::ModuleOp"> {
                            "tessera::graph::GraphDialect"];
 }
 
+def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {
+  let summary = "Store operands that a kernel would convert or gather again at every use";
+  let description = [{
+    A window reads each element of its input many times, and through a transpose
+    one element at a time; a register tile broadcasts each element of its rows for
+    every tile of columns, and widens it each time:
+
+      %p = graph.pool max (linalg.transpose %x)   ==>  %c = linalg.copy (linalg.transpose %x)
+                                                       %p = graph.pool max %c
+      %q = linalg.matmul ins(%a, %b) with f16 %a  ==>  %w = arith.extf %a to f32
+                                                       %q = linalg.matmul ins(%w, %b)
+
+    Expects the graph state, before groups are formed. Leaves products of so few
+    columns that one tile has all of them.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
   let summary = "Make each fused group of operations a kernel";
   let description = [{
