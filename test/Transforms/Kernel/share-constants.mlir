@@ -3,7 +3,6 @@
 // Four kernels that take a row each are one.
 // CHECK-LABEL: kernel.func @a(
 // CHECK-SAME:    %[[X:.*]]: tensor<?x8xf32>, %{{.*}}: tensor<1x8xf32>, %{{.*}}: index, %[[FIRST:.*]]: index)
-// CHECK-SAME:    shapes = [affine_map<()[s0, s1] -> (s0, 8)>
 // CHECK:         tensor.extract_slice %[[X]][%[[FIRST]], 0] [1, 8] [1, 1]
 // CHECK-NOT:   kernel.func
 // CHECK:       func.func @rows
@@ -85,7 +84,7 @@ func.func @main(%x: tensor<4x8xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>, tenso
 // CHECK-DAG:   graph.weights @[[W:number[_0-9]*]] : tensor<f32> from dense<2.000000e-01>
 // CHECK-LABEL: kernel.func @p(
 // CHECK-SAME:    %[[X:.*]]: tensor<8xf32>, %[[NUMBER:.*]]: tensor<f32>, %{{.*}}: tensor<8xf32>)
-// CHECK-SAME:    shapes = [affine_map<() -> (8)>, affine_map<() -> ()>, affine_map<() -> (8)>]
+// CHECK-SAME:    shapes = [#[[ROW:.*]], #{{.*}}, #[[ROW]]]
 // CHECK:         %[[WIDE:.*]] = graph.broadcast_to %[[NUMBER]] : tensor<f32> -> tensor<8xf32>
 // CHECK:         arith.mulf %[[X]], %[[WIDE]]
 // CHECK:         arith.minimumf %{{.*}}, %{{cst.*}}
