@@ -182,11 +182,12 @@ CompileStatus Compilation::runPipeline(StringRef name,
                                                      const PipelineOptions &)) {
   begin(name);
   PassManager passes(&context);
-  passes.enableVerifier(true);
+  // Once at the end: all passes together take less time than checking after each.
+  passes.enableVerifier(false);
   if (build)
     build(passes, pipeline);
   llvm::cantFail(addExtraPasses(passes, name, options.extraPasses));
-  if (failed(passes.run(*module)))
+  if (failed(passes.run(*module)) || failed(verify(*module)))
     return CompileStatus::Unsupported;
   if (options.saveStates.empty())
     return CompileStatus::Success;

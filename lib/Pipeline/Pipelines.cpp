@@ -73,7 +73,7 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(createOutlineGroups());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
-    passes.addPass(createShareSlices());
+    passes.addPass(createShareConstants());
     passes.addPass(createMergeIdentical());
     ChooseSchedulesOptions schedules;
     schedules.cpu = options.machine.cpu;

@@ -122,3 +122,32 @@ def test_one_kernel_serves_all_scales(tmp_path, tool):
     kernels = tool("compile", tmp_path / "m.onnx", "--emit=kernel", "-o", "-")
     assert kernels.count("kernel.call @conv") == 6
     assert kernels.count("kernel.func @conv") == 2
+
+
+def count_kernels(tool, path, name):
+    return tool("compile", path, "--emit=kernel", "-o", "-").count(f"kernel.func @{name}")
+
+
+def test_layers_that_differ_in_a_number_share_a_kernel(tmp_path, tool):
+    chain, x = Chain(), "x"
+    for number in range(6):
+        y = chain.add("Relu", chain.add("MatMul", x, chain.weight(WIDTH, WIDTH)))
+        x = chain.add("Add", y, chain.constant(0.1 + number, np.float32))
+    chain.save(tmp_path / "m.onnx", ["rows", WIDTH], x)
+    assert count_kernels(tool, tmp_path / "m.onnx", "matmul") == 1
+
+
+def test_the_steps_of_a_recurrent_layer_share_their_kernels(tmp_path, tool):
+    chain = Chain()
+    weights = chain.weight(1, 4 * WIDTH, 8), chain.weight(1, 4 * WIDTH, WIDTH)
+    y = chain.add("LSTM", "x", *weights, hidden_size=WIDTH)
+    onnx.save(
+        model_of(
+            chain.nodes,
+            [value("x", np.float32, [12, "batch", 8])],
+            [value(y, np.float32, [12, 1, "batch", WIDTH])],
+            chain.constants,
+        ),
+        tmp_path / "m.onnx",
+    )
+    assert count_kernels(tool, tmp_path / "m.onnx", "") < 12

@@ -118,6 +118,8 @@ LogicalResult Compilation::lower() {
   for (const CodeForCpu &code : codes) {
     ModuleOp module = code.module;
     PassManager manager(module.getContext());
+    // LLVM's verifier sees what they make.
+    manager.enableVerifier(false);
     LowerToLLVMOptions lowering;
     lowering.avx2 = code.target.has("avx2");
     lowering.f16c = code.target.has("f16c");

@@ -102,13 +102,17 @@ LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
   auto body = [&](int64_t rows, Value row) {
     return rowTile(rows, row, allTaps(rows));
   };
+  auto ofFew = [&](int64_t rows, Value row) {
+    return rowTile(rows, row, allTaps(rows),
+                   /*isRest=*/rows != schedule.getRows());
+  };
   // The filter stays in the caches from one row of an image to the next; and of
   // many rows the last ones matter little.
   bool areMany = !c.rowWindow() && termsOf(sizes[c.row]).divisor() >=
                                        kManyTiles * schedule.getRows();
   if ((isa<graph::ConvOp>(c.root) || areMany) && possibleRows().size() > 1)
     return forEachRowTileOfFewCounts(*builder, *location, first, count,
-                                     schedule.getRows(), restDivisor(), body);
+                                     schedule.getRows(), restDivisor(), ofFew);
   return forEachRowTile(*builder, *location, first, count, schedule.getRows(),
                         possibleRows(), body);
 }
@@ -201,7 +205,7 @@ LogicalResult TaskTiles::borderRows(Value first, Value begin, Value end,
                                 window.input.origin.dimension)
             : index.constant(window.input.size);
     auto [from, to] = clippedTaps(*builder, *location, window, row, input);
-    return rowTile(1, row, {{from, to, {0}}});
+    return rowTile(1, row, {{from, to, {0}}}, /*isRest=*/true);
   });
 }
 
@@ -225,8 +229,21 @@ LogicalResult TaskTiles::windowRowsDynamic(Value first, Value last) {
   innerLast = index.min(index.max(innerLast, innerFirst), rows);
   Value begin = index.min(index.max(first, innerFirst), last);
   Value end = index.max(index.min(last, innerLast), begin);
-  return success(succeeded(borderRows(first, begin, end, last)) &&
-                 succeeded(innerRows(begin, end)));
+  if (constantIndex(begin) && constantIndex(end))
+    return success(succeeded(innerRows(begin, end)) &&
+                   succeeded(borderRows(first, begin, end, last)));
+  // A single inner row that full tiles leave is computed as those at the border.
+  int64_t tileRows = schedule.getRows();
+  Value count = index.sub(end, begin);
+  count = index.sub(count, index.rem(index.rem(count, tileRows), 2));
+  auto inner = [&](int64_t rows, Value row) {
+    return rowTile(rows, row, allTaps(rows), /*isRest=*/rows != tileRows);
+  };
+  return success(succeeded(forEachRowTileOfFewCounts(
+                     *builder, loc, begin, count, tileRows,
+                     /*restDivisor=*/2, inner)) &&
+                 succeeded(borderRows(first, begin, index.add(begin, count),
+                                      last)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -257,8 +274,9 @@ int64_t TaskTiles::widening(int64_t rows) const {
 }
 
 LogicalResult TaskTiles::rowTile(int64_t rows, Value firstRow,
-                                 SmallVector<TapRange> taps) {
+                                 SmallVector<TapRange> taps, bool isRest) {
   tileRow = firstRow;
+  tileIsRest = isRest;
   tileTaps = std::move(taps);
   IndexBuilder index(*builder, *location);
   Value fullTiles = index.div(sizes[c.column], tileColumns());
@@ -324,6 +342,7 @@ LogicalResult TaskTiles::columnTile(int64_t rows, int64_t vectors, Value panel,
       arith::IntegerOverflowFlags::nsw | arith::IntegerOverflowFlags::nuw);
   place.masks.assign(vectors, Value());
   place.taps = tileTaps;
+  place.isRest = tileIsRest;
   if (columnsLeft) {
     auto type = VectorType::get(lanes, builder->getI1Type());
     std::optional<int64_t> known = constantIndex(columnsLeft);

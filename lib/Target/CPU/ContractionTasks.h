@@ -40,7 +40,8 @@ private:
                                  mlir::Value end, mlir::Value last);
 
   mlir::LogicalResult rowTile(int64_t rows, mlir::Value firstRow,
-                              llvm::SmallVector<TapRange> taps);
+                              llvm::SmallVector<TapRange> taps,
+                              bool isRest = false);
   mlir::LogicalResult columnTail(int64_t rows, mlir::Value fullTiles);
   mlir::LogicalResult columnTile(int64_t rows, int64_t vectors,
                                  mlir::Value panel, mlir::Value columnsLeft);
@@ -73,6 +74,7 @@ private:
   TaskBlock block;
   mlir::Value tileRow;
   llvm::SmallVector<TapRange> tileTaps;
+  bool tileIsRest = false;
 };
 
 } // namespace tessera::cpu

@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/IndexExpression.h"
 #include "lib/Target/CPU/OperandView.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -158,6 +159,16 @@ RegisterTile::step(OpBuilder &builder, Location loc, Accumulators accumulators,
   return accumulators;
 }
 
+static void keepRolled(scf::ForOp loop) {
+  MLIRContext *context = loop.getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(
+      context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  loop->setAttr("llvm.loop_annotation",
+                LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {},
+                                              {}, {}, {}, {}, {}, {}, {}, {}, {},
+                                              {}));
+}
+
 FailureOr<RegisterTile::Accumulators>
 RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
                    Value first, Value last, Accumulators accumulators,
@@ -186,6 +197,8 @@ RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
   Value one = IndexBuilder(builder, loc).constant(1);
   auto loop =
       scf::ForOp::create(builder, loc, first, last, one, accumulators);
+  if (place.isRest)
+    keepRolled(loop);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   place.loops[number] = loop.getInductionVar();
@@ -240,6 +253,10 @@ RegisterTile::blocks(OpBuilder &builder, Location loc, unsigned level,
   auto inner = scf::ForOp::create(builder, loc, begin,
                                   divides ? end : index.min(end, last),
                                   index.constant(1), zeros(builder, loc));
+  if (place.isRest) {
+    keepRolled(outer);
+    keepRolled(inner);
+  }
   builder.setInsertionPointToStart(inner.getBody());
   place.loops[c.reduction[level]] = inner.getInductionVar();
   FailureOr<Accumulators> sums =

@@ -55,6 +55,9 @@ struct TilePlace {
   bool maskLoads = false;
   /// With a window over the rows: its taps.
   llvm::SmallVector<TapRange> taps;
+  /// Of the few rows that full tiles leave: LLVM unrolls none of its loops, which
+  /// would be most of the code of all.
+  bool isRest = false;
 };
 
 /// Emits tiles of one contraction.

@@ -128,12 +128,13 @@ LogicalResult cpu::forEachRowTileOfFewCounts(
     if (failed(body(tileRows, loop.getInductionVar())))
       return failure();
   }
-  if (restDivisor == tileRows)
+  if (restDivisor >= tileRows)
     return success();
   // Of an even number of rows no single one remains.
   int64_t least = restDivisor & -restDivisor;
-  for (int64_t rows = llvm::bit_floor<uint64_t>(tileRows - restDivisor);
-       rows >= least; rows /= 2) {
+  int64_t most = (tileRows - 1) / restDivisor * restDivisor;
+  for (int64_t rows = llvm::bit_floor<uint64_t>(most); rows >= least;
+       rows /= 2) {
     Value has = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                       rest, index.constant(rows));
     auto tile = scf::IfOp::create(builder, loc, has, /*withElseRegion=*/false);

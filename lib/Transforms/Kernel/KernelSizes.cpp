@@ -8,6 +8,10 @@
 using namespace mlir;
 using namespace tessera;
 
+/// What divides a size is lost where the size is given. From the lanes of a vector on
+/// it says how kernels can be cut.
+static constexpr int64_t kTellingDivisor = 8;
+
 static SmallVector<unsigned> symbolsOf(AffineExpr size) {
   SmallVector<unsigned> symbols;
   size.walk([&](AffineExpr part) {
@@ -38,8 +42,7 @@ KernelSizes::KernelSizes(ArrayRef<AffineExpr> sizes) {
   for (auto &[leader, own] : sizesOfSet) {
     auto isEnough = [&, &own = own](AffineExpr size) {
       arguments.assign(1, size);
-      // What divides a size is lost where it is given.
-      return size.getLargestKnownDivisor() == 1 &&
+      return size.getLargestKnownDivisor() < kTellingDivisor &&
              llvm::all_of(own, [&](AffineExpr other) {
                return bool(expressionOf(other));
              });

@@ -35,18 +35,23 @@ def MergeIdentical : Pass<"kernel-merge-identical", "mlir::ModuleOp"> {
   }];
 }
 
-def ShareSlices : Pass<"kernel-share-slices", "mlir::ModuleOp"> {
-  let summary = "Make kernels that differ in which rows they slice take that as an argument";
+def ShareConstants : Pass<"kernel-share-constants", "mlir::ModuleOp"> {
+  let summary = "Make kernels that differ only in numbers take these as arguments";
   let description = [{
-    The steps of a recurrent layer are one kernel then, not one each:
+    The steps of a recurrent layer, which read one row each, and layers that are
+    scaled by a number of their own are one kernel then, not one each:
 
       extract_slice %x[0, 0], extract_slice %x[1, 0] …
         ==>  extract_slice %x[%first, 0], called with 0, 1 …
+      constant dense<0.3> : tensor<f32>, constant dense<0.7> : tensor<f32> …
+        ==>  an argument, called with weights of one element
 
     Where four kernels or more differ in nothing but the first offset of their
-    slices; kernel-merge-identical leaves one of them.
+    slices and constants of floats that are all the same; kernel-merge-identical
+    leaves one of them.
   }];
-  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect"];
 }
 
 def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {

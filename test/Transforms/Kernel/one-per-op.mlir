@@ -43,18 +43,18 @@ func.func @dense(%x: tensor<?x8xf32> {graph.dims = [@n, 8]}) -> tensor<?x4xf32> 
 
 graph.symbol @n min 0 typical 128 max 512
 
-// A size that is an expression is computed from its symbol, inside and outside.
+// A size that is an expression is given to the kernel where it has no other.
 // CHECK:       #[[ONE:.+]] = affine_map<()[s0] -> (1)>
-// CHECK:       #[[SIZE:.+]] = affine_map<()[s0] -> (s0 * 2 + 1)>
+// CHECK:       #[[SIZE:.+]] = affine_map<()[s0] -> (s0)>
 // CHECK-LABEL: kernel.func @graph_broadcast_to
 // CHECK-SAME:    %[[N:[a-z0-9]+]]: index)
 // CHECK-SAME:    shapes = [#[[ONE]], #[[SIZE]]]
-// CHECK:         %[[D:.+]] = arith.muli %[[N]]
-// CHECK:         %[[M:.+]] = arith.addi %[[D]]
-// CHECK:         graph.broadcast_to %{{.+}} sizes(%[[M]])
+// CHECK:         graph.broadcast_to %{{.+}} sizes(%[[N]])
 // CHECK-LABEL: func.func @computed_size
 // CHECK:         %[[N:.+]] = graph.size @n
-// CHECK:         kernel.call @graph_broadcast_to {{.*}} sizes(%[[N]])
+// CHECK:         %[[D:.+]] = arith.muli %[[N]]
+// CHECK:         %[[M:.+]] = arith.addi %[[D]]
+// CHECK:         kernel.call @graph_broadcast_to {{.*}} sizes(%[[M]])
 func.func @computed_size(%x: tensor<1xf32> {graph.dims = [1]}) -> tensor<?xf32> {
   %n = graph.size @n
   %one = arith.constant 1 : index

@@ -1,9 +1,8 @@
-// RUN: tessera-opt %s --kernel-share-slices --kernel-merge-identical --split-input-file | FileCheck %s
+// RUN: tessera-opt %s --kernel-share-constants --kernel-merge-identical --split-input-file | FileCheck %s
 
 // Four kernels that take a row each are one.
 // CHECK-LABEL: kernel.func @a(
 // CHECK-SAME:    %[[X:.*]]: tensor<?x8xf32>, %{{.*}}: tensor<1x8xf32>, %{{.*}}: index, %[[FIRST:.*]]: index)
-// CHECK-SAME:    shapes = [affine_map<()[s0, s1] -> (s0, 8)>
 // CHECK:         tensor.extract_slice %[[X]][%[[FIRST]], 0] [1, 8] [1, 1]
 // CHECK-NOT:   kernel.func
 // CHECK:       func.func @rows
@@ -77,4 +76,59 @@ func.func @main(%x: tensor<4x8xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>, tenso
   %b = kernel.call @second ins(%x : tensor<4x8xf32>) outs(%e : tensor<1x4xf32>) -> tensor<1x4xf32>
   %c = kernel.call @column ins(%x : tensor<4x8xf32>) outs(%e : tensor<1x4xf32>) -> tensor<1x4xf32>
   return %a, %b, %c : tensor<1x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>
+}
+
+// -----
+
+// Numbers that all differ are weights of one element; 6 stays a constant.
+// CHECK-DAG:   graph.weights @[[W:number[_0-9]*]] : tensor<f32> from dense<2.000000e-01>
+// CHECK-LABEL: kernel.func @p(
+// CHECK-SAME:    %[[X:.*]]: tensor<8xf32>, %[[NUMBER:.*]]: tensor<f32>, %{{.*}}: tensor<8xf32>)
+// CHECK-SAME:    shapes = [#[[ROW:.*]], #{{.*}}, #[[ROW]]]
+// CHECK:         %[[WIDE:.*]] = graph.broadcast_to %[[NUMBER]] : tensor<f32> -> tensor<8xf32>
+// CHECK:         arith.mulf %[[X]], %[[WIDE]]
+// CHECK:         arith.minimumf %{{.*}}, %{{cst.*}}
+// CHECK-NOT:   kernel.func
+// CHECK:       func.func @scaled
+// CHECK:         %[[B:.*]] = graph.weight @[[W]] : tensor<f32>
+// CHECK:         kernel.call @p ins(%{{.*}}, %[[B]] : tensor<8xf32>, tensor<f32>)
+kernel.func @p(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %scale = arith.constant dense<0.1> : tensor<8xf32>
+  %six = arith.constant dense<6.0> : tensor<8xf32>
+  %y = arith.mulf %x, %scale : tensor<8xf32>
+  %z = arith.minimumf %y, %six : tensor<8xf32>
+  kernel.yield %z : tensor<8xf32>
+}
+kernel.func @q(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %scale = arith.constant dense<0.2> : tensor<8xf32>
+  %six = arith.constant dense<6.0> : tensor<8xf32>
+  %y = arith.mulf %x, %scale : tensor<8xf32>
+  %z = arith.minimumf %y, %six : tensor<8xf32>
+  kernel.yield %z : tensor<8xf32>
+}
+kernel.func @r(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %scale = arith.constant dense<0.3> : tensor<8xf32>
+  %six = arith.constant dense<6.0> : tensor<8xf32>
+  %y = arith.mulf %x, %scale : tensor<8xf32>
+  %z = arith.minimumf %y, %six : tensor<8xf32>
+  kernel.yield %z : tensor<8xf32>
+}
+kernel.func @s(%x: tensor<8xf32>, %out: tensor<8xf32>) -> tensor<8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %scale = arith.constant dense<0.4> : tensor<8xf32>
+  %six = arith.constant dense<6.0> : tensor<8xf32>
+  %y = arith.mulf %x, %scale : tensor<8xf32>
+  %z = arith.minimumf %y, %six : tensor<8xf32>
+  kernel.yield %z : tensor<8xf32>
+}
+func.func @scaled(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %e = tensor.empty() : tensor<8xf32>
+  %p = kernel.call @p ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %q = kernel.call @q ins(%p : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %r = kernel.call @r ins(%q : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %s = kernel.call @s ins(%r : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  return %s : tensor<8xf32>
 }
