@@ -28,10 +28,12 @@ public:
     describeInputs();
     emitBody(function);
     kernel::EntryOp::create(
-        builder, loc, "main", function.getSymName(),
+        builder, loc, builder.getStringAttr("main"),
+        FlatSymbolRefAttr::get(function), /*checks=*/FlatSymbolRefAttr(),
         builder.getArrayAttr(inputs), builder.getArrayAttr(outputs),
         builder.getArrayAttr(symbols), /*computed=*/ArrayAttr(),
-        builder.getArrayAttr({}), builder.getArrayAttr({}), 0);
+        builder.getArrayAttr({}), builder.getArrayAttr({}),
+        builder.getI64IntegerAttr(0));
   }
 
 private:
@@ -77,7 +79,8 @@ private:
                  ArrayRef<AffineExpr> dims) {
     return kernel::PortAttr::get(
         builder.getContext(), name, cast<ShapedType>(type).getElementType(),
-        AffineMap::get(0, allSymbols, dims, builder.getContext()), -1);
+        AffineMap::get(0, allSymbols, dims, builder.getContext()), -1,
+        /*node=*/StringAttr());
   }
 
   void emitBody(func::FuncOp function) {
