@@ -56,7 +56,7 @@ func.func @top_indices(%x: tensor<4x8xf32>) -> tensor<4x3xi64> {
 
 // CHECK-LABEL: @cumulative
 // CHECK:         scf.for
-// CHECK:           scf.for %{{.+}} iter_args(%[[SUM:.+]] = %{{.+}}, %{{.+}} = %{{.+}}) -> (f32, tensor<4x8xf32>)
+// CHECK:           scf.for %{{.+}} iter_args(%[[SUM:.+]] = %{{.+}}, %{{.+}} = %{{.+}}) -> (f64, tensor<4x8xf32>)
 // CHECK:             %[[NEXT:.+]] = arith.addf %[[SUM]]
 // CHECK:             tensor.insert %[[SUM]]
 // CHECK:             scf.yield %[[NEXT]]
