@@ -147,7 +147,7 @@ def test_disk_is_full(tool, tmp_path, weights):
     largest = max(sizes)
     # The weights alone are larger than the code.
     assert largest > max(sizes[:2]) + 4096
-    limits = {1, 100, *(size - 1 for size in sizes), *range(5000, largest, largest // 8)}
+    limits = {1, 100, *(size - 1 for size in sizes), *range(5000, largest, largest // 4)}
 
     output.write_text("the old one")
     before = names(tmp_path)
