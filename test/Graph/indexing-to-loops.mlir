@@ -58,7 +58,8 @@ func.func @top_indices(%x: tensor<4x8xf32>) -> tensor<4x3xi64> {
 // CHECK:         scf.for
 // CHECK:           scf.for %{{.+}} iter_args(%[[SUM:.+]] = %{{.+}}, %{{.+}} = %{{.+}}) -> (f64, tensor<4x8xf32>)
 // CHECK:             %[[NEXT:.+]] = arith.addf %[[SUM]]
-// CHECK:             tensor.insert %[[SUM]]
+// CHECK:             %[[RESULT:.+]] = arith.truncf %[[SUM]]
+// CHECK:             tensor.insert %[[RESULT]]
 // CHECK:             scf.yield %[[NEXT]]
 func.func @cumulative(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %y = graph.cumulative add %x dimension 1 exclusive : tensor<4x8xf32>
