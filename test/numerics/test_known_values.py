@@ -202,6 +202,14 @@ def test_operator_of_a_later_opset(tmp_path):
     np.testing.assert_allclose(session.run(None, {"x": x})[0], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_operator_by_the_name_of_onnx_runtime(tmp_path):
+    session = compiled(tmp_path, "g (float[n, 8] x) => (float[n, 8] y) { y = SimplifiedLayerNormalization<axis = -1, epsilon = 0.001>(x, w) }",
+                       {"w": np.arange(8, dtype=np.float32)}, opset=14)
+    x = np.random.default_rng(0).standard_normal((3, 8), np.float32)
+    expected = x / np.sqrt((x * x).mean(-1, keepdims=True) + 0.001) * np.arange(8)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("opt_level", [0, 3])
 def test_computed_pads_may_crop(tmp_path, opt_level):
     session = compiled(tmp_path, """g (float[a] s, float[h, w] x) => (float[p, q] y) {

@@ -140,6 +140,12 @@ std::optional<int64_t> ModelImporter::opsetOf(const NodeProto &proto,
 void ModelImporter::importNode(const NodeProto &proto, unsigned index,
                                Scope &scope) {
   StringRef domain = canonicalDomain(proto.domain());
+  // ONNX Runtime's optimizer writes it by this name, without a domain.
+  if (domain.empty() && proto.op_type() == "SimplifiedLayerNormalization") {
+    NodeProto standard = proto;
+    standard.set_op_type("RMSNormalization");
+    return importNode(standard, index, scope);
+  }
   UnsupportedNode identity;
   identity.node = !proto.name().empty()
                       ? proto.name()
