@@ -259,8 +259,52 @@ LogicalResult gather(NodeContext &node) {
   return success();
 }
 
-/// Each dimension of data follows one of the result, but those that a vector of
-/// indices points into.
+/// `indices` [..., rank of the index] as one index into the first dimensions
+/// `sizes` of the data, of which the first `batchDims` are those of `indices`:
+/// negative ones count from the end, and each that is outside is clamped.
+FailureOr<Value> linearIndices(NodeContext &node, Value indices,
+                               ArrayRef<AffineExpr> sizes, int64_t batchDims) {
+  Shape shape = node.shapeOf(indices);
+  int64_t last = shape.size() - 1;
+  shape.pop_back();
+  Type type = cast<RankedTensorType>(indices.getType()).getElementType();
+  auto sizeLike = [&](AffineExpr size) {
+    Value scalar = arith::IndexCastOp::create(node.builder, node.loc, type,
+                                              node.materializeIndex(size));
+    return node.filled(scalar, shape);
+  };
+  Value linear;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    Value index;
+    int64_t component = static_cast<int64_t>(i) - batchDims;
+    if (component < 0) {
+      index = graph::IotaOp::create(node.builder, node.loc,
+                                    node.typeOf(shape, type), i,
+                                    node.dynamicSizes(shape));
+    } else {
+      index = sliceAlong(node, indices, last, node.constantSize(component),
+                         node.constantSize(1));
+      FailureOr<Value> dropped = reshapeTo(node, index, shape);
+      if (failed(dropped))
+        return failure();
+      Value isNegative = node.create<arith::CmpIOp>(
+          arith::CmpIPredicate::slt, *dropped, node.filled(0, *dropped));
+      Value wrapped = node.create<arith::AddIOp>(*dropped, sizeLike(size));
+      index = node.create<arith::SelectOp>(isNegative, wrapped, *dropped);
+      // The gather itself clamps what is the index alone.
+      if (sizes.size() > 1) {
+        index = node.create<arith::MinSIOp>(index, sizeLike(size - 1));
+        index = node.create<arith::MaxSIOp>(index, node.filled(0, index));
+      }
+    }
+    if (linear)
+      linear = node.create<arith::MulIOp>(linear, sizeLike(size));
+    linear = linear ? node.create<arith::AddIOp>(linear, index) : index;
+  }
+  return linear;
+}
+
+/// The dimensions that an index points into become one, and so does the index.
 LogicalResult gatherNd(NodeContext &node) {
   int64_t rank = node.inputRank(0), batchDims = node.integer("batch_dims", 0);
   int64_t indexRank = node.inputRank(1);
@@ -276,29 +320,27 @@ LogicalResult gatherNd(NodeContext &node) {
         result = node.shapeOf(node.input(1));
   result.pop_back();
   AffineExpr reads = productOf(node, result);
-  SmallVector<int64_t> dimensions;
-  for (int64_t i = 0; i < rank; ++i) {
-    if (i < batchDims) {
-      dimensions.push_back(i);
-      if (failed(node.requireEqual(data[i], result[i],
-                                   "the sizes of data and indices along batch "
-                                   "dimension " +
-                                       Twine(i))))
-        return failure();
-    } else if (i < batchDims + depth) {
-      dimensions.push_back(-1);
-      if (failed(node.requireElements(data[i], reads, "axis " + Twine(i))))
-        return failure();
-    } else {
-      dimensions.push_back(result.size());
-      result.push_back(data[i]);
-    }
-  }
-  Type type = node.inputType(0).getElementType();
-  node.setOutput(0, graph::GatherPointsOp::create(
-                        node.builder, node.loc, node.typeOf(result, type),
-                        node.input(0), node.input(1), dimensions,
-                        node.dynamicSizes(result)));
+  for (int64_t i = 0; i < batchDims; ++i)
+    if (failed(node.requireEqual(
+            data[i], result[i],
+            "the sizes of data and indices along batch dimension " + Twine(i))))
+      return failure();
+  for (int64_t i = batchDims; i < batchDims + depth; ++i)
+    if (failed(node.requireElements(data[i], reads, "axis " + Twine(i))))
+      return failure();
+  ArrayRef<AffineExpr> indexed = ArrayRef(data).take_front(batchDims + depth);
+  Shape joined{productOf(node, indexed)};
+  joined.append(data.begin() + batchDims + depth, data.end());
+  FailureOr<Value> flat = reshapeTo(node, node.input(0), joined);
+  FailureOr<Value> indices =
+      linearIndices(node, node.input(1), indexed, batchDims);
+  if (failed(flat) || failed(indices))
+    return failure();
+  result.append(data.begin() + batchDims + depth, data.end());
+  node.setOutput(0, graph::GatherOp::create(
+                        node.builder, node.loc,
+                        node.typeOf(result, node.inputType(0).getElementType()),
+                        *flat, *indices, 0));
   return success();
 }
 
