@@ -13,7 +13,7 @@ import tessera
 from onnx import TensorProto, helper, numpy_helper
 
 TOLERANCE = 3e-7
-CONTRACTED = 5e-7
+CONTRACTED = 8e-7
 ROUNDED_ONCE = 7e-8
 
 PLACES = [

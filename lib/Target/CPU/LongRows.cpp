@@ -40,7 +40,6 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
                                                 const RowGroup &group,
                                                 int64_t number) {
   using State = RowPasses::State;
-  // The types of joined totals are those of a single lane.
   SmallVector<Value> slots;
   State neutral = passes.widen(builder, number,
                                passes.start(builder, number, /*lanes=*/1));
@@ -57,8 +56,7 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
             emitPass(task, group, number, {from, to});
         if (failed(state))
           return failure();
-        State joined = passes.acrossLanes(
-            task, number, passes.widen(task, number, *state));
+        State joined = passes.widen(task, number, *state);
         for (auto [value, slot] : llvm::zip(joined, slots))
           memref::StoreOp::create(task, loc(), value, slot, part);
         return success();

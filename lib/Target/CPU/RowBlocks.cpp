@@ -3,6 +3,9 @@
 #include "lib/Target/CPU/LaneIndex.h"
 #include "lib/Target/CPU/RowPasses.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
@@ -76,34 +79,72 @@ FailureOr<State> BlockCut::emit(OpBuilder &builder, ArrayRef<IndexRange> outer,
       });
 }
 
+using Emit = function_ref<FailureOr<State>(OpBuilder &)>;
+
+/// `emitShort` for at most `most` elements, else `emitLong`: short rows, of which
+/// there may be very many, do not pay for blocks. `like` has the results' types.
+static FailureOr<State> emitEither(OpBuilder &builder, Value count,
+                                   int64_t most, ValueRange like,
+                                   Emit emitShort, Emit emitLong) {
+  Location loc = count.getLoc();
+  Value isShort =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, count,
+                            indexConstant(builder, loc, most));
+  auto choice = scf::IfOp::create(builder, loc, like.getTypes(), isShort,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  for (auto [block, emit] : {std::pair(choice.thenBlock(), emitShort),
+                             std::pair(choice.elseBlock(), emitLong)}) {
+    builder.setInsertionPointToStart(block);
+    FailureOr<State> state = emit(builder);
+    // An operation that failed is left whole.
+    scf::YieldOp::create(builder, loc, succeeded(state) ? *state : State(like));
+    if (failed(state))
+      return failure();
+  }
+  return State(choice.getResults());
+}
+
 FailureOr<State> RowPasses::emitBlocks(
     OpBuilder &builder, int64_t number, ArrayRef<IndexRange> ranges,
     int64_t stepElements, ValueRange start,
     function_ref<FailureOr<State>(OpBuilder &, ArrayRef<IndexRange>, ValueRange)>
         body) {
-  BlockCut cut(builder, rows.loc, ranges, Combiner::kBlockSteps * stepElements);
+  int64_t most = Combiner::kBlockSteps * stepElements;
+  BlockCut cut(builder, rows.loc, ranges, most);
   std::optional<int64_t> count = constantOf(cut.count);
-  bool isShort = count && *count <= Combiner::kBlockSteps * stepElements;
   bool rounds =
       llvm::any_of(stages.passes[number].reductions,
                    [](const RowReduction &r) { return r.combiner.rounds(); });
-  if (isShort || !rounds)
+  if (!rounds || (count && *count <= most))
     return body(builder, ranges, start);
-  return cut.emit(
-      builder, {}, widen(builder, number, start),
-      [&](OpBuilder &inner, ArrayRef<IndexRange> block,
-          ValueRange totals) -> FailureOr<State> {
-        FailureOr<State> sums = body(inner, block, start);
-        if (failed(sums))
-          return failure();
-        State wide = widen(inner, number, *sums), joined;
-        size_t width = setWidth(number);
-        for (size_t i = 0; i < wide.size(); i += width)
-          llvm::append_range(joined,
-                             merge(inner, number, totals.slice(i, width),
-                                   ValueRange(wide).slice(i, width)));
-        return joined;
-      });
+  State neutral = widen(builder, number, start);
+  auto emitLong = [&](OpBuilder &at) {
+    return cut.emit(
+        at, {}, neutral,
+        [&](OpBuilder &inner, ArrayRef<IndexRange> block,
+            ValueRange totals) -> FailureOr<State> {
+          FailureOr<State> sums = body(inner, block, start);
+          if (failed(sums))
+            return failure();
+          State wide = widen(inner, number, *sums), joined;
+          size_t width = setWidth(number);
+          for (size_t i = 0; i < wide.size(); i += width)
+            llvm::append_range(joined,
+                               merge(inner, number, totals.slice(i, width),
+                                     ValueRange(wide).slice(i, width)));
+          return joined;
+        });
+  };
+  if (count)
+    return emitLong(builder);
+  auto emitShort = [&](OpBuilder &at) -> FailureOr<State> {
+    FailureOr<State> sums = body(at, ranges, start);
+    if (failed(sums))
+      return failure();
+    return widen(at, number, *sums);
+  };
+  return emitEither(builder, cut.count, most, neutral, emitShort, emitLong);
 }
 
 size_t RowPasses::setWidth(int64_t number) const {

@@ -118,8 +118,6 @@ LogicalResult RowPasses::finish(OpBuilder &builder, RowGroup &group,
     const Combiner &combiner = reduction.combiner;
     Combiner::State own(state.take_front(combiner.width()));
     state = state.drop_front(combiner.width());
-    if (group.lanes == 1)
-      own = combiner.acrossLanes(builder, rows.loc, own);
     Value initial;
     if (combiner.initial()) {
       FailureOr<Value> emitted =

@@ -81,7 +81,7 @@ public:
               mlir::ValueRange state);
 
   /// Takes the accumulators at the end of the pass as the results of its
-  /// reductions. Vectors of one row's elements are first joined across lanes.
+  /// reductions.
   mlir::LogicalResult finish(mlir::OpBuilder &builder, RowGroup &group,
                              int64_t number, mlir::ValueRange state);
 
@@ -89,7 +89,7 @@ public:
   mlir::LogicalResult storeRowOutputs(mlir::OpBuilder &builder,
                                       RowGroup &group);
 
-  /// Joins lanes, as `finish` does.
+  /// Joins lanes, which have elements of one row.
   State acrossLanes(mlir::OpBuilder &builder, int64_t number,
                     mlir::ValueRange state);
 

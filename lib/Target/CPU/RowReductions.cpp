@@ -16,11 +16,18 @@ RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
   if (!passes.isLinear())
     for (int64_t dimension : ArrayRef(stages.reduced).drop_front())
       ranges.push_back({zero, sizes[dimension]});
+  // Lanes are joined in each block: a short row's single one is cheap to widen then.
+  using State = RowPasses::State;
   return passes.emitBlocks(
       builder, number, ranges, rows.lanes * rows.unroll,
-      passes.start(builder, number, rows.lanes),
-      [&](OpBuilder &inner, ArrayRef<IndexRange> block, ValueRange) {
-        return emitRanges(inner, group, number, group.indices, block);
+      passes.start(builder, number, /*lanes=*/1),
+      [&](OpBuilder &inner, ArrayRef<IndexRange> block,
+          ValueRange) -> FailureOr<State> {
+        FailureOr<State> state =
+            emitRanges(inner, group, number, group.indices, block);
+        if (failed(state))
+          return failure();
+        return passes.acrossLanes(inner, number, *state);
       });
 }
 

@@ -46,7 +46,7 @@ protected:
                               mlir::Value last);
 
   /// The pass over the reduced dimensions, of which the first goes over `first`: its
-  /// accumulators, in vectors.
+  /// accumulators, joined across lanes.
   mlir::FailureOr<RowPasses::State> emitPass(mlir::OpBuilder &builder,
                                              const RowGroup &group,
                                              int64_t number, IndexRange first);
