@@ -11,6 +11,7 @@ const TranslatorTable &TranslatorTable::get() {
   static const TranslatorTable table = [] {
     TranslatorTable made;
     addElementwiseTranslators(made);
+    addPowerTranslators(made);
     addActivationTranslators(made);
     addCastTranslators(made);
     addReductionTranslators(made);

@@ -49,6 +49,7 @@ llvm::StringRef refusalOf(llvm::StringRef opType);
 
 // One function per file of Translators/.
 void addElementwiseTranslators(TranslatorTable &table);
+void addPowerTranslators(TranslatorTable &table);
 void addActivationTranslators(TranslatorTable &table);
 void addCastTranslators(TranslatorTable &table);
 void addReductionTranslators(TranslatorTable &table);
