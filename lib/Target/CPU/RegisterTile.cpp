@@ -216,7 +216,7 @@ RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
 /// blocks are needed, or an inner loop has them.
 std::optional<int64_t> RegisterTile::blockStep(unsigned level, Value first,
                                                Value last) const {
-  constexpr int64_t kBlockDepth = 256;
+  constexpr int64_t kBlockDepth = 512;
   int64_t inner = 1;
   for (unsigned number : ArrayRef(c.reduction).drop_front(level + 1)) {
     if (ShapedType::isDynamic(c.loops[number].size))
