@@ -43,9 +43,29 @@ func.func @scatter(%x: tensor<4xf32>, %i: tensor<3x1xi64>, %u: tensor<3xf32>) ->
 
 // -----
 
-// CHECK-LABEL: @top_indices
+// An index vector is read once for the elements behind it.
+// CHECK-LABEL: @scatter_rows
 // CHECK:         scf.for
+// CHECK:           scf.if
+// CHECK:             scf.for
+// CHECK-NOT:           arith.cmpi
+// CHECK:               tensor.insert
+func.func @scatter_rows(%x: tensor<4x8xf32>, %i: tensor<3x1xi64>, %u: tensor<3x8xf32>) -> tensor<4x8xf32> {
+  %y = graph.scatter_points replace %u at %i into %x dimensions [-1, 1]
+    : tensor<3x8xf32>, tensor<3x1xi64>, tensor<4x8xf32> -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+// The heap has the elements, so that the source is read once.
+// CHECK-LABEL: @top_indices
+// CHECK-SAME:    %[[X:.+]]: tensor<4x8xf32>
+// CHECK:         scf.for
+// CHECK:           tensor.extract %[[X]]
 // CHECK:           scf.while
+// CHECK-NOT:         tensor.extract %[[X]]
+// CHECK:           scf.yield
 // CHECK-NOT:     graph.
 func.func @top_indices(%x: tensor<4x8xf32>) -> tensor<4x3xi64> {
   %y = graph.top_indices max %x dimension 1 : tensor<4x8xf32> -> tensor<4x3xi64>

@@ -173,7 +173,7 @@ def test_edge_values(function):
     assert np.isnan(apply(function, np.full(9, np.nan, np.float32))).all()
 
 
-@pytest.mark.parametrize("function", ["sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "tanh"])
+@pytest.mark.parametrize("function", ["asin", "atan", "sinh", "asinh", "atanh", "tanh"])
 def test_sign_of_zero(function):
     result = apply(f"math.{function}", np.array([-0.0, 0] * 9, np.float32))
     np.testing.assert_array_equal(np.signbit(result), [True, False] * 9)

@@ -27,8 +27,12 @@ static SmallVector<Value> createRowSizes(OpBuilder &builder, Location loc,
 namespace {
 
 /// The heap of one row of graph.top_indices: a row of the carried result holds
-/// indices of the source, the worst of them first, so that a better element
-/// takes its place (heapsort, Williams 1964). Emits at the place of `builder`.
+/// entries, the worst of them first, so that a better element takes its place
+/// (heapsort, Williams 1964). Emits at the place of `builder`.
+///
+/// The entry of an element of at most 32 bits is a number that is larger for what
+/// stands before: the element as an ordered integer above 32 bits of its index
+/// from behind. That of another is its index, which reads the source.
 class RowHeap {
 public:
   RowHeap(OpBuilder &builder, Location loc, TopIndicesOp op,
@@ -61,15 +65,24 @@ private:
     return indices;
   }
   Value load(Value heap, Value position) {
-    Value entry = tensor::ExtractOp::create(b, loc, heap, at(position));
-    return arith::IndexCastOp::create(b, loc, b.getIndexType(), entry);
+    return tensor::ExtractOp::create(b, loc, heap, at(position));
   }
-  Value store(Value heap, Value position, Value index) {
-    Value entry =
-        arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
+  Value store(Value heap, Value position, Value entry) {
     return tensor::InsertOp::create(b, loc, entry, heap, at(position));
   }
-  /// Whether element `x` of the source's row stands before element `y`.
+  Value wide(int64_t value) {
+    return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
+  }
+  bool hasKeys() {
+    return getElementTypeOrSelf(op.getSource().getType())
+               .getIntOrFloatBitWidth() <= 32;
+  }
+  /// The element as an integer, larger for what stands before.
+  Value ordered(Value element);
+  Value entryOf(Value index);
+  /// The index, of i64, of an entry.
+  Value indexOf(Value entry);
+  /// Whether the element of entry `x` stands before that of `y`.
   Value isBetter(Value x, Value y);
   Value isBetterElement(Value x, Value y, Value &isSame);
   /// Restores the heap of positions below `end` whose entry at `start` may be
@@ -115,11 +128,71 @@ Value RowHeap::isBetterElement(Value x, Value y, Value &isSame) {
   return disjunction(beats, conjunction(xIsNan, yIsNumber));
 }
 
+Value RowHeap::ordered(Value element) {
+  bool isMax = op.getKind() == Extremum::Max;
+  Type i64 = b.getI64Type();
+  if (!isa<FloatType>(element.getType())) {
+    bool isUnsigned = op.getIsUnsigned() || element.getType().isInteger(1);
+    Value number =
+        isUnsigned ? arith::SubIOp::create(
+                         b, loc, arith::ExtUIOp::create(b, loc, i64, element),
+                         wide(int64_t(1) << 31))
+                         .getResult()
+                   : arith::ExtSIOp::create(b, loc, i64, element).getResult();
+    return isMax ? number : arith::XOrIOp::create(b, loc, number, wide(-1));
+  }
+  Type f32 = b.getF32Type(), i32 = b.getI32Type();
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+  };
+  if (element.getType() != f32)
+    element = arith::ExtFOp::create(b, loc, f32, element);
+  if (!isMax)
+    element = arith::NegFOp::create(b, loc, element);
+  Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(f32));
+  // Both zeros are the same.
+  Value bits = arith::BitcastOp::create(
+      b, loc, i32, arith::AddFOp::create(b, loc, element, zero));
+  // Below zero, magnitudes count from behind.
+  Value sign = arith::ShRSIOp::create(b, loc, bits, constant(31));
+  Value flipped = arith::XOrIOp::create(
+      b, loc, bits,
+      arith::AndIOp::create(b, loc, sign, constant(0x7fffffff)));
+  Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO,
+                                      element, element);
+  Value number = arith::SelectOp::create(b, loc, isNaN, constant(0x7fffffff),
+                                         flipped);
+  return arith::ExtSIOp::create(b, loc, i64, number);
+}
+
+Value RowHeap::entryOf(Value index) {
+  Value number = arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
+  if (!hasKeys())
+    return number;
+  Value element =
+      tensor::ExtractOp::create(b, loc, op.getSource(), at(index));
+  Value high =
+      arith::ShLIOp::create(b, loc, ordered(element), wide(32));
+  return arith::OrIOp::create(
+      b, loc, high, arith::SubIOp::create(b, loc, wide(0xffffffff), number));
+}
+
+Value RowHeap::indexOf(Value entry) {
+  if (!hasKeys())
+    return entry;
+  Value low = arith::AndIOp::create(b, loc, entry, wide(0xffffffff));
+  return arith::SubIOp::create(b, loc, wide(0xffffffff), low);
+}
+
 Value RowHeap::isBetter(Value x, Value y) {
+  if (hasKeys())
+    return isLess(y, x);
+  auto element = [&](Value entry) -> Value {
+    Value index = arith::IndexCastOp::create(b, loc, b.getIndexType(), entry);
+    return tensor::ExtractOp::create(b, loc, op.getSource(), at(index));
+  };
   Value isSame;
-  Value better = isBetterElement(
-      tensor::ExtractOp::create(b, loc, op.getSource(), at(x)),
-      tensor::ExtractOp::create(b, loc, op.getSource(), at(y)), isSame);
+  Value better = isBetterElement(element(x), element(y), isSame);
   return disjunction(better, conjunction(isSame, isLess(x, y)));
 }
 
@@ -178,12 +251,9 @@ Value RowHeap::siftDown(Value heap, Value start, Value end) {
 
 Value RowHeap::sortBest(Value heap, Value count, Value size) {
   Value zero = constant(0), one = constant(1);
-  // Entries without an element are 0.
   Value most = arith::MinSIOp::create(b, loc, count, size);
-  heap = loop(zero, count, heap, [&](Value i, Value heap) {
-    Value index =
-        arith::SelectOp::create(b, loc, isLess(i, most), i, zero);
-    return store(heap, i, index);
+  heap = loop(zero, most, heap, [&](Value i, Value heap) {
+    return store(heap, i, entryOf(i));
   });
   Value half = arith::DivUIOp::create(b, loc, most, constant(2));
   heap = loop(zero, half, heap, [&](Value i, Value heap) {
@@ -192,21 +262,29 @@ Value RowHeap::sortBest(Value heap, Value count, Value size) {
   Value any = isLess(zero, most);
   Value others = arith::SelectOp::create(b, loc, any, size, most);
   heap = loop(most, others, heap, [&](Value i, Value heap) {
-    Value better = isBetter(i, load(heap, zero));
+    Value entry = entryOf(i);
+    Value better = isBetter(entry, load(heap, zero));
     return createCarriedIf(b, loc, better, heap,
                            [&](OpBuilder &nested, Location) {
                              return inside(nested, [&] {
-                               return siftDown(store(heap, zero, i), zero,
+                               return siftDown(store(heap, zero, entry), zero,
                                                most);
                              });
                            });
   });
   // The worst goes to the end, over and over.
-  return loop(one, most, heap, [&](Value i, Value heap) {
+  heap = loop(one, most, heap, [&](Value i, Value heap) {
     Value end = subtract(most, i);
     Value worst = load(heap, zero), last = load(heap, end);
     heap = store(store(heap, zero, last), end, worst);
     return siftDown(heap, zero, end);
+  });
+  heap = loop(zero, most, heap, [&](Value i, Value heap) {
+    return store(heap, i, indexOf(load(heap, i)));
+  });
+  // Entries without an element are 0.
+  return loop(most, count, heap, [&](Value i, Value heap) {
+    return store(heap, i, wide(0));
   });
 }
 

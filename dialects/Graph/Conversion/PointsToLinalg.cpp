@@ -16,25 +16,27 @@ static Value createConstant(OpBuilder &builder, Location loc, int64_t value) {
   return arith::ConstantIndexOp::create(builder, loc, value);
 }
 
-/// The index in `data` that `p` of gather_points or scatter_points stands for.
-/// Negative components are counted from the end; `isInside` is whether all then
-/// are indices of data.
-static SmallVector<Value> createPoint(OpBuilder &builder, Location loc,
-                                      Value data, Value indices,
-                                      ArrayRef<int64_t> dimensions,
-                                      ArrayRef<Value> p, Value &isInside) {
+/// The dimensions of the places of index vectors.
+static int64_t leadOf(Value indices) {
+  return cast<RankedTensorType>(indices.getType()).getRank() - 1;
+}
+
+/// The components of the index vector of gather_points or scatter_points at `lead`.
+/// Negative ones are counted from the end; `isInside` is whether all then are
+/// indices of data.
+static SmallVector<Value> createComponents(OpBuilder &builder, Location loc,
+                                           Value data, Value indices,
+                                           ArrayRef<int64_t> dimensions,
+                                           ArrayRef<Value> lead,
+                                           Value &isInside) {
   Value zero = createConstant(builder, loc, 0);
-  int64_t lead = cast<RankedTensorType>(indices.getType()).getRank() - 1;
-  int64_t component = 0;
-  SmallVector<Value> point;
+  SmallVector<Value> components;
   isInside = arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
   for (auto [i, dimension] : llvm::enumerate(dimensions)) {
-    if (dimension >= 0) {
-      point.push_back(p[dimension]);
+    if (dimension >= 0)
       continue;
-    }
-    SmallVector<Value> read(p.take_front(lead));
-    read.push_back(createConstant(builder, loc, component++));
+    SmallVector<Value> read(lead);
+    read.push_back(createConstant(builder, loc, components.size()));
     Value index = arith::IndexCastOp::create(
         builder, loc, builder.getIndexType(),
         tensor::ExtractOp::create(builder, loc, indices, read));
@@ -48,7 +50,20 @@ static SmallVector<Value> createPoint(OpBuilder &builder, Location loc,
     Value isBelow = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::ult, index, size);
     isInside = arith::AndIOp::create(builder, loc, isInside, isBelow);
-    point.push_back(index);
+    components.push_back(index);
+  }
+  return components;
+}
+
+/// The index in data that `p` stands for.
+static SmallVector<Value> pointAt(ArrayRef<int64_t> dimensions,
+                                  ArrayRef<Value> components,
+                                  ArrayRef<Value> p) {
+  SmallVector<Value> point;
+  for (int64_t dimension : dimensions) {
+    point.push_back(dimension >= 0 ? p[dimension] : components.front());
+    if (dimension < 0)
+      components = components.drop_front();
   }
   return point;
 }
@@ -69,9 +84,11 @@ struct GatherPointsToLinalg : OpRewritePattern<GatherPointsOp> {
         rewriter, op.getLoc(), *destination,
         [&](OpBuilder &nested, Location loc, ArrayRef<Value> p) -> Value {
           Value isInside;
+          SmallVector<Value> components = createComponents(
+              nested, loc, op.getData(), op.getIndices(), op.getDimensions(),
+              p.take_front(leadOf(op.getIndices())), isInside);
           SmallVector<Value> point =
-              createPoint(nested, loc, op.getData(), op.getIndices(),
-                          op.getDimensions(), p, isInside);
+              pointAt(op.getDimensions(), components, p);
           return createRead(nested, loc, op, point);
         });
     rewriter.replaceOp(op, result);
@@ -119,7 +136,8 @@ private:
 };
 
 /// graph.scatter_points  ==>  a nest of scf.for over the updates, which inserts
-/// into what it carries, at first data. In order, because indices may repeat.
+/// into what it carries, at first data. In order, because indices may repeat. An
+/// index vector is read once for all the elements behind it.
 struct ScatterPointsToLoops : OpRewritePattern<ScatterPointsOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -130,26 +148,28 @@ struct ScatterPointsToLoops : OpRewritePattern<ScatterPointsOp> {
     int64_t rank = cast<RankedTensorType>(op.getUpdates().getType()).getRank();
     for (int64_t i = 0; i < rank; ++i)
       sizes.push_back(createSize(rewriter, loc, op.getUpdates(), i));
+    int64_t leading = leadOf(op.getIndices());
     Value result = createCarriedLoops(
-        rewriter, loc, sizes, op.getData(),
-        [&](OpBuilder &nested, Location loc, ArrayRef<Value> p,
+        rewriter, loc, ArrayRef(sizes).take_front(leading), op.getData(),
+        [&](OpBuilder &nested, Location loc, ArrayRef<Value> lead,
             Value carried) -> Value {
           Value isInside;
-          SmallVector<Value> point =
-              createPoint(nested, loc, carried, op.getIndices(),
-                          op.getDimensions(), p, isInside);
+          SmallVector<Value> components =
+              createComponents(nested, loc, carried, op.getIndices(),
+                               op.getDimensions(), lead, isInside);
           return createCarriedIf(
               nested, loc, isInside, carried,
               [&](OpBuilder &inner, Location loc) -> Value {
-                Value update =
-                    tensor::ExtractOp::create(inner, loc, op.getUpdates(), p);
-                if (op.getCombination() != Combination::Replace) {
-                  Value old =
-                      tensor::ExtractOp::create(inner, loc, carried, point);
-                  update = createCombined(inner, loc, op, old, update);
-                }
-                return tensor::InsertOp::create(inner, loc, update, carried,
-                                                point);
+                return createCarriedLoops(
+                    inner, loc, ArrayRef(sizes).drop_front(leading), carried,
+                    [&](OpBuilder &innermost, Location loc,
+                        ArrayRef<Value> rest, Value carried) {
+                      SmallVector<Value> p(lead);
+                      llvm::append_range(p, rest);
+                      return createUpdate(
+                          innermost, loc, op, p, carried,
+                          pointAt(op.getDimensions(), components, p));
+                    });
               });
         });
     rewriter.replaceOp(op, result);
@@ -157,6 +177,17 @@ struct ScatterPointsToLoops : OpRewritePattern<ScatterPointsOp> {
   }
 
 private:
+  static Value createUpdate(OpBuilder &builder, Location loc,
+                            ScatterPointsOp op, ArrayRef<Value> p,
+                            Value carried, ArrayRef<Value> point) {
+    Value update = tensor::ExtractOp::create(builder, loc, op.getUpdates(), p);
+    if (op.getCombination() != Combination::Replace) {
+      Value old = tensor::ExtractOp::create(builder, loc, carried, point);
+      update = createCombined(builder, loc, op, old, update);
+    }
+    return tensor::InsertOp::create(builder, loc, update, carried, point);
+  }
+
   static Value createCombined(OpBuilder &builder, Location loc,
                               ScatterPointsOp op, Value a, Value b) {
     bool isFloat = isa<FloatType>(a.getType()),

@@ -30,7 +30,8 @@ LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
         builder, loc(), position.back(),
         indexAdd(builder, loc(), column, constant(builder, i)));
     divisors.push_back(
-        work.divisorOf(builder, work.windowAt(builder, position)));
+        work.divisorOf(builder, work.windowAt(builder, position),
+                       work.spatial()));
     positions.push_back(position);
   }
   Value first =
@@ -46,7 +47,7 @@ LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
                   Value x = vector::LoadOp::create(
                       inner, loc(),
                       cast<VectorType>(work.withLanes(work.accumulator())),
-                      scratch, ValueRange{row, j, strip.index});
+                      scratch, scratchIndices(inner, row, j, strip.index));
                   state = state ? combine(inner, x, state, false) : x;
                 }
                 return state;
@@ -79,6 +80,8 @@ LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
   return emitLoop(
       builder, loc(), constant(builder, 0), block.rowCount, 1,
       [&](OpBuilder &inner, Value row) {
+        if (work.isPlanar)
+          return emitPlanarRow(inner, block, row);
         auto strip = [&](Value from, Value to, int64_t count) {
           return emitLoop(inner, loc(), from, to, count,
                           [&](OpBuilder &at, Value column) {
@@ -119,7 +122,8 @@ LogicalResult SeparableWindows::emitPositions(OpBuilder &builder,
 
 LogicalResult SeparableWindows::emitBlock(OpBuilder &builder,
                                           const Block &block) {
-  if (failed(emitPadding(builder, block)))
+  if (failed(emitPadding(builder, block, constant(builder, 0),
+                         block.insideFrom)))
     return failure();
   SmallVector<Value> flags;
   if (watchesNaN()) {
@@ -129,8 +133,8 @@ LogicalResult SeparableWindows::emitBlock(OpBuilder &builder,
         builder, loc(), builder.getZeroAttr(work.withLanes(bits))));
   }
   FailureOr<SmallVector<Value>> seen;
-  if (rowDimension() < 0) {
-    seen = emitColumns(builder, block, /*isInside=*/true, flags);
+  if (rowDimension() != 0) {
+    seen = emitColumns(builder, block, /*isInside=*/rowDimension() < 0, flags);
   } else {
     // Whether no window of the block has rows of the padding.
     Value origin = indexMul(builder, loc(), block.position[1 + rowDimension()],
@@ -160,7 +164,9 @@ LogicalResult SeparableWindows::emitBlock(OpBuilder &builder,
     }
     seen = SmallVector<Value>(forms.getResults());
   }
-  if (failed(seen))
+  // Behind the columns of the input, whose last vector may have reached there.
+  if (failed(seen) || failed(emitPadding(builder, block, block.insideTo,
+                                         block.inputColumns)))
     return failure();
   if (seen->empty())
     return emitOutputs(builder, block);
@@ -243,16 +249,32 @@ LogicalResult SeparableWindows::emit(OpBuilder &builder) {
                        ? constant(builder, 1)
                        : blocksOf(work.sizes[1 + rowDimension()], blockRows));
   Value total = indexProduct(builder, loc(), counts);
-  int64_t elements = blockRows * blockColumns * channels *
-                     (rows.size + columns.size) / kMostTogether;
-  Value perTask = constant(
-      builder, std::max<int64_t>(work.rows.taskElements / elements, 1));
+  Value elements = indexProduct(
+      builder, loc(),
+      {constant(builder, blockRows * std::max<int64_t>(
+                             (rows.size + columns.size) / kMostTogether, 1)),
+       indexMin(builder, loc(), work.sizes[1 + columnDimension()],
+                constant(builder, blockColumns)),
+       indexMin(builder, loc(), work.sizes.back(),
+                constant(builder, channels))});
+  Value one = constant(builder, 1);
+  Value perTask = indexMax(
+      builder, loc(),
+      indexDiv(builder, loc(), constant(builder, work.rows.taskElements),
+               indexMax(builder, loc(), elements, one)),
+      one);
   return emitTasks(
       builder, loc(), indexCeilDiv(builder, loc(), total, perTask),
       work.rows.context, [&](OpBuilder &task, Value number) {
+        // The last vectors of a planar row reach beyond its end.
+        int64_t length = columns.span(blockColumns) +
+                         (work.isPlanar ? work.rows.lanes * (columns.stride + 1)
+                                        : 0);
         scratch = memref::AllocaOp::create(
             task, loc(),
-            MemRefType::get({blockRows, columns.span(blockColumns), channels},
+            MemRefType::get(work.isPlanar
+                                ? ArrayRef<int64_t>{blockRows, 1, length}
+                                : ArrayRef<int64_t>{blockRows, length, channels},
                             work.accumulator()),
             ValueRange(), task.getI64IntegerAttr(64));
         Value from = indexMul(task, loc(), number, perTask);
@@ -279,13 +301,15 @@ static Sliding slidingAlong(WindowKernel &work, int64_t dimension) {
 }
 
 /// Windows too long for the scratch have no such form.
-static bool fitsScratch(WindowKernel &work, const Sliding &columns) {
+static bool fitsScratch(const Sliding &columns) {
   return 2 * columns.reach() * kChannelBytes <= kScratchBytes;
 }
 
 bool cpu::isSeparable(WindowKernel &work) {
   Sliding columns = slidingAlong(work, work.spatial() - 1);
-  if (work.rows.lanes == 1 || !fitsScratch(work, columns))
+  if (work.isPlanar)
+    return true;
+  if (work.rows.lanes == 1 || !fitsScratch(columns))
     return false;
   // Loads of one output: of the window, or of the columns that are its own and
   // of their results, each of which is also stored.
@@ -295,22 +319,27 @@ bool cpu::isSeparable(WindowKernel &work) {
   return apart < direct;
 }
 
+void SeparableWindows::chooseBlock() {
+  int64_t bytes =
+      llvm::divideCeil(work.accumulator().getIntOrFloatBitWidth(), 8);
+  channels = work.isPlanar
+                 ? 1
+                 : std::max(kChannelBytes / bytes, work.rows.lanes);
+  int64_t lines = kScratchBytes / (channels * bytes);
+  blockRows = std::clamp<int64_t>(lines / (2 * columns.reach()), 1,
+                                  rows.together());
+  int64_t length = lines / blockRows;
+  if (work.isPlanar)
+    length -= work.rows.lanes * (columns.stride + 1);
+  blockColumns = (length - columns.reach()) / columns.stride + 1;
+  if (std::optional<int64_t> known =
+          constantOf(work.sizes[1 + columnDimension()]))
+    blockColumns = std::clamp<int64_t>(*known, 1, blockColumns);
+}
+
 LogicalResult cpu::emitSeparable(WindowKernel &work, OpBuilder &builder) {
   SeparableWindows windows{work, slidingAlong(work, work.spatial() - 2),
                            slidingAlong(work, work.spatial() - 1)};
-  int64_t bytes = llvm::divideCeil(
-      work.accumulator().getIntOrFloatBitWidth(), 8);
-  windows.channels = std::max(kChannelBytes / bytes, work.rows.lanes);
-  int64_t columns = kScratchBytes / (windows.channels * bytes);
-  const Sliding &along = windows.columns;
-  windows.blockRows =
-      std::clamp<int64_t>(columns / (2 * along.reach()), 1,
-                          windows.rows.together());
-  windows.blockColumns =
-      (columns / windows.blockRows - along.reach()) / along.stride + 1;
-  if (std::optional<int64_t> known =
-          constantOf(work.sizes[1 + windows.columnDimension()]))
-    windows.blockColumns =
-        std::clamp<int64_t>(*known, 1, windows.blockColumns);
+  windows.chooseBlock();
   return windows.emit(builder);
 }

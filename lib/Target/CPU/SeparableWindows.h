@@ -16,6 +16,9 @@
 // Columns outside the input have the accumulator of an empty window; so no window is
 // cut off in the second step. In the first one rows outside are left out.
 //
+// Where there is one channel, as in planes of images whose channels come first,
+// lanes lie along the columns instead, in both steps.
+//
 // A maximum of two numbers is one instruction, but one that keeps a NaN takes three:
 // the block is looked through for a NaN on the way, and one that has any is done
 // position by position.
@@ -49,8 +52,8 @@ struct Sliding {
 };
 
 /// Reduces elements [from, to) into the state, which may be null for none.
-using Accumulate =
-    llvm::function_ref<mlir::FailureOr<mlir::Value>(mlir::Value state, int64_t from, int64_t to)>;
+using Accumulate = llvm::function_ref<mlir::FailureOr<mlir::Value>(
+    mlir::Value state, int64_t from, int64_t to)>;
 
 /// One kernel of such windows; `rows` are those of the spatial dimension before the
 /// last.
@@ -66,14 +69,18 @@ struct SeparableWindows {
   }
   int64_t rowDimension() { return work.spatial() - 2; }
   int64_t columnDimension() { return work.spatial() - 1; }
-  bool watchesNaN() { return work.isMax() && llvm::isa<mlir::FloatType>(work.element()); }
+  bool watchesNaN() {
+    return work.isMax() && llvm::isa<mlir::FloatType>(work.element());
+  }
 
-  mlir::Value combine(mlir::OpBuilder &builder, mlir::Value a, mlir::Value b, bool keepsNaN);
-  mlir::FailureOr<llvm::SmallVector<mlir::Value>> slide(mlir::OpBuilder &builder, Sliding windows,
-                                      int64_t count, bool keepsNaN,
-                                      Accumulate accumulate);
-  llvm::SmallVector<mlir::Value> watch(mlir::OpBuilder &builder, mlir::ValueRange flags,
-                           llvm::ArrayRef<mlir::Value> values);
+  mlir::Value combine(mlir::OpBuilder &builder, mlir::Value a, mlir::Value b,
+                      bool keepsNaN);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  slide(mlir::OpBuilder &builder, Sliding windows, int64_t count, bool keepsNaN,
+        Accumulate accumulate);
+  llvm::SmallVector<mlir::Value> watch(mlir::OpBuilder &builder,
+                                       mlir::ValueRange flags,
+                                       llvm::ArrayRef<mlir::Value> values);
 
   /// A block: its first position, the numbers of rows, columns and channels, and
   /// the input columns of its windows.
@@ -84,21 +91,43 @@ struct SeparableWindows {
     mlir::Value firstColumn, inputColumns, insideFrom, insideTo;
   };
   Block blockAt(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> place);
+  void chooseBlock();
   mlir::LogicalResult emit(mlir::OpBuilder &builder);
   mlir::LogicalResult emitBlock(mlir::OpBuilder &builder, const Block &block);
-  mlir::LogicalResult emitPadding(mlir::OpBuilder &builder, const Block &block);
-  mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitColumns(mlir::OpBuilder &builder,
-                                            const Block &block, bool isInside,
-                                            mlir::ValueRange flags);
+  /// Columns [from, to) outside the input; of a planar block, and some behind them.
+  mlir::LogicalResult emitPadding(mlir::OpBuilder &builder, const Block &block,
+                                  mlir::Value from, mlir::Value to);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
-  reduceColumn(mlir::OpBuilder &builder, const Block &block, const Window &window,
-               llvm::SmallVector<mlir::Value> kernelIndices, mlir::Value column, mlir::Value channel,
-               mlir::Value mask, bool isInside, llvm::SmallVectorImpl<mlir::Value> &seen);
+  emitColumns(mlir::OpBuilder &builder, const Block &block, bool isInside,
+              mlir::ValueRange flags);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  reduceColumn(mlir::OpBuilder &builder, const Block &block,
+               const Window &window,
+               llvm::SmallVector<mlir::Value> kernelIndices, mlir::Value column,
+               mlir::Value channel, mlir::Value mask, bool isInside,
+               llvm::SmallVectorImpl<mlir::Value> &seen);
+  /// Where the scratch has column `j`: [row, column, channel], of planar blocks
+  /// [row, 0, column].
+  llvm::SmallVector<mlir::Value> scratchIndices(mlir::OpBuilder &builder,
+                                                mlir::Value row, mlir::Value j,
+                                                mlir::Value channel);
   mlir::LogicalResult emitOutputs(mlir::OpBuilder &builder, const Block &block);
-  mlir::LogicalResult emitOutputs(mlir::OpBuilder &builder, const Block &block, mlir::Value row,
-                            mlir::Value column, int64_t count);
-  mlir::LogicalResult emitPositions(mlir::OpBuilder &builder, const Block &block);
+  mlir::LogicalResult emitOutputs(mlir::OpBuilder &builder, const Block &block,
+                                  mlir::Value row, mlir::Value column,
+                                  int64_t count);
+  mlir::LogicalResult emitPlanarRow(mlir::OpBuilder &builder,
+                                    const Block &block, mlir::Value row);
+  /// Elements [from, from + stride, ...) of a row of the scratch.
+  mlir::Value loadPlanar(mlir::OpBuilder &builder, mlir::Value row,
+                         mlir::Value from);
+  /// The columns that the averages at `column` and beside it divide by.
+  mlir::Value columnDivisors(mlir::OpBuilder &builder, mlir::Value column);
+  mlir::LogicalResult emitPositions(mlir::OpBuilder &builder,
+                                    const Block &block);
 };
+
+/// Longest windows and largest strides along the columns of the planar form.
+constexpr int64_t kMostPlanarColumns = 32, kMostPlanarStride = 4;
 
 } // namespace tessera::cpu
 

@@ -94,7 +94,7 @@ FailureOr<SmallVector<Value>> SeparableWindows::reduceColumn(
           next.push_back(index);
           FailureOr<SmallVector<Value>> slice =
               reduceColumn(inner, block, window, next, column, channel, mask,
-                           isInside, inside);
+                           /*isInside=*/false, inside);
           if (failed(slice))
             return failure();
           SmallVector<Value> sums;
@@ -185,56 +185,79 @@ SeparableWindows::emitColumns(OpBuilder &builder, const Block &block,
                               bool isInside, ValueRange flags) {
   Window window = work.windowAt(builder, block.position);
   Value low = constant(builder, work.pool.getPadLow()[columnDimension()]);
+  // Column `j` and, of planar blocks, those beside it.
+  auto step = [&](OpBuilder &at, Value j, Value channel, Value mask,
+                  ValueRange values) -> FailureOr<SmallVector<Value>> {
+    Value column =
+        indexSub(at, loc(), indexAdd(at, loc(), block.firstColumn, j), low);
+    SmallVector<Value> seen;
+    FailureOr<SmallVector<Value>> results = reduceColumn(
+        at, block, window, {}, column,
+        indexAdd(at, loc(), block.firstChannel, channel), mask, isInside, seen);
+    if (failed(results))
+      return failure();
+    for (auto [row, value] : llvm::enumerate(*results))
+      vector::StoreOp::create(
+          at, loc(), value, scratch,
+          scratchIndices(at, constant(at, row), j, channel));
+    return watch(at, values, seen);
+  };
+  auto merge = [](OpBuilder &, ValueRange a, ValueRange) {
+    return SmallVector<Value>(a);
+  };
+  Strip strip(work.rows.lanes, 1);
+  Value zero = constant(builder, 0);
+  if (work.isPlanar)
+    return strip.emit(
+        builder, loc(), block.insideFrom, block.insideTo, flags,
+        [&](OpBuilder &at, StripStep place, ValueRange values) {
+          return step(at, place.index, zero, place.mask, values);
+        },
+        merge);
   return emitLoop(
       builder, loc(), block.insideFrom, block.insideTo, 1, flags,
       [&](OpBuilder &inner, Value j, ValueRange state) {
-        Value column = indexSub(
-            inner, loc(), indexAdd(inner, loc(), block.firstColumn, j), low);
-        auto step = [&](OpBuilder &at, StripStep strip,
-                        ValueRange values) -> FailureOr<SmallVector<Value>> {
-          Value channel =
-              indexAdd(at, loc(), block.firstChannel, strip.index);
-          SmallVector<Value> seen;
-          FailureOr<SmallVector<Value>> results =
-              reduceColumn(at, block, window, {}, column, channel, strip.mask,
-                           isInside, seen);
-          if (failed(results))
-            return failure();
-          for (auto [row, value] : llvm::enumerate(*results))
-            vector::StoreOp::create(
-                at, loc(), value, scratch,
-                ValueRange{constant(at, row), j, strip.index});
-          return watch(at, values, seen);
-        };
-        auto merge = [](OpBuilder &, ValueRange a, ValueRange) {
-          return SmallVector<Value>(a);
-        };
-        return Strip(work.rows.lanes, 1)
-            .emit(inner, loc(), constant(inner, 0), block.channelCount, state,
-                  step, merge);
+        return strip.emit(
+            inner, loc(), zero, block.channelCount, state,
+            [&](OpBuilder &at, StripStep place, ValueRange values) {
+              return step(at, j, place.index, place.mask, values);
+            },
+            merge);
       },
       /*isRolled=*/true);
 }
 
-/// The columns outside the input.
+SmallVector<Value> SeparableWindows::scratchIndices(OpBuilder &builder,
+                                                    Value row, Value j,
+                                                    Value channel) {
+  if (work.isPlanar)
+    return {row, constant(builder, 0), j};
+  return {row, j, channel};
+}
+
 LogicalResult SeparableWindows::emitPadding(OpBuilder &builder,
-                                            const Block &block) {
-  auto fill = [&](Value from, Value to) {
-    return emitLoop(
-        builder, loc(), from, to, 1, [&](OpBuilder &inner, Value j) {
-          return Strip(work.rows.lanes, 1)
-              .emit(inner, loc(), constant(inner, 0), block.channelCount,
-                    [&](OpBuilder &at, StripStep strip) {
-                      Value empty = work.start(at);
-                      for (int64_t row = 0; row < blockRows; ++row)
-                        vector::StoreOp::create(
-                            at, loc(), empty, scratch,
-                            ValueRange{constant(at, row), j, strip.index});
-                      return success();
-                    });
-        });
+                                            const Block &block, Value from,
+                                            Value to) {
+  Value zero = constant(builder, 0);
+  auto fill = [&](OpBuilder &at, Value j, Value channel) {
+    Value empty = work.start(at);
+    for (int64_t row = 0; row < blockRows; ++row)
+      vector::StoreOp::create(
+          at, loc(), empty, scratch,
+          scratchIndices(at, constant(at, row), j, channel));
+    return success();
   };
-  return success(
-      succeeded(fill(constant(builder, 0), block.insideFrom)) &&
-      succeeded(fill(block.insideTo, block.inputColumns)));
+  if (work.isPlanar)
+    return emitLoop(builder, loc(), from, to, work.rows.lanes,
+                    [&](OpBuilder &inner, Value j) {
+                      return fill(inner, j, zero);
+                    });
+  return emitLoop(
+      builder, loc(), from, to, 1, [&](OpBuilder &inner, Value j) {
+        return Strip(work.rows.lanes, 1)
+            .emit(inner, loc(), zero, block.channelCount,
+                  [&](OpBuilder &at, StripStep place) {
+                    return fill(at, j, place.index);
+                  });
+      });
 }

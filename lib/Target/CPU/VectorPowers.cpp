@@ -66,7 +66,7 @@ Value VectorMath::wideExp2(Value x) {
 
 Value VectorMath::wideLog(Value x) {
   Value result = mul(wideLog2(x), constant(kLn2, x.getType()));
-  return select(compare(arith::CmpFPredicate::ULT, x, kInfinity), result, x);
+  return select(compare(arith::CmpFPredicate::OLT, x, kInfinity), result, x);
 }
 
 Value VectorMath::pow(Value x, Value y) {

@@ -38,7 +38,6 @@ Window WindowKernel::windowAt(OpBuilder &builder, ArrayRef<Value> position) {
   bool withPadding =
       pool.getKind() == graph::PoolKind::AverageWithPadding;
   Window window;
-  window.count = constant(1);
   for (int64_t i = 0; i < spatial(); ++i) {
     int64_t low = pool.getPadLow()[i], high = pool.getPadHigh()[i];
     Value kernel = constant(pool.getKernel()[i]);
@@ -54,18 +53,17 @@ Window WindowKernel::windowAt(OpBuilder &builder, ArrayRef<Value> position) {
                       indexCeilDiv(builder, loc(), distance, dilation));
     };
     Value size = inputSizes[i + 1];
-    bool isInside = low == 0 && high == 0 && !pool.getCeilMode();
     window.first.push_back(low == 0 ? constant(0) : before(constant(low)));
     window.end.push_back(
-        isInside ? kernel
-                 : before(indexAdd(builder, loc(), size, constant(low))));
-    Value counted =
+        isClipped(i) ? before(indexAdd(builder, loc(), size, constant(low)))
+                     : kernel);
+    window.counted.push_back(
         withPadding
             ? (pool.getCeilMode()
                    ? before(indexAdd(builder, loc(), size, constant(low + high)))
                    : kernel)
-            : indexSub(builder, loc(), window.end.back(), window.first.back());
-    window.count = indexMul(builder, loc(), window.count, counted);
+            : indexSub(builder, loc(), window.end.back(),
+                       window.first.back()));
   }
   return window;
 }
@@ -95,8 +93,18 @@ Value WindowKernel::combine(OpBuilder &builder, Value a, Value x) {
 
 FailureOr<Value> WindowKernel::load(OpBuilder &builder, ArrayRef<Value> indices,
                                     Value mask) {
-  FailureOr<Value> x = rows.elements.emit(builder, loc(), pool.getInput(),
-                                          indices, rows.lanes, mask);
+  FailureOr<Value> x;
+  if (isPlanar) {
+    Value position = positionOf(builder, indices, inputSizes);
+    FailureOr<SmallVector<Value>> values = rows.elements.emitLinear(
+        builder, loc(), pool.getInput(), position, rows.lanes, mask);
+    if (failed(values))
+      return failure();
+    x = values->front();
+  } else {
+    x = rows.elements.emit(builder, loc(), pool.getInput(), indices, rows.lanes,
+                           mask);
+  }
   if (failed(x) || accumulator() == element())
     return x;
   return Value(arith::ExtFOp::create(builder, loc(), withLanes(accumulator()),
@@ -143,11 +151,23 @@ emitWindow(WindowKernel &work, OpBuilder &builder, const Window &window,
   return next;
 }
 
-Value WindowKernel::divisorOf(OpBuilder &builder, const Window &window) {
+Value WindowKernel::positionOf(OpBuilder &builder, ArrayRef<Value> indices,
+                               ArrayRef<Value> sizes) {
+  Value position = indices.front();
+  for (auto [index, size] : llvm::zip(indices.drop_front(), sizes.drop_front()))
+    position = indexAdd(builder, loc(), indexMul(builder, loc(), position, size),
+                        index);
+  return position;
+}
+
+Value WindowKernel::divisorOf(OpBuilder &builder, const Window &window,
+                              int64_t dimensions) {
   if (isMax())
     return {};
-  Value count = arith::IndexCastOp::create(builder, loc(),
-                                           builder.getI64Type(), window.count);
+  Value count = arith::IndexCastOp::create(
+      builder, loc(), builder.getI64Type(),
+      indexProduct(builder, loc(),
+                   ArrayRef(window.counted).take_front(dimensions)));
   Value divisor =
       arith::SIToFPOp::create(builder, loc(), accumulator(), count);
   if (rows.lanes == 1)
@@ -163,21 +183,34 @@ LogicalResult WindowKernel::finish(OpBuilder &builder, ArrayRef<Value> indices,
   if (accumulator() != element())
     value = arith::TruncFOp::create(builder, loc(), withLanes(element()), value);
   SmallVector<Value> expected(indices);
+  if (isPlanar)
+    expected = {positionOf(builder, indices, sizes)};
   int64_t own = rows.lanes;
-  rows.elements.bind(pool.getResult(), [=](OpBuilder &, Location,
-                                           ArrayRef<Value> given,
-                                           int64_t lanes) {
+  auto source = [=](OpBuilder &, Location, ArrayRef<Value> given,
+                    int64_t lanes) {
     return lanes == own && areSameIndices(given, expected) ? value : Value();
-  });
+  };
   SmallVector<Value> tensors;
   for (int64_t output : outputs)
     tensors.push_back(rows.yielded(output));
-  FailureOr<SmallVector<Value>> values = rows.elements.emit(
-      builder, loc(), tensors, indices, rows.lanes, mask);
+  FailureOr<SmallVector<Value>> values;
+  if (isPlanar) {
+    rows.elements.bindLinear(pool.getResult(), source);
+    values = rows.elements.emitLinear(builder, loc(), tensors, expected.front(),
+                                      rows.lanes, mask);
+  } else {
+    rows.elements.bind(pool.getResult(), source);
+    values = rows.elements.emit(builder, loc(), tensors, indices, rows.lanes,
+                                mask);
+  }
   if (failed(values))
     return failure();
-  for (auto [output, stored] : llvm::zip(outputs, *values))
-    rows.store(builder, stored, rows.output(output), indices, mask);
+  for (auto [output, stored] : llvm::zip(outputs, *values)) {
+    Value memref = rows.output(output);
+    rows.store(builder, stored,
+               isPlanar ? flatten(builder, loc(), memref) : memref, expected,
+               mask);
+  }
   return success();
 }
 
@@ -185,7 +218,7 @@ LogicalResult WindowKernel::emitPosition(OpBuilder &builder,
                                          ArrayRef<Value> position, Value from,
                                          Value to) {
   Window window = windowAt(builder, position);
-  Value divisor = divisorOf(builder, window);
+  Value divisor = divisorOf(builder, window, spatial());
   auto step = [&](OpBuilder &inner, StripStep at) -> LogicalResult {
     SmallVector<Value> state(at.vectors, start(inner));
     FailureOr<SmallVector<Value>> end =
@@ -261,6 +294,7 @@ LogicalResult cpu::emitWindows(RowKernel &rows, OpBuilder &builder) {
     return failure();
   work.sizes = *sizes;
   work.inputSizes = *inputSizes;
+  work.preparePlanar();
   return isSeparable(work) ? emitSeparable(work, builder)
                            : work.emitPositions(builder);
 }

@@ -12,8 +12,9 @@ namespace tessera::cpu {
 /// input.
 struct Window {
   llvm::SmallVector<mlir::Value> first, end, origin;
-  /// Number of elements that an average divides by.
-  mlir::Value count;
+  /// For each spatial dimension: the number of kernel positions that an average
+  /// divides by.
+  llvm::SmallVector<mlir::Value> counted;
 };
 
 struct WindowKernel {
@@ -22,12 +23,20 @@ struct WindowKernel {
   llvm::SmallVector<int64_t> outputs;
   /// [batch, spatial..., channels] of the result and of the input.
   llvm::SmallVector<mlir::Value> sizes, inputSizes;
+  /// Whether lanes lie along the columns: there is one channel, and all elements
+  /// can be read by row-major position.
+  bool isPlanar = false;
 
   mlir::Location loc() { return rows.loc; }
   int64_t spatial() { return pool.getKernel().size(); }
   bool isMax() { return pool.getKind() == graph::PoolKind::Max; }
   mlir::Type element() {
     return mlir::getElementTypeOrSelf(pool.getType());
+  }
+  /// The windows stop at the borders of the input: not every one has all elements.
+  bool isClipped(int64_t dimension) {
+    return pool.getPadLow()[dimension] != 0 ||
+           pool.getPadHigh()[dimension] != 0 || pool.getCeilMode();
   }
   /// What windows are reduced in: f32 for narrow floats.
   mlir::Type accumulator();
@@ -47,8 +56,16 @@ struct WindowKernel {
   mlir::Value combine(mlir::OpBuilder &builder, mlir::Value a, mlir::Value x);
   Window windowAt(mlir::OpBuilder &builder,
                   llvm::ArrayRef<mlir::Value> position);
-  /// The divisor of an average as accumulators; null for a maximum.
-  mlir::Value divisorOf(mlir::OpBuilder &builder, const Window &window);
+  /// The divisor of an average as accumulators, of the first `dimensions` spatial
+  /// dimensions; null for a maximum.
+  mlir::Value divisorOf(mlir::OpBuilder &builder, const Window &window,
+                        int64_t dimensions);
+  /// Chooses the planar form where there is one.
+  void preparePlanar();
+  /// The row-major position of `indices` in a tensor of `sizes`.
+  mlir::Value positionOf(mlir::OpBuilder &builder,
+                         llvm::ArrayRef<mlir::Value> indices,
+                         llvm::ArrayRef<mlir::Value> sizes);
   /// Stores what the kernel yields at `indices`, where the window's accumulator
   /// ends as `value`.
   mlir::LogicalResult finish(mlir::OpBuilder &builder,

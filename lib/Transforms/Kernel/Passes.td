@@ -63,6 +63,8 @@ def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {
 
       %p = graph.pool max (linalg.transpose %x)   ==>  %c = linalg.copy (linalg.transpose %x)
                                                        %p = graph.pool max %c
+      linalg.transpose (graph.pool (linalg.transpose %x))
+                                                  ==>  graph.pool of the planes of %x
       %q = linalg.matmul ins(%a, %b) with f16 %a  ==>  %w = arith.extf %a to f32
                                                        %q = linalg.matmul ins(%w, %b)
 

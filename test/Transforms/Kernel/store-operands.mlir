@@ -56,3 +56,51 @@ func.func @half_convolution(%x: tensor<1x8x8x4xf16>, %w: tensor<3x3x4x6xf16>) ->
     : tensor<1x8x8x4xf16>, tensor<3x3x4x6xf16> -> tensor<1x6x6x6xf32>
   return %y : tensor<1x6x6x6xf32>
 }
+
+// Channels come first and stay there: planes of one channel.
+// CHECK-LABEL: func.func @planes
+// CHECK: %[[PLANES:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0, 1], [2], [3]] : tensor<?x4x?x40xf32> into tensor<?x?x40xf32>
+// CHECK: %[[LINES:.*]] = tensor.expand_shape %[[PLANES]] {{\[\[}}0], [1], [2, 3]]
+// CHECK: %[[POOLED:.*]] = graph.pool max %[[LINES]] {{.*}} : tensor<?x?x40x1xf32> -> tensor<?x?x40x1xf32>
+// CHECK: %[[JOINED:.*]] = tensor.collapse_shape %[[POOLED]]
+// CHECK: %[[BACK:.*]] = tensor.expand_shape %[[JOINED]] {{\[\[}}0, 1], [2], [3]]
+// CHECK-SAME: into tensor<?x4x?x40xf32>
+// CHECK: return %[[BACK]]
+func.func @planes(%x: tensor<?x4x?x40xf32>, %n: index, %h: index) -> tensor<?x4x?x40xf32> {
+  %e = tensor.empty(%n, %h) : tensor<?x?x40x4xf32>
+  %t = linalg.transpose ins(%x : tensor<?x4x?x40xf32>) outs(%e : tensor<?x?x40x4xf32>) permutation = [0, 2, 3, 1]
+  %p = graph.pool max %t kernel [3, 3] strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1]
+    : tensor<?x?x40x4xf32> -> tensor<?x?x40x4xf32>
+  %f = tensor.empty(%n, %h) : tensor<?x4x?x40xf32>
+  %y = linalg.transpose ins(%p : tensor<?x?x40x4xf32>) outs(%f : tensor<?x4x?x40xf32>) permutation = [0, 3, 1, 2]
+  return %y : tensor<?x4x?x40xf32>
+}
+
+// A row of wide strides is no vector's work.
+// CHECK-LABEL: func.func @wide_strides
+// CHECK: linalg.copy
+// CHECK: graph.pool
+// CHECK: linalg.transpose
+func.func @wide_strides(%x: tensor<1x4x16x16xf32>) -> tensor<1x4x2x2xf32> {
+  %e = tensor.empty() : tensor<1x16x16x4xf32>
+  %t = linalg.transpose ins(%x : tensor<1x4x16x16xf32>) outs(%e : tensor<1x16x16x4xf32>) permutation = [0, 2, 3, 1]
+  %p = graph.pool max %t kernel [8, 8] strides [8, 8] dilations [1, 1] pads [0, 0], [0, 0]
+    : tensor<1x16x16x4xf32> -> tensor<1x2x2x4xf32>
+  %f = tensor.empty() : tensor<1x4x2x2xf32>
+  %y = linalg.transpose ins(%p : tensor<1x2x2x4xf32>) outs(%f : tensor<1x4x2x2xf32>) permutation = [0, 3, 1, 2]
+  return %y : tensor<1x4x2x2xf32>
+}
+
+// Nor is a row of few, or of nobody knows how many.
+// CHECK-LABEL: func.func @unknown_width
+// CHECK: linalg.copy
+// CHECK: graph.pool
+func.func @unknown_width(%x: tensor<1x4x16x?xf32>, %w: index) -> tensor<1x4x16x?xf32> {
+  %e = tensor.empty(%w) : tensor<1x16x?x4xf32>
+  %t = linalg.transpose ins(%x : tensor<1x4x16x?xf32>) outs(%e : tensor<1x16x?x4xf32>) permutation = [0, 2, 3, 1]
+  %p = graph.pool max %t kernel [3, 3] strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1]
+    : tensor<1x16x?x4xf32> -> tensor<1x16x?x4xf32>
+  %f = tensor.empty(%w) : tensor<1x4x16x?xf32>
+  %y = linalg.transpose ins(%p : tensor<1x16x?x4xf32>) outs(%f : tensor<1x4x16x?xf32>) permutation = [0, 3, 1, 2]
+  return %y : tensor<1x4x16x?xf32>
+}
