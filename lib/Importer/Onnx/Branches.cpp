@@ -27,6 +27,7 @@ LogicalResult ModelImporter::importBranch(NodeContext &node, Scope &scope) {
   Scope inner;
   inner.opsets = scope.opsets;
   inner.caller = scope.caller;
+  inner.callerText = scope.callerText;
   inner.depth = scope.depth;
   inner.outer = &scope;
   for (const onnx::TensorProto &tensor : branch->initializer())
