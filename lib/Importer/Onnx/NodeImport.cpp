@@ -170,8 +170,13 @@ void ModelImporter::importNode(const NodeProto &proto, unsigned index,
     result = translate(node, scope, isBlocked ? ArrayRef<OnnxValue>() : *inputs,
                        identity);
   }
-  if (failed(result) && !node.errorText().empty())
-    report(identity, node.errorText(), scope);
+  if (failed(result) && !node.errorText().empty()) {
+    std::string caller = callerOf(proto);
+    report(identity,
+           caller.empty() ? node.errorText()
+                          : "called by " + caller + ": " + node.errorText(),
+           scope);
+  }
 
   for (auto [i, name] : llvm::enumerate(proto.output())) {
     if (name.empty())
