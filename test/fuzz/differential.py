@@ -29,7 +29,9 @@ import numpy as np  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
 
+import contradictions  # noqa: E402
 import elementwise_operators  # noqa: E402
+import mode_operators  # noqa: E402
 import movement_operators  # noqa: E402
 import network_operators  # noqa: E402
 from graph_builder import GraphBuilder, Invalid, draw_settings  # noqa: E402
@@ -39,6 +41,7 @@ from shrink import shrink  # noqa: E402
 
 GENERATORS = [
     *elementwise_operators.GENERATORS,
+    *mode_operators.GENERATORS,
     *movement_operators.GENERATORS,
     *network_operators.GENERATORS,
 ]
@@ -57,7 +60,8 @@ def build(name):
         if len(graph.nodes) >= wanted:
             break
         graph.attempt(chance.choices(GENERATORS, weights)[0][1])
-    return graph.finish()
+    model, sets = graph.finish()
+    return model, sets + contradictions.draw(chance, model, sets[0])
 
 
 def fuzz(name, tool, keep):

@@ -22,9 +22,10 @@ I8, I16, I32, I64 = TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, Tens
 U8, U16, U32, U64 = TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64
 BOOL = TensorProto.BOOL
 FLOATS = [F32, F16, F64]
-SIGNED = [I32, I64, I8]
-UNSIGNED = [U8, U32]
-NUMBERS = [*FLOATS, *SIGNED, *UNSIGNED]
+SIGNED = [I32, I64, I8, I16]
+UNSIGNED = [U8, U32, U16, U64]
+INTEGERS = [*SIGNED, *UNSIGNED]
+NUMBERS = [*FLOATS, *INTEGERS]
 
 # Magnitudes beyond which a value is not built upon, so that no type overflows.
 LARGEST_MAGNITUDE = {F16: 1e3, BF16: 1e6, F32: 1e6, F64: 1e12}
@@ -179,11 +180,16 @@ class GraphBuilder:
         elif is_float(elem):
             array = self.floats(numbers, shape, kind)
         else:
-            low = 0 if kind == "positive" or elem in (U8, U16, U32, U64) else -9
-            array = numbers.integers(low + (kind == "positive"), 10, shape)
-            if kind == "any" and self.chance(0.05) and elem in (I32, I64):
-                array = array * 123456789
+            array = self.integers(numbers, elem, shape, kind)
         return narrow(array, elem).astype(np.float64) if is_float(elem) else array.astype(dtype_of(elem))
+
+    def integers(self, numbers, elem, shape, kind):
+        """Small numbers, or now and then any that the type holds."""
+        if kind == "any" and self.chance(0.3):
+            limits = np.iinfo(dtype_of(elem))
+            return numbers.integers(limits.min, limits.max, shape, dtype_of(elem), endpoint=True)
+        low = 0 if kind == "positive" or elem in UNSIGNED else -9
+        return numbers.integers(low + (kind == "positive"), 10, shape)
 
     def floats(self, numbers, shape, kind):
         array = numbers.standard_normal(shape)

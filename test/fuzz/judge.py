@@ -1,4 +1,7 @@
-"""Compiles a model at two levels, runs it, and compares with two references."""
+"""Compiles a model at two levels, runs it, and compares with two references.
+
+Sets of inputs that contradict must end with an error that names something of the model.
+"""
 
 import re
 import sys
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import onnxruntime
 
+import contradictions
 from limits import Crash, in_child, run_limited
 from wide_reference import WideModel, difference
 
@@ -27,7 +31,8 @@ FINE = ("agreed", "refused", "invalid", "disputed")
 class Verdict:
     """state: agreed; refused, unsupported at every level; disputed, where the two
     references differ; invalid, not evaluated by the reference; or a find: wrong,
-    crashed, slow, memory, rejected (a valid model, as contradictory or at run time).
+    crashed, slow, memory, rejected (a valid model, as contradictory or at run time),
+    silent (a result for sizes that contradict), nameless (an error that names nothing).
     """
 
     state: str
@@ -56,9 +61,11 @@ class Judge:
         """`sets`: inputs by name of each run."""
         try:
             wide = WideModel(model)
-            expected = [wide.expect(inputs) for inputs in sets]
         except Exception as error:  # anything that NumPy raises
             return Verdict("invalid", f"{type(error).__name__}: {error}")
+        expected = [self.expect(wide, inputs) for inputs in sets]
+        if not any(isinstance(values, dict) for values in expected):
+            return Verdict("invalid", expected[0])
         path = self.folder / "model.onnx"
         path.write_bytes(model.SerializeToString())
         refusals = {}
@@ -80,10 +87,16 @@ class Judge:
         library.unlink(missing_ok=True)
         return run_limited([self.tool, "compile", path.name, "-o", library.name, f"-O{level}"], self.folder)
 
+    def expect(self, wide, inputs):
+        """What the reference gives, or why it gives nothing, in words."""
+        try:
+            return wide.expect(inputs)
+        except Exception as error:  # anything that NumPy raises
+            return f"{type(error).__name__}: {error}"
+
     def compare(self, model, sets, wide, expected, levels):
         names = [output.name for output in model.graph.output]
-        types = wide.types
-        theirs = run_onnxruntime(model, sets, names)
+        theirs = run_onnxruntime(model, sets, names) or [None] * len(sets)
         notes, disputed = [], None
         for level in levels:
             library = self.folder / f"O{level}.so"
@@ -94,29 +107,83 @@ class Judge:
             except Crash as crash:
                 return Verdict("crashed", f"-O{level} at run time: {crash}")
             except RuntimeError as error:
-                state = "refused" if COPIED_SIZE in str(error) else "rejected"
-                return Verdict(state, f"-O{level} at run time: {error}")
+                return Verdict("rejected", f"-O{level}: {error}")
             for run, inputs in enumerate(sets):
-                for at, name in enumerate(names):
-                    exact, limit = expected[run][name]
-                    other = difference(theirs[run][at], exact, limit, types[name]) if theirs else None
-                    if other:
-                        notes.append(f"ONNX Runtime: output {name}: {other}")
-                    problem = difference(ours[run][at], exact, limit, types[name])
-                    if problem:  # of many elements one may not differ in any sample
-                        limit = wide.expect_surely(inputs)[name][1]
-                        problem = difference(ours[run][at], exact, limit, types[name])
-                    if problem and other:
-                        disputed = f"-O{level} output {name}, run {run}: {problem}; ONNX Runtime: {other}"
-                    elif problem:
-                        known = "" if theirs else " (not run by ONNX Runtime)"
-                        reason = f"-O{level} output {name}, run {run}: {problem}{known}"
-                        return Verdict("wrong", reason, tuple(notes))
+                case = Case(model, inputs, wide, expected[run], theirs[run], f"-O{level}", run)
+                verdict = case.judge(ours[run], names, notes)
+                if verdict.is_find or verdict.state == "refused":
+                    return verdict
+                disputed = disputed or (verdict if verdict.state == "disputed" else None)
         if disputed:
-            return Verdict("disputed", disputed, tuple(notes))
-        if not theirs:
+            return disputed
+        if not any(theirs):
             notes.append("not run by ONNX Runtime")
         return Verdict("agreed", "", tuple(notes))
+
+
+@dataclass
+class Case:
+    """One run. `expected` is what the reference gives, or words; `theirs` is what ONNX
+    Runtime gives, or words, or None where it cannot run the model."""
+
+    model: object
+    inputs: dict
+    wide: WideModel
+    expected: object
+    theirs: object
+    level: str
+    run: int
+
+    def judge(self, ours, names, notes):
+        if isinstance(ours, str):
+            return self.judge_error(ours)
+        if self.is_contradiction() and not self.depends_on_indices():
+            reason = self.expected if isinstance(self.expected, str) else "the model's own sizes"
+            return Verdict("silent", f"{self.level}, run {self.run}: no error, but {reason}")
+        if isinstance(self.expected, str):
+            return Verdict("agreed")
+        return self.judge_results(ours, names, notes)
+
+    def is_contradiction(self):
+        if contradictions.of_declaration(self.model, self.inputs):
+            return True
+        return isinstance(self.expected, str) and not isinstance(self.theirs, list)
+
+    def depends_on_indices(self):
+        return any(node.op_type in contradictions.INDEXING for node in self.model.graph.node)
+
+    def judge_error(self, error):
+        reason = f"{self.level} at run time: {error}"
+        if COPIED_SIZE in error:
+            return Verdict("refused", reason)
+        if not any(name in error for name in contradictions.names_of(self.model)):
+            return Verdict("nameless", reason)
+        if contradictions.of_declaration(self.model, self.inputs):
+            return Verdict("agreed")
+        if isinstance(self.expected, dict) and (self.theirs is None or isinstance(self.theirs, list)):
+            return Verdict("rejected", reason)
+        return Verdict("agreed")
+
+    def judge_results(self, ours, names, notes):
+        disputed = None
+        theirs = self.theirs if isinstance(self.theirs, list) else None
+        types = self.wide.types
+        for at, name in enumerate(names):
+            exact, limit = self.expected[name]
+            other = difference(theirs[at], exact, limit, types[name]) if theirs else None
+            if other:
+                notes.append(f"ONNX Runtime: output {name}: {other}")
+            problem = difference(ours[at], exact, limit, types[name])
+            if problem:  # of many elements one may not differ in any sample
+                limit = self.wide.expect_surely(self.inputs)[name][1]
+                problem = difference(ours[at], exact, limit, types[name])
+            where = f"{self.level} output {name}, run {self.run}"
+            if problem and other:
+                disputed = Verdict("disputed", f"{where}: {problem}; ONNX Runtime: {other}")
+            elif problem:
+                known = "" if theirs else " (not run by ONNX Runtime)"
+                return Verdict("wrong", f"{where}: {problem}{known}", tuple(notes))
+        return disputed or Verdict("agreed")
 
 
 def first_error(text):
@@ -133,13 +200,21 @@ def failure_state(code, text):
 
 
 def run_library(library, sets, names, threads):
+    """For each set the outputs, or the error in words."""
     session = tessera.load(library, threads=threads)
-    return [session.run(names, inputs) for inputs in sets]
+    return [outputs_or_error(session, names, inputs) for inputs in sets]
+
+
+def outputs_or_error(session, names, inputs):
+    try:
+        return session.run(names, inputs)
+    except Exception as error:  # of either library
+        return str(error) or type(error).__name__
 
 
 def run_onnxruntime(model, sets, names):
-    """Its outputs of each run, without its optimizations; None where it has no
-    implementation or crashes."""
+    """Its outputs, or its error, of each run, without its optimizations; None where it
+    has no implementation or crashes."""
     try:
         return in_child(lambda: run_unguarded(model, sets, names))
     except (Crash, RuntimeError):
@@ -154,4 +229,4 @@ def run_unguarded(model, sets, names):
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return [session.run(names, inputs) for inputs in sets]
+    return [outputs_or_error(session, names, inputs) for inputs in sets]
