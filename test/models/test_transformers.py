@@ -147,13 +147,18 @@ def test_query_key_and_value_are_one_product(model):
     assert any(argument.endswith(columns) for argument in attention["arguments"])
 
 
+def bytes_of_values(report):
+    """What each value of the arena takes, as an expression of the symbols s0, s1 ..."""
+    return re.findall(r"#kernel.value<\(\)\[[^\]]*\] -> \((.*?)\), \d+, \d+", report["buffer"])
+
+
 def test_no_value_has_queries_times_keys(model):
     """No value of the arena grows faster than the length: as a polynomial of the
     symbols, its bytes have no square and no product of two lengths."""
     *_, report = model
     names = re.findall(r'#kernel.named_size<"([^"]*)"', report["buffer"])
     lengths = [i for i, name in enumerate(names) if name != "batch"]
-    values = re.findall(r"#kernel.value<\(\)\[[^\]]*\] -> \((.*?)\), \d+, \d+>", report["buffer"])
+    values = bytes_of_values(report)
     assert values
     for text in values:
         text = text.replace("floordiv", "//").replace("ceildiv", "//")
@@ -170,7 +175,7 @@ def test_no_value_has_the_size_of_scores(model):
     name, *_, report = model
     if not name.startswith("vit"):
         pytest.skip("has dynamic lengths: the test above")
-    values = re.findall(r"#kernel.value<\(\)\[[^\]]*\] -> \((.*?)\), \d+, \d+>", report["buffer"])
+    values = bytes_of_values(report)
     assert values
     for text in values:
         text = text.replace("floordiv", "//").replace("ceildiv", "//")
