@@ -13,6 +13,11 @@ INDEXING = {
     "ReverseSequence", "NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss",
 }  # fmt: skip
 
+# The references take sizes that the operator's text does not: a size of 1 for any, say.
+LENIENT = {"Einsum", "GridSample", "PRelu", "Pad", "ScatterND"}
+# What the reference cannot do with no elements, though it has a meaning.
+OPEN = "cannot reshape array of size 0"
+
 
 def open_axes(model):
     """(input, axis) of every dimension that is no number, and whose name, if it has

@@ -52,14 +52,16 @@ def resize(g):
         region = g.parameter([low for low, _ in drawn] + [high for _, high in drawn], F32)
     if g.chance(0.6):
         drawn = [g.random.choice([0.5, 0.6, 0.75, 1.5, 2, 3, 2.3]) if at in axes else 1 for at in places]
-        g.add("Resize", [x, region, g.parameter(drawn, F32)], **attributes)
+        y = g.add("Resize", [x, region, g.parameter(drawn, F32)], **attributes)
     elif not partial and not all(is_constant(x.dims[at]) for at in range(x.rank)):
         raise Invalid("sizes of an unknown axis")
     else:
         drawn = [g.random.choice([1, 2, 3, 5, 8, 11]) if at in axes else x.dims[at][0] for at in places]
         if partial and g.chance(0.3) and coordinates != "tf_crop_and_resize":
             attributes["keep_aspect_ratio_policy"] = g.random.choice(["not_larger", "not_smaller"])
-        g.add("Resize", [x, region, None, g.parameter(drawn)], **attributes)
+        y = g.add("Resize", [x, region, None, g.parameter(drawn)], **attributes)
+    if coordinates == "pytorch_half_pixel" and any(1 in y.dims[axis] for axis in axes):
+        raise Invalid("the reference compares another size with 1")
 
 
 def grid_sample(g):
@@ -69,15 +71,17 @@ def grid_sample(g):
     batch, elem = g.random.choice(g.settings.palette), g.elem_of([F32, F64])
     x = g.fresh(elem, [batch, side(), *[side() for _ in range(spatial)]])
     grid = g.fresh(elem, [batch, *[side() for _ in range(spatial)], g.constant_dim(spatial)])
+    border = g.random.choice(["zeros", "border", "reflection"])
     mode = g.random.choice(["linear", "nearest", "cubic"] if spatial == 2 else ["linear", "nearest"])
+    if mode == "cubic" and border == "border":
+        raise Invalid("the reference clamps the point, not its neighbours")
     if g.settings.opset < 20:
         mode = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
         if spatial == 3:
             raise Invalid("not in the opset")
     g.add(
-        "GridSample", [x, grid], mode=mode, padding_mode=g.random.choice(["zeros", "border", "reflection"]),
-        align_corners=g.random.choice([0, 1]),
-    )  # fmt: skip
+        "GridSample", [x, grid], mode=mode, padding_mode=border, align_corners=g.random.choice([0, 1])
+    )
 
 
 def affine_grid(g):
@@ -85,8 +89,10 @@ def affine_grid(g):
     spatial = g.random.choice([2, 3])
     batch, elem = g.random.choice(g.settings.palette), g.elem_of([F32, F64])
     theta = g.fresh(elem, [batch, g.constant_dim(spatial), g.constant_dim(spatial + 1)])
-    sizes = [g.constant_dim(g.random.choice([1, 2, 3, 5])) for _ in range(spatial + 1)]
-    g.add("AffineGrid", [theta, g.dims_input([batch, *sizes])], align_corners=g.random.choice([0, 1]))
+    align = g.random.choice([0, 1])
+    # With corners aligned, the function body divides by a size less 1.
+    sizes = [g.constant_dim(g.random.choice([2, 3, 5] if align else [1, 2, 3, 5])) for _ in range(spatial + 1)]
+    g.add("AffineGrid", [theta, g.dims_input([batch, *sizes])], align_corners=align)
 
 
 def pad(g):

@@ -63,7 +63,7 @@ SUMS = {"ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare", "G
 ABSOLUTE = {
     "Gelu", "Softplus", "Mish", "Elu", "Celu", "Selu", "LogSoftmax", "ReduceLogSumExp",
     "ReduceLogSum", "Log", "Acos", "Asin", "Acosh", "Asinh", "Atanh", "Sinh", "Tan", "Sin", "Cos",
-    "HardSwish", "Swish", "Tanh", "Erf", "Shrink", "Sigmoid", "RNN", "GRU", "LSTM",
+    "AffineGrid", "HardSwish", "Swish", "Tanh", "Erf", "Shrink", "Sigmoid", "RNN", "GRU", "LSTM",
 }  # fmt: skip
 # Their float attributes and defaults, such as 0.01, are doubles to some.
 FLOAT_ATTRIBUTES = {
@@ -116,6 +116,16 @@ class LRN(OpRun):
         return (x / (bias + alpha / size * total) ** beta,)
 
 
+class LpNormalization(OpRun):
+    """ONNX's own sums numbers, not their magnitudes, for p = 1."""
+
+    op_domain = ""
+
+    def _run(self, x, axis=None, p=None):
+        norm = (np.abs(x) ** p).sum(axis, keepdims=True) ** (1 / p)
+        return (np.where(norm == 0, 0, x / norm).astype(x.dtype),)
+
+
 class OneHot(OpRun):
     """ONNX's own computes the values."""
 
@@ -129,47 +139,69 @@ class OneHot(OpRun):
         return (np.where(at == positions, values[1], values[0]),)
 
 
+def windows(x, axis, kernel, stride, dilation, pads, auto_pad, ceil_mode):
+    """For each window along an axis the indices that it covers, of pads too."""
+    size, span = x.shape[axis], (kernel - 1) * dilation + 1
+    before, after = pads
+    if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+        total = max((-(-size // stride) - 1) * stride + span - size, 0)
+        before = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
+        after = total - before
+    rounding = stride - 1 if ceil_mode else 0
+    outputs = (before + size + after - span + rounding) // stride + 1
+    if (outputs - 1) * stride >= size + before:
+        outputs -= 1
+    begins = np.arange(outputs) * stride - before
+    return [range(begin, begin + span, dilation) for begin in begins], after
+
+
 class AveragePool(OpRun):
     """ONNX's own moves all windows where ceil_mode lets the last hang over the end."""
 
     op_domain = ""
 
     def _run(
-        self,
-        x,
-        auto_pad=None,
-        ceil_mode=None,
-        count_include_pad=None,
-        dilations=None,
-        kernel_shape=None,
-        pads=None,
-        strides=None,
-    ):
+        self, x, auto_pad=None, ceil_mode=None, count_include_pad=None, dilations=None,
+        kernel_shape=None, pads=None, strides=None,
+    ):  # fmt: skip
         rank = len(kernel_shape)
         strides, dilations = strides or [1] * rank, dilations or [1] * rank
         pads = pads or [0] * (2 * rank)
         counts = np.ones([1] * x.ndim)
         for i in range(rank):
-            axis, size, stride = i + 2, x.shape[i + 2], strides[i]
-            span = (kernel_shape[i] - 1) * dilations[i] + 1
-            before, after = pads[i], pads[rank + i]
-            if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-                total = max((-(-size // stride) - 1) * stride + span - size, 0)
-                before = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
-                after = total - before
-            rounding = stride - 1 if ceil_mode else 0
-            outputs = (before + size + after - span + rounding) // stride + 1
-            if (outputs - 1) * stride >= size + before:
-                outputs -= 1
-            begins = np.arange(outputs) * stride - before
-            windows = [range(begin, begin + span, dilations[i]) for begin in begins]
-            inside = [[at for at in window if 0 <= at < size] for window in windows]
+            axis, size = i + 2, x.shape[i + 2]
+            covered, after = windows(
+                x, axis, kernel_shape[i], strides[i], dilations[i], pads[i::rank], auto_pad, ceil_mode
+            )
+            inside = [[at for at in window if 0 <= at < size] for window in covered]
             x = np.stack([x.take(window, axis).sum(axis) for window in inside], axis)
             if count_include_pad:
-                inside = [[at for at in window if at < size + after] for window in windows]
+                inside = [[at for at in window if at < size + after] for window in covered]
             shape = [-1 if a == axis else 1 for a in range(x.ndim)]
             counts = counts * np.reshape([len(window) for window in inside], shape)
         return ((x / counts).astype(x.dtype),)
+
+
+class MaxPool(OpRun):
+    """ONNX's own takes pads of two axes for each other's, and leaves NaN out."""
+
+    op_domain = ""
+
+    def _run(
+        self, x, auto_pad=None, ceil_mode=None, dilations=None, kernel_shape=None, pads=None,
+        storage_order=None, strides=None,
+    ):  # fmt: skip
+        rank = len(kernel_shape)
+        strides, dilations = strides or [1] * rank, dilations or [1] * rank
+        pads = pads or [0] * (2 * rank)
+        for i in range(rank):
+            axis = i + 2
+            covered, _ = windows(
+                x, axis, kernel_shape[i], strides[i], dilations[i], pads[i::rank], auto_pad, ceil_mode
+            )
+            inside = [[at for at in window if 0 <= at < x.shape[axis]] for window in covered]
+            x = np.stack([x.take(window, axis).max(axis) for window in inside], axis)
+        return (x,)
 
 
 def widened_node(node):
@@ -194,7 +226,7 @@ def evaluator_of(node, opset):
     results = [helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
     graph = helper.make_graph([node], "node", values, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN, OneHot, AveragePool])
+    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN, LpNormalization, OneHot, AveragePool, MaxPool])
 
     def evaluate(inputs):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -230,6 +262,10 @@ class NodeEvaluator:
         results = self.own([narrow(a, t) for a, t in zip(inputs, self.input_types)])
         return [widen(self._checked(a, t), t) for a, t in zip(results, self.output_types)]
 
+    def _accumulates(self):
+        """Whether updates are added or multiplied."""
+        return any(a.name == "reduction" and a.s in (b"add", b"mul") for a in self.node.attribute)
+
     def _require_in_range(self, array):
         """What a float out of an integer's range becomes is not defined."""
         dtype = dtype_of(self.output_types[0])
@@ -248,7 +284,7 @@ class NodeEvaluator:
     def perturbed(self, inputs, random, size=1):
         """As __call__, with rounding errors of this size at random."""
         operator = self.node.op_type
-        if operator in EXACT:
+        if operator in EXACT and not self._accumulates():
             return self(inputs)
         if operator not in ROUNDED_ONCE:
             inputs = [perturb(a, t, random, size) for a, t in zip(inputs, self.input_types)]
