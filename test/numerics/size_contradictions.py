@@ -115,6 +115,8 @@ INDEXING = [
          [dict(c=1), dict(k=3), dict(t=6), dict(s=0)], good=[dict(s=0, t=0)], mode="circular"),
     case("ReverseSequence", "x[t,b,2] l:i[n]", dict(t=4, b=3, n=3), [dict(n=1), dict(n=4), dict(b=1)], good=[dict(l=[9, -9, 2])], values=dict(l=2)),
     case("TopK", "x[n,2] k:z[1]", dict(n=4), [dict(k=[5]), dict(k=[-1]), dict(n=1)], good=[dict(k=[0])], values=dict(k=[3]), outputs=2, axis=0),
+    case("ArgMax", "x[n]", dict(n=3), [dict(n=0)], keepdims=0),
+    case("ArgMin", "x[n,m]", dict(n=2, m=3), [dict(m=0)], good=[dict(n=0, m=0), dict(n=0)], axis=1),
     case("MaxUnpool", "x[1,2,h] i:i[1,2,w]", dict(h=3, w=3), [dict(w=4), dict(h=2)], kernel_shape=[2], strides=[2]),
     case("RNN", "x[2,b,3] w[1,4,3] r[1,4,4] l:j[n]", dict(b=2, n=2), [dict(n=1), dict(n=3)], values=dict(l=1), constants=dict(bias=None), hidden_size=4),
     case("GRU", "x[2,b,3] w[1,12,3] r[1,12,4] l:j[n]", dict(b=2, n=2), [dict(n=1), dict(n=3)], values=dict(l=1), constants=dict(bias=None), hidden_size=4),
@@ -172,7 +174,7 @@ COMPUTING = [
 
 # Operators of one tensor, whose other inputs are numbers of the model, if any.
 OF_ONE_TENSOR = set("""
-    Abs Acos Acosh ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BitCast BitwiseNot Cast
+    Abs Acos Acosh Asin Asinh Atan Atanh AveragePool BitCast BitwiseNot Cast
     CastLike Ceil Celu Clip Constant Cos Cosh CumProd CumSum Det Dropout Elu Erf Exp EyeLike
     Flatten Floor Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Hardmax Identity
     IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization Mish Neg Not Reciprocal ReduceL1

@@ -31,13 +31,13 @@ def shape_map(symbols, sizes):
     return f"affine_map<()[{names}] -> ({', '.join(map(str, sizes))})>"
 
 
-def kernel(arguments, symbols, body, result, how=None):
+def kernel(arguments, symbols, body, result, how=None, outputs=1):
     """A kernel.func; `arguments`: (name, type, sizes over s0, s1 ...)."""
     signature = [f"%{name}: {kind}" for name, kind, _ in arguments]
     signature += [f"%s{i}: index" for i in range(symbols)]
     shapes = ", ".join(shape_map(symbols, sizes) for _, _, sizes in arguments)
     return (f"kernel.func @k({', '.join(signature)}) -> {result}\n"
-            f"    attributes {{outputs = 1 : i64, schedules = [{how or schedule()}],\n"
+            f"    attributes {{outputs = {outputs} : i64, schedules = [{how or schedule()}],\n"
             f"                shapes = [{shapes}]}} {{\n"
             f"  %zero = arith.constant 0.0 : f32\n{body}}}\n")
 
@@ -158,11 +158,37 @@ def test_accumulates_on_init_with_prologue_and_transposed_result():
     check(y, (np.maximum(a, 0).astype(np.float64) @ b + c).T)
 
 
-@pytest.mark.parametrize("length, head", [
-    (37, 16), (9, 24),
-    pytest.param(50, 20, marks=pytest.mark.xfail(
-        reason="lowering of the element-wise panel copy gives an invalid "
-               "vector.from_elements", strict=True))])
+@pytest.mark.parametrize("columns", [1, 3, 12])
+def test_reshaped_results(columns):
+    """The product, the same through a reshape there and back, and its rows as one."""
+    x, w, out = tensor(None, None, 5), tensor(None, 5, columns), tensor(None, None, columns)
+    split, joined = tensor(None, 1, None, columns), tensor(None, None)
+    maps = ", ".join(f"affine_map<(b, r, c, k) -> (b, {sizes})>"
+                     for sizes in ("r, k", "k, c", "r, c"))
+    sizes = ["s0", "s1", columns]
+    run = kernels.compile(kernel(
+        [("x", x, ["s0", "s1", 5]), ("w", w, ["s0", 5, columns]), ("out", out, sizes),
+         ("other", out, sizes), ("line", joined, ["s0", f"s1 * {columns}"])], 2, f"""\
+  %empty = tensor.empty(%s0, %s1) : {out}
+  %init = linalg.fill ins(%zero : f32) outs(%empty : {out}) -> {out}
+  %product = linalg.contract indexing_maps = [{maps}] ins(%x, %w : {x}, {w}) outs(%init : {out}) -> {out}
+  %there = tensor.expand_shape %product [[0], [1, 2], [3]] output_shape [%s0, 1, %s1, {columns}] : {out} into {split}
+  %back = tensor.collapse_shape %there [[0, 1], [2], [3]] : {split} into {out}
+  %copy = linalg.copy ins(%back : {out}) outs(%empty : {out}) -> {out}
+  %rows = tensor.collapse_shape %product [[0], [1, 2]] : {out} into {joined}
+  %negated = arith.negf %rows : {joined}
+  kernel.yield %product, %copy, %negated : {out}, {out}, {joined}
+""", f"({out}, {out}, {joined})", schedule(rows=3, vectors=1), outputs=3))
+    for rows in (1, 2, 7, 13):
+        left, right = normal(2, rows, 5), normal(2, 5, columns)
+        expected = left.astype(np.float64) @ right
+        product, copy, negated = run(left, right)
+        check(product, expected)
+        assert np.array_equal(copy, product)
+        assert np.array_equal(negated, -product.reshape(2, -1))
+
+
+@pytest.mark.parametrize("length, head", [(37, 16), (9, 24), (50, 20)])
 def test_attention_products(length, head):
     batch, heads = 2, 3
     maps = ("[affine_map<(b, h, m, n, k) -> (b, h, m, k)>, affine_map<(b, h, m, n, k) -> (b, h, k, n)>, "

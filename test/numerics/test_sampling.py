@@ -28,6 +28,15 @@ def model_of(nodes, feeds, outputs, known, constants=None):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
 
 
+def interpolated(row, at, mode):
+    """`row` at the places `at`, its ends repeated."""
+    low, part = np.floor(at), at - np.floor(at)
+    taps = [(0, 1 - part), (1, part)] if mode == "linear" else [
+        (tap, (1.25 * d - 2.25) * d * d + 1 if abs(tap - 0.5) < 1 else ((-0.75 * d + 3.75) * d - 6) * d + 3)
+        for tap in (-1, 0, 1, 2) for d in [abs(part - tap)]]
+    return sum(row[np.clip(low + tap, 0, len(row) - 1).astype(int)] * weight for tap, weight in taps)
+
+
 @SIZES
 @pytest.mark.parametrize("align", [0, 1])
 @pytest.mark.parametrize("level", [0, 3])
@@ -42,6 +51,35 @@ def test_grid_sample(tmp_path, known, align, level):
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
     for made, a, b in zip(nodes, save_and_run(model, tmp_path, feeds, level), expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, err_msg=made.output[0])
+
+
+@SIZES
+@pytest.mark.parametrize("align", [0, 1])
+@pytest.mark.parametrize("pad", ["zeros", "border", "reflection"])
+def test_nearest_of_places_between(tmp_path, known, align, pad):
+    """Halves go to the even element, and that is mirrored."""
+    x = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    steps = np.arange(-24, 25, dtype=np.float32) / 8
+    grid = np.stack(np.meshgrid(steps, steps), -1)[None]
+    feeds = {"x": x, "g": grid}
+    made = helper.make_node("GridSample", ["x", "g"], ["y"], mode="nearest", padding_mode=pad, align_corners=align)
+    model = model_of([made], feeds, {"y": x}, known)
+    y, = save_and_run(model, tmp_path, feeds)
+    np.testing.assert_array_equal(y, onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)[0])
+
+
+@SIZES
+@pytest.mark.parametrize("of_image, of_grid", [(np.float64, np.float64), (np.float64, np.float32), (np.float32, np.float64)])
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_float64_is_sampled_in_float64(tmp_path, known, of_image, of_grid, mode):
+    """ONNX's reference evaluator has places of float32."""
+    random = np.random.default_rng(2)
+    x, grid = random.standard_normal((1, 1, 9)).astype(of_image), random.uniform(-1, 1, (1, 7, 1)).astype(of_grid)
+    made = helper.make_node("GridSample", ["x", "g"], ["y"], mode=mode, padding_mode="border")
+    y, = save_and_run(model_of([made], {"x": x, "g": grid}, {"y": x}, known), tmp_path, {"x": x, "g": grid})
+    at = ((grid[0, :, 0].astype(np.float64) + 1) * 9 - 1) / 2
+    np.testing.assert_allclose(y[0, 0], interpolated(x[0, 0].astype(np.float64), np.clip(at, 0, 8) if mode == "linear" else at, mode),
+                               rtol=1e-12 if of_image == np.float64 else 1e-6, atol=1e-12 if of_image == np.float64 else 1e-6)
 
 
 def test_reflection_of_one_element(tmp_path):
@@ -96,11 +134,6 @@ def test_float64_is_resized_in_float64(tmp_path, known, mode):
     x = np.random.default_rng(1).standard_normal((1, 1, 9)) * 50
     made = helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode=mode, coordinate_transformation_mode="align_corners")
     model = model_of([made], {"x": x}, {"y": x}, known, {"s": np.array([1, 1, 4])})
-    at = np.arange(4) * (8 / 3)
-    low, part = np.floor(at), at % 1
-    taps = [(0, 1 - part), (1, part)] if mode == "linear" else [
-        (tap, (1.25 * d - 2.25) * d * d + 1 if abs(tap - 0.5) < 1 else ((-0.75 * d + 3.75) * d - 6) * d + 3)
-        for tap in (-1, 0, 1, 2) for d in [abs(part - tap)]]
-    wanted = sum(x[..., np.clip(low + tap, 0, 8).astype(int)] * weight for tap, weight in taps)
+    wanted = interpolated(x[0, 0], np.arange(4) * (8 / 3), mode)
     y, = save_and_run(model, tmp_path, {"x": x})
-    np.testing.assert_allclose(y, wanted, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(y[0, 0], wanted, rtol=1e-12, atol=1e-12)

@@ -38,6 +38,10 @@ void ElementEmitter::bindLinear(Value tensor, Source source) {
   sources[tensor] = {std::move(source), /*isLinear=*/true};
 }
 
+void ElementEmitter::bindElements(Value tensor, Value elements) {
+  sources[tensor] = {/*source=*/{}, /*isLinear=*/false, elements};
+}
+
 FailureOr<SmallVector<Value>>
 ElementEmitter::emit(OpBuilder &builder, Location loc, ArrayRef<Value> tensors,
                      ArrayRef<Value> indices, int64_t lanes, Value mask) {
@@ -303,6 +307,11 @@ FailureOr<Value> ElementEmitter::Walk::compute(Value tensor,
 FailureOr<Value>
 ElementEmitter::Walk::fromSource(Value tensor, const Bound &bound,
                                  const ElementAccess &linearOrNot) {
+  // Lanes read one element along a size of 1, where only the first exists.
+  if (bound.elements)
+    return linearOrNot.lanes == 1 && isa<VectorType>(bound.elements.getType())
+               ? Value(vector::ExtractOp::create(builder, loc, bound.elements, 0))
+               : bound.elements;
   if (bound.isLinear && !linearOrNot.linear) {
     error(tensor) << "the bound value cannot be read here";
     return failure();

@@ -50,6 +50,10 @@ public:
   /// index, and serves nothing else.
   void bindLinear(mlir::Value tensor, Source source);
 
+  /// The same where every access is to the same `elements` (vector<lanes x T> or T),
+  /// whatever its indices: where all lanes read one element, to the first.
+  void bindElements(mlir::Value tensor, mlir::Value elements);
+
   /// From now on `tensor` is computed again.
   void unbind(mlir::Value tensor) { sources.erase(tensor); }
 
@@ -102,6 +106,8 @@ private:
   struct Bound {
     Source source;
     bool isLinear;
+    /// What any access reads; null: `source` says.
+    mlir::Value elements = {};
   };
   llvm::DenseMap<mlir::Value, Bound> sources;
   graph::SizeAnalysis sizes;

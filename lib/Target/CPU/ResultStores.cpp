@@ -192,8 +192,7 @@ LogicalResult ResultStores::storeScalars(OpBuilder &builder, Location loc,
       at.back() = IndexBuilder(builder, loc).add(at.back(), lane);
       Value scalar =
           vector::ExtractOp::create(builder, loc, accumulators, lane);
-      elements->bind(root, [scalar](OpBuilder &, Location, ArrayRef<Value>,
-                                    int64_t) { return scalar; });
+      elements->bindElements(root, scalar);
       Place place = follow(builder, loc, output, at, 1);
       FailureOr<Value> value =
           elements->emit(builder, loc, output.value, place.indices, 1);
@@ -232,8 +231,7 @@ LogicalResult ResultStores::store(OpBuilder &builder, Location loc,
         return failure();
       continue;
     }
-    elements->bind(root, [accumulators](OpBuilder &, Location, ArrayRef<Value>,
-                                        int64_t) { return accumulators; });
+    elements->bindElements(root, accumulators);
     FailureOr<Value> value = elements->emit(builder, loc, output.value,
                                             place.indices, lanes, mask);
     if (failed(value))

@@ -122,3 +122,29 @@ kernel.func @many_rows(%x: tensor<?x5xf32>, %w: tensor<2x5x16xf32>, %out: tensor
   %product = linalg.matmul ins(%x, %b : tensor<?x5xf32>, tensor<5x32xf32>) outs(%init : tensor<?x32xf32>) -> tensor<?x32xf32>
   kernel.yield %product : tensor<?x32xf32>
 }
+
+// -----
+
+// One column: a reshape there and back, whose lanes all read it, and rows as one
+// meet the same accumulators.
+
+// CHECK-LABEL: func.func private @one_column
+// CHECK:         %[[SUM:.*]] = scf.for
+// CHECK:         vector.maskedstore %arg3{{.*}}, %[[SUM]]
+// CHECK:         %[[ELEMENT:.*]] = vector.extract %[[SUM]][0]
+// CHECK:         %[[COPY:.*]] = vector.broadcast %[[ELEMENT]]
+// CHECK:         vector.maskedstore %arg4{{.*}}, %[[COPY]]
+// CHECK:         vector.maskedstore %arg5{{.*}}, %[[SUM]]
+kernel.func @one_column(%x: tensor<4x5xf32>, %w: tensor<5x1xf32>, %out: tensor<4x1xf32>, %other: tensor<4x1xf32>, %line: tensor<4xf32>) -> (tensor<4x1xf32>, tensor<4x1xf32>, tensor<4xf32>)
+    attributes {outputs = 3 : i64, schedules = [#kernel.contraction<rows = 1, vectors = 1, lanes = 8, taskRows = 4, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                shapes = [affine_map<() -> (4, 5)>, affine_map<() -> (5, 1)>, affine_map<() -> (4, 1)>, affine_map<() -> (4, 1)>, affine_map<() -> (4)>]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x1xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x1xf32>) -> tensor<4x1xf32>
+  %product = linalg.matmul ins(%x, %w : tensor<4x5xf32>, tensor<5x1xf32>) outs(%init : tensor<4x1xf32>) -> tensor<4x1xf32>
+  %there = tensor.expand_shape %product [[0, 1], [2]] output_shape [1, 4, 1] : tensor<4x1xf32> into tensor<1x4x1xf32>
+  %back = tensor.collapse_shape %there [[0, 1], [2]] : tensor<1x4x1xf32> into tensor<4x1xf32>
+  %copy = linalg.copy ins(%back : tensor<4x1xf32>) outs(%empty : tensor<4x1xf32>) -> tensor<4x1xf32>
+  %rows = tensor.collapse_shape %product [[0, 1]] : tensor<4x1xf32> into tensor<4xf32>
+  kernel.yield %product, %copy, %rows : tensor<4x1xf32>, tensor<4x1xf32>, tensor<4xf32>
+}

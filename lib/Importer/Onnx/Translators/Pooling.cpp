@@ -143,6 +143,16 @@ Value padToWindows(NodeContext &node, const Window &window,
   return flipOrder(node, padWithConstant(node, image, low, high, lowest));
 }
 
+/// Whether `x` replaces the maximum `best`; the first NaN does and stays.
+Value isAbove(NodeContext &node, Value x, Value best) {
+  if (!isa<FloatType>(getElementTypeOrSelf(x)))
+    return node.create<arith::CmpIOp>(arith::CmpIPredicate::sgt, x, best);
+  using P = arith::CmpFPredicate;
+  return node.create<arith::AndIOp>(
+      node.create<arith::CmpFOp>(P::UGT, x, best),
+      node.create<arith::CmpFOp>(P::ORD, best, best));
+}
+
 /// Output 1 of MaxPool: the place of the maximum of each window, the first of equal
 /// ones. Looks at one element of all windows after the other.
 LogicalResult setPlacesOfMaxima(NodeContext &node, const Window &window,
@@ -173,10 +183,7 @@ LogicalResult setPlacesOfMaxima(NodeContext &node, const Window &window,
       place = here;
       continue;
     }
-    Value isLarger =
-        isa<FloatType>(getElementTypeOrSelf(value))
-            ? node.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, value, best)
-            : node.create<arith::CmpIOp>(arith::CmpIPredicate::sgt, value, best);
+    Value isLarger = isAbove(node, value, best);
     // A pad is as large as the lowest element.
     Value isPad = node.create<arith::CmpIOp>(arith::CmpIPredicate::eq, place,
                                              places.none());

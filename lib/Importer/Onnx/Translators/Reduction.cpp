@@ -143,7 +143,11 @@ template <graph::Extremum kind> LogicalResult argReduce(NodeContext &node) {
   if (failed(axis))
     return failure();
   Shape shape = node.shapeOf(node.input(0));
+  AffineExpr size = shape[*axis];
   shape.erase(shape.begin() + *axis);
+  if (failed(node.requireElements(size, productOf(node, shape),
+                                  "axis " + Twine(*axis))))
+    return failure();
   Value result = graph::ArgReduceOp::create(
       node.builder, node.loc, node.typeOf(shape, node.builder.getI64Type()),
       node.input(0), kind, *axis, node.integer("select_last_index", 0) != 0,

@@ -47,7 +47,7 @@ private:
   StringRef mode;
   Padding padding = Padding::Zeros;
   bool alignCorners = false;
-  /// A tensor of the coordinates' shape and type.
+  /// A tensor of the coordinates' shape and type: f64 if the image or the grid is.
   Value like;
   Shape places;
 };
@@ -71,8 +71,11 @@ Value Sampler::coordinate(int64_t i) {
                        node.constantSize(spatial - 1 - i),
                        node.constantSize(1));
   x = dropDims(node, x, {rank - 1});
-  Type type = getElementTypeOrSelf(node.input(1));
-  x = castFloat(node, x, type.isF64() ? type : node.builder.getF32Type());
+  Type f64 = node.builder.getF64Type();
+  bool isF64 = llvm::is_contained({node.inputType(0).getElementType(),
+                                   node.inputType(1).getElementType()},
+                                  f64);
+  x = castFloat(node, x, isF64 ? f64 : node.builder.getF32Type());
   like = x;
   Value size = sizeOf(i), shifted = apply<arith::AddFOp>(x, number(1));
   if (alignCorners)
@@ -243,7 +246,8 @@ LogicalResult Sampler::run() {
   SmallVector<SmallVector<Read>> taps;
   for (int64_t i = 0; i < spatial; ++i) {
     Value x = coordinate(i);
-    if (padding == Padding::Reflection)
+    // The nearest place is mirrored as any tap is.
+    if (padding == Padding::Reflection && mode != "nearest")
       x = reflect(x, i);
     // Cubic weights are those of the point as it is; its neighbours are clamped.
     if (padding == Padding::Border && mode != "cubic") {
