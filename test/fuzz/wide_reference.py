@@ -63,13 +63,15 @@ SUMS = {"ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare", "G
 ABSOLUTE = {
     "Gelu", "Softplus", "Mish", "Elu", "Celu", "Selu", "LogSoftmax", "ReduceLogSumExp",
     "ReduceLogSum", "Log", "Acos", "Asin", "Acosh", "Asinh", "Atanh", "Sinh", "Tan", "Sin", "Cos",
-    "AffineGrid", "HardSwish", "Swish", "Tanh", "Erf", "Shrink", "Sigmoid", "RNN", "GRU", "LSTM",
+    "AffineGrid", "SoftmaxCrossEntropyLoss", "HardSwish", "Swish", "Tanh", "Erf", "Shrink", "Sigmoid", "RNN", "GRU", "LSTM",
 }  # fmt: skip
 # Their float attributes and defaults, such as 0.01, are doubles to some.
 FLOAT_ATTRIBUTES = {
     "LeakyRelu", "Elu", "Celu", "Selu", "HardSigmoid", "HardSwish", "Swish", "ThresholdedRelu",
     "Shrink", "Gemm", "LRN", "BatchNormalization", "InstanceNormalization", "LayerNormalization",
     "GroupNormalization", "RMSNormalization", "Attention", "Gelu",
+    # Places and weights, which ONNX's own has in float32.
+    "GridSample", "Resize",
 }  # fmt: skip
 # Attributes that name an element type.
 TYPE_ATTRIBUTES = {"to", "dtype", "output_dtype", "stash_type", "softmax_precision"}
