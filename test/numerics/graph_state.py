@@ -250,6 +250,7 @@ FLOAT_PREDICATES = {
     0: lambda a, b: np.zeros(a.shape, bool), 1: np.equal, 2: np.greater,
     3: np.greater_equal, 4: np.less, 5: np.less_equal,
     6: lambda a, b: (a != b) & ~np.isnan(a) & ~np.isnan(b),
+    7: lambda a, b: ~np.isnan(a) & ~np.isnan(b), 9: lambda a, b: ~(a <= b),
     13: np.not_equal, 14: lambda a, b: np.isnan(a) | np.isnan(b),
 }
 INTEGER_PREDICATES = [
