@@ -7,7 +7,7 @@ GENERATORS has (weight, generator).
 import numpy as np
 
 from graph_builder import (
-    BF16, BOOL, F16, F32, F64, I8, I16, I32, I64, NUMBERS, SIGNED, U8, U16, U32, U64, Invalid, is_constant,
+    BF16, BOOL, F16, F32, F64, I8, I16, I32, I64, INTEGERS, NUMBERS, SIGNED, U8, U16, U32, U64, Invalid, is_constant,
 )  # fmt: skip
 
 FLOAT_TYPES = [F32, F16, F64, BF16]
@@ -233,7 +233,7 @@ def softmax(g):
 
 
 def top_k(g):
-    x = g.pick([F32, F64, F16, I32, I64], rank=[1, 2, 3], where=lambda v: v.all(np.isfinite))
+    x = g.pick([F32, F64, F16, *INTEGERS], rank=[1, 2, 3], where=lambda v: v.all(np.isfinite))
     axis = g.random.randint(-x.rank, x.rank - 1)
     least = min(x.dims[axis])
     if not least:
@@ -265,5 +265,5 @@ GENERATORS = [
     (12, unary), (5, unary_limited), (2, unary_integer), (16, binary), (2, power), (3, variadic),
     (1.5, remainder), (1.5, bitwise), (4, compare), (3, logical), (1, classify), (4, where), (2, clip),
     (6, cast), (1, prelu), (10, reduction), (2, arg_reduction), (2, cumulative), (4, softmax),
-    (2, top_k), (2, quantization),
+    (3, top_k), (2, quantization),
 ]  # fmt: skip

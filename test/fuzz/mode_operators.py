@@ -209,16 +209,6 @@ def center_crop_pad(g):
     g.add("CenterCropPad", [x, g.parameter(sizes)], axes=axes)
 
 
-def top_integers(g):
-    x = g.pick(INTEGERS, rank=[1, 2, 3])
-    axis = g.random.randint(-x.rank, x.rank - 1)
-    least = min(x.dims[axis])
-    if not least:
-        raise Invalid("empty")
-    k = g.parameter([g.random.randint(1, min(least, 6))])
-    g.add("TopK", [x, k], outputs=2, axis=axis, largest=g.random.choice([0, 1]), sorted=1)
-
-
 # Integers ------------------------------------------------------------------------
 
 
@@ -378,6 +368,6 @@ def einsum(g):
 GENERATORS = [
     (4, resize), (2.5, grid_sample), (0.7, affine_grid), (4, pad), (3, pool_of_bytes), (1, lp),
     (1.5, gather_batches), (2, scatter_points), (1.5, scatter_elements), (1, center_crop_pad),
-    (1.5, top_integers), (1, power_of_integers), (2, quotient_of_signs), (3, cast_of_integers),
+    (1, power_of_integers), (2, quotient_of_signs), (3, cast_of_integers),
     (3, quantize), (2, loss), (1.5, rotary), (2, attention_modes), (1, recurrence), (3, einsum),
 ]  # fmt: skip

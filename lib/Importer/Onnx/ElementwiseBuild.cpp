@@ -36,6 +36,24 @@ broadcastElements(NodeContext &node, ArrayRef<Value> operands,
   return lists;
 }
 
+/// Applies `function` to the operands, each brought to `shape`.
+static FailureOr<Value> applyInShape(NodeContext &node,
+                                     ArrayRef<Value> operands,
+                                     const Shape &shape,
+                                     ElementFunction function) {
+  SmallVector<Value> tensors(operands);
+  for (Value &tensor : tensors) {
+    FailureOr<Value> broadcast = broadcastTo(node, tensor, shape);
+    if (failed(broadcast))
+      return failure();
+    tensor = *broadcast;
+  }
+  Value result = function(tensors);
+  if (!result)
+    return failure();
+  return result;
+}
+
 FailureOr<Value> applyElementwise(NodeContext &node, ArrayRef<Value> operands,
                                   ElementFunction function) {
   SmallVector<Shape> shapes;
@@ -57,34 +75,13 @@ FailureOr<Value> applyElementwise(NodeContext &node, ArrayRef<Value> operands,
       return fromElements(node, results, type.getShape(),
                           results.front().getType());
     }
-  SmallVector<Value> tensors(operands);
-  for (Value &tensor : tensors) {
-    FailureOr<Value> broadcast = broadcastTo(node, tensor, *common);
-    if (failed(broadcast))
-      return failure();
-    tensor = *broadcast;
-  }
-  Value result = function(tensors);
-  if (!result)
-    return failure();
-  return result;
+  return applyInShape(node, operands, *common, function);
 }
 
 FailureOr<Value> applyInShapeOfFirst(NodeContext &node,
                                      ArrayRef<Value> operands,
                                      ElementFunction function) {
-  Shape shape = node.shapeOf(operands.front());
-  SmallVector<Value> tensors(operands);
-  for (Value &tensor : tensors) {
-    FailureOr<Value> broadcast = broadcastTo(node, tensor, shape);
-    if (failed(broadcast))
-      return failure();
-    tensor = *broadcast;
-  }
-  Value result = function(tensors);
-  if (!result)
-    return failure();
-  return result;
+  return applyInShape(node, operands, node.shapeOf(operands.front()), function);
 }
 
 LogicalResult translateElementwise(NodeContext &node,

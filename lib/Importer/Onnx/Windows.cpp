@@ -33,24 +33,26 @@ static void padToSame(NodeContext &node, Window &window, bool extraIsLow) {
   }
 }
 
+FailureOr<SmallVector<int64_t>> listOf(NodeContext &node, StringRef name,
+                                       size_t length, int64_t otherwise,
+                                       int64_t least) {
+  SmallVector<int64_t> values = node.integers(name);
+  if (values.empty())
+    values.assign(length, otherwise);
+  if (values.size() != length ||
+      llvm::any_of(values, [&](int64_t v) { return v < least; }))
+    return node.error("expects '" + name + "' to be " + Twine(length) +
+                      " numbers of at least " + Twine(least));
+  return values;
+}
+
 FailureOr<Window> windowOf(NodeContext &node, ArrayRef<int64_t> kernel) {
   size_t spatial = node.inputRank(0) - 2;
   Window window;
   window.kernel.assign(kernel.begin(), kernel.end());
-  auto list = [&](StringRef name, size_t length, int64_t otherwise,
-                  int64_t least) -> FailureOr<SmallVector<int64_t>> {
-    SmallVector<int64_t> values = node.integers(name);
-    if (values.empty())
-      values.assign(length, otherwise);
-    if (values.size() != length ||
-        llvm::any_of(values, [&](int64_t v) { return v < least; }))
-      return node.error("expects '" + name + "' to be " + Twine(length) +
-                        " numbers of at least " + Twine(least));
-    return values;
-  };
-  auto strides = list("strides", spatial, 1, 1);
-  auto dilations = list("dilations", spatial, 1, 1);
-  auto pads = list("pads", 2 * spatial, 0, 0);
+  auto strides = listOf(node, "strides", spatial, 1, 1);
+  auto dilations = listOf(node, "dilations", spatial, 1, 1);
+  auto pads = listOf(node, "pads", 2 * spatial, 0, 0);
   if (failed(strides) || failed(dilations) || failed(pads))
     return failure();
   if (kernel.size() != spatial ||

@@ -16,6 +16,12 @@ struct Window {
   Shape sizedLow, sizedHigh;
 };
 
+/// Attribute `name`, a list of `length` numbers of at least `least`; all of them are
+/// `otherwise` where it is missing. Fails with a report.
+mlir::FailureOr<llvm::SmallVector<int64_t>>
+listOf(NodeContext &node, llvm::StringRef name, size_t length,
+       int64_t otherwise, int64_t least);
+
 /// The window of `kernel` that the node's attributes say, over input 0. Fails with a
 /// report.
 mlir::FailureOr<Window> windowOf(NodeContext &node,

@@ -5,24 +5,12 @@
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TransposedConvolution.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
+#include "lib/Importer/Onnx/Windows.h"
 
 using namespace mlir;
 
 namespace tessera::onnx_importer {
 namespace {
-
-FailureOr<SmallVector<int64_t>> listOf(NodeContext &node, StringRef name,
-                                       size_t length, int64_t otherwise,
-                                       int64_t least) {
-  SmallVector<int64_t> values = node.integers(name);
-  if (values.empty())
-    values.assign(length, otherwise);
-  if (values.size() != length ||
-      llvm::any_of(values, [&](int64_t v) { return v < least; }))
-    return node.error("expects '" + name + "' to be " + Twine(length) +
-                      " numbers of at least " + Twine(least));
-  return values;
-}
 
 /// Axes along which the whole result is computed, and `size` elements of it are taken
 /// when the input's size is known: pads that output_shape asks for.
