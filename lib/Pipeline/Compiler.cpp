@@ -9,7 +9,7 @@
 #include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Report.h"
-#include "lib/Target/CPU/CompileToLibrary.h"
+#include "lib/Target/CPU/Code/CompileToLibrary.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"

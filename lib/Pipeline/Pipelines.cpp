@@ -6,7 +6,7 @@
 #include "dialects/Graph/Conversion/Passes.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
-#include "lib/Target/CPU/GenericKernel.h"
+#include "lib/Target/CPU/Generic/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/PTX/Passes.h"
 #include "lib/Target/CPU/Pipelines.h"

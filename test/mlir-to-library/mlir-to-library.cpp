@@ -7,7 +7,7 @@
 #include "WrapKernel.h"
 
 #include "lib/Pipeline/Pipelines.h"
-#include "lib/Target/CPU/CompileToLibrary.h"
+#include "lib/Target/CPU/Code/CompileToLibrary.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"

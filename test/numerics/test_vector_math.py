@@ -1,7 +1,7 @@
 """Accuracy of elementary functions in kernels, against double precision.
 
 A dense sweep over the range of each function and edge values; bounds are those that
-lib/Target/CPU/VectorMath.h promises, in units in the last place of the exact result
+lib/Target/CPU/Math/VectorMath.h promises, in units in the last place of the exact result
 or absolute.
 """
 

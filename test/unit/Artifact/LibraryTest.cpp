@@ -5,7 +5,7 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/Artifact/LinkLibrary.h"
-#include "lib/Target/CPU/CompileToLibrary.h"
+#include "lib/Target/CPU/Code/CompileToLibrary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

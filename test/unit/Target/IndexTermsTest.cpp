@@ -1,6 +1,6 @@
 // Divisions of indices by constants, and what is known of their parts.
-#include "lib/Target/CPU/IndexTerms.h"
-#include "lib/Target/CPU/LaneIndex.h"
+#include "lib/Target/CPU/Elements/IndexTerms.h"
+#include "lib/Target/CPU/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -1,0 +1,333 @@
+// From the buffer state, with kernels emitted, to a finished artifact.
+#include "lib/Target/CPU/Code/CompileToLibrary.h"
+
+#include "lib/Target/Artifact/LinkLibrary.h"
+#include "lib/Target/Artifact/ModuleTable.h"
+#include "lib/Target/Artifact/SharedWeights.h"
+#include "lib/Target/Artifact/TemporaryFile.h"
+#include "lib/Target/Artifact/WeightWriter.h"
+#include "lib/Target/CPU/Code/ObjectCode.h"
+#include "lib/Target/CPU/Pipelines.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+#include <optional>
+
+using namespace mlir;
+using namespace tessera::artifact;
+
+namespace tessera::cpu {
+namespace {
+
+/// Adds the time of a scope to a counter, if there is one.
+class Stopwatch {
+public:
+  explicit Stopwatch(double *seconds) : seconds(seconds), start(Clock::now()) {}
+  ~Stopwatch() {
+    if (seconds)
+      *seconds += std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  double *seconds;
+  Clock::time_point start;
+};
+
+/// One compilation. Every step fails with a diagnostic at its module.
+class Compilation {
+public:
+  Compilation(ArrayRef<CodeForCpu> codes, const ArtifactOptions &options)
+      : codes(codes), options(options) {
+    for (const CodeForCpu &code : codes)
+      modules.push_back(code.module);
+  }
+
+  LogicalResult emitLibrary();
+
+  enum class Form { object, assembly, llvmIr };
+  LogicalResult emitFile(Form form);
+
+private:
+  double *time(double PhaseSeconds::*phase) {
+    return options.seconds ? &(options.seconds->*phase) : nullptr;
+  }
+
+  LogicalResult codeFailure() {
+    if (options.codeFailed)
+      *options.codeFailed = true;
+    return failure();
+  }
+
+  LogicalResult check(llvm::Error error) {
+    if (error)
+      return mlir::emitError(modules.front().getLoc(),
+                             llvm::toString(std::move(error)));
+    return success();
+  }
+
+  /// The table for code `number`; the first is the exported one.
+  ModuleDescription describe(size_t number) const;
+  LogicalResult lower();
+  /// Optimised LLVM IR of code `number`, with the table.
+  LogicalResult generate(size_t number, const ModuleDescription &weights);
+  LogicalResult emitObjectTo(StringRef path);
+  /// Writes the weight file, or only hashes the weights that are not appended.
+  LogicalResult placeWeights(TesseraWeightPlace place,
+                             ModuleDescription &description,
+                             std::optional<TemporaryFile> &weightFile);
+  FailureOr<TemporaryFile> createTemporary(StringRef path, StringRef suffix);
+  LogicalResult writeText(StringRef path, StringRef bytes);
+
+  std::string weightPath() const { return options.outputPath + ".weights"; }
+
+  ArrayRef<CodeForCpu> codes;
+  SmallVector<ModuleOp> modules;
+  const ArtifactOptions &options;
+  // Of the code that was generated last.
+  std::optional<CodeGenerator> generator;
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> code;
+};
+
+/// Name of the table of code `number`.
+std::string tableSymbol(size_t number) {
+  std::string name = TESSERA_MODULE_SYMBOL;
+  return number == 0 ? name : name + "_" + std::to_string(number);
+}
+
+ModuleDescription Compilation::describe(size_t number) const {
+  const CpuTarget &target = codes[number].target;
+  ModuleDescription description;
+  description.producer = options.producer;
+  description.targets = {{"x86-64", target.cpu, requiredFeatures(target)}};
+  description.manifest = codes[number].manifest;
+  description.symbol = tableSymbol(number);
+  for (size_t other = 1; number == 0 && other < codes.size(); ++other)
+    description.alternates.push_back(tableSymbol(other));
+  return description;
+}
+
+LogicalResult Compilation::lower() {
+  Stopwatch watch(time(&PhaseSeconds::lowering));
+  for (const CodeForCpu &code : codes) {
+    ModuleOp module = code.module;
+    PassManager manager(module.getContext());
+    // LLVM's verifier sees what they make.
+    manager.enableVerifier(false);
+    LowerToLLVMOptions lowering;
+    lowering.avx2 = code.target.has("avx2");
+    lowering.f16c = code.target.has("f16c");
+    buildLowerToLLVM(manager, lowering);
+    if (failed(manager.run(module)))
+      return codeFailure();
+  }
+  return success();
+}
+
+LogicalResult Compilation::generate(size_t number,
+                                    const ModuleDescription &weights) {
+  ModuleDescription description = describe(number);
+  description.weightPlace = weights.weightPlace;
+  description.weightBytes = weights.weightBytes;
+  description.weightHash = weights.weightHash;
+  auto created = CodeGenerator::create(codes[number].target, options.optLevel);
+  if (!created)
+    return check(created.takeError());
+  generator.emplace(std::move(*created));
+  ModuleOp module = codes[number].module;
+  {
+    Stopwatch watch(time(&PhaseSeconds::translation));
+    code = generator->translate(module, llvmContext);
+    if (!code || failed(emitModuleTable(module, description, *code)))
+      return codeFailure();
+  }
+  Stopwatch watch(time(&PhaseSeconds::optimization));
+  generator->optimize(*code);
+  return success();
+}
+
+FailureOr<TemporaryFile> Compilation::createTemporary(StringRef path,
+                                                      StringRef suffix) {
+  auto file = TemporaryFile::create(path, suffix);
+  if (!file)
+    return LogicalResult(check(file.takeError()));
+  return std::move(*file);
+}
+
+LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
+  std::error_code error;
+  llvm::raw_fd_ostream stream(path, error);
+  if (!error) {
+    stream << bytes;
+    if (path == "-") // others may write there after us
+      stream.flush();
+    else
+      stream.close();
+    error = stream.error();
+    stream.clear_error();
+  }
+  if (error)
+    return check(fileError("cannot write", options.outputPath, error));
+  return success();
+}
+
+LogicalResult Compilation::emitObjectTo(StringRef path) {
+  Stopwatch watch(time(&PhaseSeconds::codeGeneration));
+  SmallVector<char, 0> bytes;
+  if (failed(check(generator->emit(*code, CodeGenerator::Form::object, bytes))))
+    return failure();
+  return writeText(path, StringRef(bytes.data(), bytes.size()));
+}
+
+LogicalResult
+Compilation::placeWeights(TesseraWeightPlace place,
+                          ModuleDescription &description,
+                          std::optional<TemporaryFile> &weightFile) {
+  Stopwatch watch(time(&PhaseSeconds::weights));
+  description.weightPlace = place;
+  description.weightBytes = weightBytesOf(modules);
+  if (description.weightBytes == 0) {
+    description.weightPlace = TESSERA_WEIGHTS_NONE;
+    return success();
+  }
+  // The hash of appended weights is written into the linked library.
+  if (place == TESSERA_WEIGHTS_APPENDED)
+    return success();
+  FailureOr<WeightDigest> digest;
+  if (place == TESSERA_WEIGHTS_FILE) {
+    auto file = createTemporary(weightPath(), ".tmp");
+    if (failed(file))
+      return failure();
+    weightFile.emplace(std::move(*file));
+    digest = writeWeightFile(modules, weightFile->path(), weightPath());
+  } else {
+    digest = writeWeights(modules, /*file=*/-1, options.outputPath);
+  }
+  if (failed(digest))
+    return failure();
+  description.weightHash = digest->hash;
+  return success();
+}
+
+LogicalResult Compilation::emitLibrary() {
+  auto library = createTemporary(options.outputPath, ".tmp");
+  if (failed(library))
+    return failure();
+  if (codes.size() > 1 && failed(shareWeights(modules)))
+    return failure();
+  if (failed(lower()))
+    return failure();
+  ModuleDescription description;
+  std::optional<TemporaryFile> weightFile;
+  if (failed(placeWeights(options.weightPlace, description, weightFile)))
+    return failure();
+  std::vector<TemporaryFile> objects;
+  std::vector<std::string> objectPaths;
+  for (size_t number = 0; number < codes.size(); ++number) {
+    auto object = createTemporary(options.outputPath, ".o");
+    if (failed(object) || failed(generate(number, description)) ||
+        failed(emitObjectTo(object->path())))
+      return failure();
+    objectPaths.push_back(object->path());
+    objects.push_back(std::move(*object));
+  }
+  {
+    Stopwatch watch(time(&PhaseSeconds::linking));
+    llvm::Error error =
+        linkLibrary(objectPaths, library->path(), options.linker);
+    if (error.isA<artifact::UnresolvedSymbols>())
+      return (void)check(std::move(error)), codeFailure();
+    // The linker cannot write, or there is none.
+    if (error)
+      return check(llvm::createStringError("cannot write '" +
+                                           options.outputPath + "': " +
+                                           toString(std::move(error))));
+  }
+  if (description.weightPlace == TESSERA_WEIGHTS_APPENDED) {
+    Stopwatch watch(time(&PhaseSeconds::weights));
+    if (failed(appendWeights(modules, library->path(), options.outputPath)))
+      return failure();
+  }
+  if (weightFile && failed(check(weightFile->keep())))
+    return failure();
+  return check(library->keep());
+}
+
+LogicalResult Compilation::emitFile(Form form) {
+  std::optional<TemporaryFile> file;
+  std::string path = options.outputPath;
+  if (path != "-") {
+    auto temporary = createTemporary(options.outputPath, ".tmp");
+    if (failed(temporary))
+      return failure();
+    path = temporary->path();
+    file.emplace(std::move(*temporary));
+  }
+  if (failed(lower()))
+    return failure();
+  ModuleDescription description;
+  std::optional<TemporaryFile> weightFile;
+  TesseraWeightPlace place =
+      form == Form::object && options.weightPlace == TESSERA_WEIGHTS_FILE
+          ? TESSERA_WEIGHTS_FILE
+          : TESSERA_WEIGHTS_NONE;
+  if (failed(placeWeights(place, description, weightFile)) ||
+      failed(generate(0, description)))
+    return failure();
+  LogicalResult written = success();
+  if (form == Form::object) {
+    written = emitObjectTo(path);
+  } else if (form == Form::assembly) {
+    SmallVector<char, 0> text;
+    if (failed(
+            check(generator->emit(*code, CodeGenerator::Form::assembly, text))))
+      return failure();
+    written = writeText(path, StringRef(text.data(), text.size()));
+  } else {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    stream << *code;
+    written = writeText(path, text);
+  }
+  if (failed(written) || (weightFile && failed(check(weightFile->keep()))))
+    return failure();
+  return file ? check(file->keep()) : success();
+}
+
+} // namespace
+
+LogicalResult emitLibrary(ArrayRef<CodeForCpu> codes,
+                          const ArtifactOptions &options) {
+  return Compilation(codes, options).emitLibrary();
+}
+
+LogicalResult emitLibrary(ModuleOp module, const CpuTarget &target,
+                          const ArtifactOptions &options) {
+  return emitLibrary(CodeForCpu{module, target, options.manifest}, options);
+}
+
+LogicalResult emitObject(ModuleOp module, const CpuTarget &target,
+                         const ArtifactOptions &options) {
+  CodeForCpu code{module, target, options.manifest};
+  return Compilation(code, options).emitFile(Compilation::Form::object);
+}
+
+LogicalResult emitAssembly(ModuleOp module, const CpuTarget &target,
+                           const ArtifactOptions &options) {
+  CodeForCpu code{module, target, options.manifest};
+  return Compilation(code, options).emitFile(Compilation::Form::assembly);
+}
+
+LogicalResult emitLlvmIr(ModuleOp module, const CpuTarget &target,
+                         const ArtifactOptions &options) {
+  CodeForCpu code{module, target, options.manifest};
+  return Compilation(code, options).emitFile(Compilation::Form::llvmIr);
+}
+
+} // namespace tessera::cpu

@@ -1,0 +1,222 @@
+// Kernels for matrix products and convolutions: operands, tasks.
+#include "lib/Target/CPU/Contraction/ContractionBuilder.h"
+#include "lib/Target/CPU/Contraction/ContractionTasks.h"
+#include "lib/Target/CPU/Elements/OperandView.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+namespace {
+
+/// Sizes that tasks are cut by; the same for all tasks of a run.
+struct TaskGrid {
+  Value columnTiles, columnBlocks, rowBlocks, blockRows, outerCount,
+      outersPerTask, outerBlocks;
+};
+
+class ContractionBuilder {
+public:
+  ContractionBuilder(kernel::FuncOp kernel, func::FuncOp function,
+                     const Contraction &contraction,
+                     kernel::ContractionAttr schedule)
+      : kernel(kernel), loc(contraction.root->getLoc()),
+        builder(function.getBody().front().getTerminator()),
+        context(function.getArgument(0)),
+        memrefs(function.getArguments().slice(1, kernel.getTensorCount())),
+        c(contraction), schedule(schedule),
+        elements(kernel, memrefs,
+                 SmallVector<Value>(function.getArguments().drop_front(
+                     1 + kernel.getTensorCount()))) {}
+
+  LogicalResult emit();
+
+private:
+  LogicalResult computeSizes();
+  TaskGrid cut();
+  bool rhsVariesOutside() const;
+  LogicalResult emitTask(const TaskGrid &grid, Value task, TaskTiles &tiles,
+                         PanelAccess &panels);
+  LogicalResult emitBlocks(const TaskBlock &block, ArrayRef<Value> loops,
+                           TaskTiles &tiles, PanelAccess &panels);
+
+  kernel::FuncOp kernel;
+  Location loc;
+  OpBuilder builder;
+  Value context;
+  SmallVector<Value> memrefs;
+  const Contraction &c;
+  kernel::ContractionAttr schedule;
+  ElementEmitter elements;
+  SmallVector<Value> sizes;
+};
+
+} // namespace
+
+LogicalResult ContractionBuilder::computeSizes() {
+  IndexBuilder index(builder, loc);
+  for (const ContractionLoop &loop : c.loops) {
+    sizes.push_back(ShapedType::isDynamic(loop.size)
+                        ? elements.emitSize(builder, loc, loop.origin.tensor,
+                                            loop.origin.dimension)
+                        : index.constant(loop.size));
+    if (!sizes.back())
+      return c.root->emitOpError("has a size that is not known before it runs");
+  }
+  return success();
+}
+
+TaskGrid ContractionBuilder::cut() {
+  IndexBuilder index(builder, loc);
+  Value one = index.constant(1);
+  TaskGrid grid;
+  grid.columnTiles = index.ceilDiv(
+      sizes[c.column], schedule.getVectors() * schedule.getLanes());
+  grid.columnBlocks = index.ceilDiv(grid.columnTiles, schedule.getTaskPanels());
+  Value rows = sizes[c.row];
+  grid.rowBlocks =
+      index.max(index.ceilDiv(rows, schedule.getTaskRows()), one);
+  // Blocks of equal size, in whole tiles; not above taskRows, which is a
+  // multiple of a tile's rows.
+  Value share = index.div(
+      index.add(rows, index.add(grid.rowBlocks, -1)), grid.rowBlocks);
+  grid.blockRows =
+      index.mul(index.ceilDiv(share, schedule.getRows()), schedule.getRows());
+  grid.outerCount = one;
+  for (unsigned loop : c.outer)
+    grid.outerCount = index.mul(grid.outerCount, sizes[loop]);
+  grid.outersPerTask =
+      c.outer.empty()
+          ? one
+          : index.max(index.div(index.constant(schedule.getTaskRows()),
+                                index.max(rows, one)),
+                      one);
+  grid.outerBlocks = index.div(
+      index.add(grid.outerCount, index.add(grid.outersPerTask, -1)),
+      grid.outersPerTask);
+  return grid;
+}
+
+bool ContractionBuilder::rhsVariesOutside() const {
+  return llvm::any_of(c.outer, [&](unsigned loop) {
+    return c.rhsMap.isFunctionOfDim(loop);
+  });
+}
+
+LogicalResult ContractionBuilder::emitBlocks(const TaskBlock &block,
+                                             ArrayRef<Value> loops,
+                                             TaskTiles &tiles,
+                                             PanelAccess &panels) {
+  if (!panels.isCopied())
+    return tiles.emit(builder, loc, loops, block);
+  IndexBuilder index(builder, loc);
+  Value step = index.constant(panels.copiedPanels());
+  auto loop = scf::ForOp::create(builder, loc, block.firstPanel,
+                                 block.lastPanel, step);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  TaskBlock part = block;
+  part.firstPanel = loop.getInductionVar();
+  part.lastPanel = index.min(index.add(part.firstPanel, step), block.lastPanel);
+  if (failed(panels.copy(builder, loc, loops, part.firstPanel, part.lastPanel,
+                         sizes[c.column])))
+    return failure();
+  return tiles.emit(builder, loc, loops, part);
+}
+
+LogicalResult ContractionBuilder::emitTask(const TaskGrid &grid, Value task,
+                                           TaskTiles &tiles,
+                                           PanelAccess &panels) {
+  IndexBuilder index(builder, loc);
+  Value zero = index.constant(0), one = index.constant(1);
+  Value rowBlock = index.rem(task, grid.rowBlocks);
+  Value rest = index.div(task, grid.rowBlocks);
+  // What changes fastest leaves the panels where they are.
+  Value columnBlock, outerBlock;
+  if (rhsVariesOutside()) {
+    columnBlock = index.rem(rest, grid.columnBlocks);
+    outerBlock = index.div(rest, grid.columnBlocks);
+  } else {
+    outerBlock = index.rem(rest, grid.outerBlocks);
+    columnBlock = index.div(rest, grid.outerBlocks);
+  }
+  TaskBlock block;
+  block.firstPanel = index.mul(columnBlock, schedule.getTaskPanels());
+  block.lastPanel =
+      index.min(index.add(block.firstPanel, schedule.getTaskPanels()),
+                grid.columnTiles);
+  // Blocks that are known to be single have constant borders.
+  bool single = constantIndex(grid.rowBlocks) == 1;
+  block.firstRow = single ? zero : index.mul(rowBlock, grid.blockRows);
+  block.lastRow = single ? sizes[c.row]
+                         : index.min(index.add(block.firstRow, grid.blockRows),
+                                     sizes[c.row]);
+  if (constantIndex(grid.columnBlocks) == 1) {
+    block.firstPanel = zero;
+    block.lastPanel = grid.columnTiles;
+  }
+  if (panels.isCopied())
+    panels.allocate(builder, loc);
+  Value firstOuter = index.mul(outerBlock, grid.outersPerTask);
+  Value lastOuter = index.min(index.add(firstOuter, grid.outersPerTask),
+                              grid.outerCount);
+  auto loop = scf::ForOp::create(builder, loc, firstOuter, lastOuter, one);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> loops(c.loops.size(), zero);
+  Value outer = loop.getInductionVar();
+  for (unsigned i = c.outer.size(); i-- > 0;) {
+    unsigned number = c.outer[i];
+    loops[number] = i == 0 ? outer : index.rem(outer, sizes[number]);
+    outer = index.div(outer, sizes[number]);
+  }
+  return emitBlocks(block, loops, tiles, panels);
+}
+
+LogicalResult ContractionBuilder::emit() {
+  if (failed(computeSizes()))
+    return failure();
+  FailureOr<ResultStores> stores =
+      ResultStores::create(kernel, c.result, memrefs, elements);
+  if (failed(stores))
+    return failure();
+  OperandViews views(memrefs, elements);
+  RowAccess rows(c, elements);
+  rows.prepare(builder, loc, views);
+  PanelAccess panels(c, elements, schedule.getLanes(),
+                     schedule.getVectors() * schedule.getLanes(),
+                     schedule.getTaskPanels());
+  panels.prepare(builder, loc, views);
+  RegisterTile tile(c, rows, panels, elements, *stores, sizes,
+                    schedule.getLanes(), schedule.getPrefetchRows());
+  TaskTiles tiles(c, tile, panels, elements, schedule, sizes);
+
+  TaskGrid grid = cut();
+  IndexBuilder index(builder, loc);
+  Value tasks = index.mul(index.mul(grid.rowBlocks, grid.columnBlocks),
+                          grid.outerBlocks);
+  auto parallel = kernel::ParallelForOp::create(builder, loc, tasks, context,
+                                                nullptr);
+  Block *body = &parallel.getBody().front();
+  builder.setInsertionPointToStart(body);
+  if (failed(emitTask(grid, body->getArgument(0), tiles, panels)))
+    return failure();
+  builder.setInsertionPointToEnd(body);
+  kernel::EndOp::create(builder, loc);
+  return success();
+}
+
+LogicalResult cpu::emitContractionKernel(kernel::FuncOp kernel,
+                                         func::FuncOp function) {
+  FailureOr<Contraction> contraction = matchContraction(kernel);
+  if (failed(contraction))
+    return failure();
+  auto schedule = cast<kernel::ContractionAttr>(kernel.getSchedule());
+  if (schedule.getDepth() != 0)
+    return kernel.emitOpError("expects a schedule with depth 0, but got ")
+           << schedule.getDepth();
+  return ContractionBuilder(kernel, function, *contraction, schedule).emit();
+}

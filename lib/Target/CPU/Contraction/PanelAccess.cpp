@@ -1,0 +1,285 @@
+// Reading of the right operand of a contraction.
+#include "lib/Target/CPU/Contraction/PanelAccess.h"
+#include "lib/Target/CPU/Elements/IndexExpression.h"
+#include "lib/Target/CPU/Elements/OperandView.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+//===----------------------------------------------------------------------===//
+// Loads
+//===----------------------------------------------------------------------===//
+
+Value cpu::widen(OpBuilder &builder, Location loc, Value value) {
+  Type type = value.getType();
+  Type f32 = builder.getF32Type();
+  if (getElementTypeOrSelf(type) == f32)
+    return value;
+  Type wide = f32;
+  if (auto vector = dyn_cast<VectorType>(type))
+    wide = VectorType::get(vector.getShape(), f32);
+  return arith::ExtFOp::create(builder, loc, wide, value);
+}
+
+Value cpu::loadVector(OpBuilder &builder, Location loc, Value memref,
+                      ArrayRef<Value> indices, int64_t lanes, Value mask) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  auto type = VectorType::get(lanes, element);
+  if (!mask)
+    return widen(builder, loc,
+                 vector::LoadOp::create(builder, loc, type, memref, indices));
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getZeroAttr(type));
+  return widen(builder, loc,
+               vector::MaskedLoadOp::create(builder, loc, type, memref, indices,
+                                            mask, zero));
+}
+
+SmallVector<Value> cpu::expandIndices(OpBuilder &builder, Location loc,
+                                      Value tensor,
+                                      ArrayRef<ReassociationIndices> groups,
+                                      ArrayRef<Value> indices) {
+  if (groups.empty())
+    return SmallVector<Value>(indices);
+  IndexBuilder index(builder, loc);
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<Value> expanded(type.getRank());
+  for (auto [group, position] : llvm::zip(groups, indices)) {
+    Value rest = position;
+    for (int64_t dim : llvm::reverse(ArrayRef(group).drop_front())) {
+      expanded[dim] = index.rem(rest, type.getDimSize(dim));
+      rest = index.div(rest, type.getDimSize(dim));
+    }
+    expanded[group.front()] = rest;
+  }
+  return expanded;
+}
+
+//===----------------------------------------------------------------------===//
+// Choice of the way
+//===----------------------------------------------------------------------===//
+
+/// The unpack that makes the right operand (in its collapsed form), or null.
+static linalg::UnPackOp findUnpack(const Contraction &c) {
+  Value rhs = c.rhs;
+  if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>())
+    if (llvm::equal(expand.getReassociationIndices(), c.rhsGroups))
+      return expand.getSrc().getDefiningOp<linalg::UnPackOp>();
+  return c.rhsGroups.empty() ? rhs.getDefiningOp<linalg::UnPackOp>()
+                             : linalg::UnPackOp();
+}
+
+bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
+                            OperandViews &views) {
+  linalg::UnPackOp unpack = findUnpack(c);
+  if (!unpack)
+    return false;
+  int64_t rank = unpack.getDestType().getRank();
+  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
+  ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
+  if (tiles.size() != 1 || unpack.getInnerDimsPos()[0] != rank - 1 ||
+      rank < 2 || static_cast<int64_t>(order.size()) != rank ||
+      ShapedType::isDynamic(tiles[0]) || tiles[0] % lanes != 0)
+    return false;
+  // A vector lies in one panel; columns of a group may begin anywhere.
+  MLIRContext *context = builder.getContext();
+  AffineExpr vector = c.rhsMap.getResults().back().replace(
+      getAffineDimExpr(c.column, context),
+      getAffineDimExpr(c.column, context) * lanes);
+  if (vector.getLargestKnownDivisor() % lanes != 0)
+    return false;
+  for (int64_t i = 0; i < rank - 2; ++i)
+    if (order[i] != i)
+      return false;
+  if (order[rank - 2] != rank - 1 || order[rank - 1] != rank - 2)
+    return false;
+  memref = views.view(builder, loc, unpack.getSource());
+  width = tiles[0];
+  kind = Kind::Packed;
+  return static_cast<bool>(memref);
+}
+
+bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
+                            OperandViews &views) {
+  unsigned last = c.rhsMap.getNumResults() - 1;
+  for (unsigned i = 0; i <= last; ++i)
+    if (growth(c.rhsMap.getResult(i), c.column, 1) != int64_t(i == last))
+      return false;
+  memref = OperandViews::collapse(builder, loc,
+                                  views.view(builder, loc, c.rhs), c.rhsGroups);
+  if (!memref)
+    return false;
+  isStridedView = staticStride(memref, last) != 1;
+  if (isStridedView)
+    return false;
+  kind = Kind::Direct;
+  return true;
+}
+
+bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
+                            OperandViews &views) {
+  if (c.reduction.size() != 1)
+    return false;
+  int64_t rows = c.loops[c.reduction[0]].size;
+  if (ShapedType::isDynamic(rows) || rows == 0)
+    return false;
+  int64_t fit = kScratchBytes / (rows * columns * 4);
+  if (fit < 1)
+    return false;
+  panels = std::min(panels, fit);
+  memref = OperandViews::collapse(builder, loc,
+                                  views.view(builder, loc, c.rhs), c.rhsGroups);
+  kind = Kind::Copied;
+  orderForTransposing(builder, loc);
+  return true;
+}
+
+void PanelAccess::prepare(OpBuilder &builder, Location loc,
+                          OperandViews &views) {
+  if (usePacked(builder, loc, views) || useDirect(builder, loc, views) ||
+      useCopied(builder, loc, views))
+    return;
+  kind = Kind::Elements;
+}
+
+//===----------------------------------------------------------------------===//
+// Access
+//===----------------------------------------------------------------------===//
+
+PanelAccess::Columns PanelAccess::locate(OpBuilder &builder, Location loc,
+                                         ArrayRef<Value> loops,
+                                         ArrayRef<Value> masks,
+                                         int64_t vectors) const {
+  Columns where;
+  where.mask.assign(masks.begin(), masks.end());
+  IndexBuilder index(builder, loc);
+  Value first = index.evaluate(c.rhsMap.getResults().back(), loops);
+  if (isCopied())
+    first = index.sub(loops[c.column], scratchColumn);
+  // A tile begins at a multiple of `columns`: where that is a multiple of the
+  // width, panels and offsets are constants apart.
+  AffineExpr tile = getAffineDimExpr(c.column, builder.getContext()) * columns;
+  int64_t panelWidth = isCopied() ? columns : width;
+  bool aligned =
+      isCopied() || (width && c.rhsMap.getResults().back()
+                                      .replace(getAffineDimExpr(
+                                                   c.column,
+                                                   builder.getContext()),
+                                               tile)
+                                      .getLargestKnownDivisor() %
+                                  width ==
+                              0);
+  Value firstPanel = panelWidth ? index.div(first, panelWidth) : Value();
+  for (int64_t v = 0; v < vectors; ++v) {
+    if (!panelWidth) {
+      where.panel.push_back({});
+      where.offset.push_back(index.add(first, v * lanes));
+    } else if (aligned) {
+      where.panel.push_back(index.add(firstPanel, v * lanes / panelWidth));
+      where.offset.push_back(index.constant(v * lanes % panelWidth));
+    } else {
+      Value column = index.add(first, v * lanes);
+      where.panel.push_back(index.div(column, panelWidth));
+      where.offset.push_back(index.rem(column, panelWidth));
+    }
+  }
+  return where;
+}
+
+SmallVector<Value> PanelAccess::indices(OpBuilder &builder, Location loc,
+                                        const Columns &where,
+                                        ArrayRef<Value> loops,
+                                        int64_t vector) const {
+  IndexBuilder index(builder, loc);
+  SmallVector<Value> result;
+  if (kind == Kind::Copied)
+    return {where.panel[vector], loops[c.reduction[0]], where.offset[vector]};
+  ArrayRef<AffineExpr> exprs = c.rhsMap.getResults();
+  for (AffineExpr expr : exprs.drop_back())
+    result.push_back(index.evaluate(expr, loops));
+  if (kind == Kind::Packed)
+    result.insert(result.end() - 1, where.panel[vector]);
+  result.push_back(where.offset[vector]);
+  return result;
+}
+
+FailureOr<Value> PanelAccess::element(OpBuilder &builder, Location loc,
+                                      ArrayRef<Value> loops,
+                                      Value mask) const {
+  IndexBuilder index(builder, loc);
+  SmallVector<Value> at;
+  for (AffineExpr expr : c.rhsMap.getResults())
+    at.push_back(index.evaluate(expr, loops));
+  at = expandIndices(builder, loc, c.rhs, c.rhsGroups, at);
+  auto type = cast<RankedTensorType>(c.rhs.getType());
+  unsigned last = c.rhsMap.getNumResults() - 1;
+  if (!isStridedView &&
+      growth(c.rhsMap.getResult(last), c.column, 1) == 1 &&
+      (c.rhsGroups.empty() || c.rhsGroups.back().size() == 1)) {
+    FailureOr<Value> vector =
+        elements.emit(builder, loc, c.rhs, at, lanes, mask);
+    if (failed(vector))
+      return failure();
+    return widen(builder, loc, *vector);
+  }
+  // Lanes that are not neighbours are read one by one; those beyond the last
+  // column read column 0.
+  SmallVector<Value> scalars;
+  SmallVector<Value> moved(loops);
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    Value column = index.add(loops[c.column], lane);
+    if (mask) {
+      Value inside = vector::ExtractOp::create(builder, loc, mask, lane);
+      column = arith::SelectOp::create(builder, loc, inside, column,
+                                       index.constant(0));
+    }
+    moved[c.column] = column;
+    SmallVector<Value> scalarAt;
+    for (AffineExpr expr : c.rhsMap.getResults())
+      scalarAt.push_back(index.evaluate(expr, moved));
+    scalarAt = expandIndices(builder, loc, c.rhs, c.rhsGroups, scalarAt);
+    FailureOr<Value> scalar = elements.emit(builder, loc, c.rhs, scalarAt, 1);
+    if (failed(scalar))
+      return failure();
+    scalars.push_back(*scalar);
+  }
+  Value vector = vector::FromElementsOp::create(
+      builder, loc, VectorType::get(lanes, type.getElementType()), scalars);
+  return widen(builder, loc, vector);
+}
+
+Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
+                        ArrayRef<Value> loops, int64_t vector) const {
+  if (kind == Kind::Elements) {
+    SmallVector<Value> moved(loops);
+    moved[c.column] =
+        IndexBuilder(builder, loc).add(loops[c.column], vector * lanes);
+    FailureOr<Value> value = element(builder, loc, moved, where.mask[vector]);
+    return succeeded(value) ? *value : Value();
+  }
+  return loadVector(builder, loc, isCopied() ? scratch : memref,
+                    indices(builder, loc, where, loops, vector), lanes,
+                    where.mask[vector]);
+}
+
+void PanelAccess::prefetch(OpBuilder &builder, Location loc,
+                           const Columns &where, ArrayRef<Value> loops,
+                           int64_t vector, int64_t distance) const {
+  if (kind != Kind::Packed && kind != Kind::Direct)
+    return;
+  SmallVector<Value> ahead(loops);
+  unsigned innermost = c.reduction.back();
+  ahead[innermost] =
+      IndexBuilder(builder, loc).add(loops[innermost], distance);
+  memref::PrefetchOp::create(builder, loc, memref,
+                             indices(builder, loc, where, ahead, vector),
+                             /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}

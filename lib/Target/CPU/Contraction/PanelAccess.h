@@ -1,0 +1,147 @@
+// How a contraction reads its right operand: vectors along the columns.
+#ifndef TESSERA_TARGET_CPU_PANELACCESS_H
+#define TESSERA_TARGET_CPU_PANELACCESS_H
+
+#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
+#include "lib/Target/CPU/Elements/ElementEmitter.h"
+
+namespace tessera::cpu {
+
+class OperandViews;
+
+/// Most bytes that one task may allocate on its stack (the kernel ABI).
+constexpr int64_t kScratchBytes = 64 << 10;
+
+/// Reads vectors of the right operand of one contraction, widened to f32:
+///
+///   packed    [..., ceil(columns / width), rows, width], `linalg.unpack`ed in the
+///             body, zero beyond the last column: any weights
+///   direct    columns are neighbours in memory: values of attention
+///   copied    a task first copies its columns to a scratch of panels
+///             [panel, rows, columns]: keys of attention, computed operands
+///   elements  whatever the element emitter says, vector by vector
+class PanelAccess {
+public:
+  /// `columns`: columns of a tile of the schedule, `panels`: tiles of a task.
+  PanelAccess(const Contraction &contraction, ElementEmitter &elements,
+              int64_t lanes, int64_t columns, int64_t panels)
+      : c(contraction), elements(elements), lanes(lanes), columns(columns),
+        panels(panels) {}
+
+  /// Chooses the way of reading; emits views before all tasks.
+  void prepare(mlir::OpBuilder &builder, mlir::Location loc,
+               OperandViews &views);
+
+  /// Whether tasks must call `copy`, and for how many tiles at most at once.
+  bool isCopied() const { return kind == Kind::Copied; }
+  int64_t copiedPanels() const { return panels; }
+  /// Whether loads of the last columns need masks. `isExact`: no vector lies
+  /// wholly beyond the last column.
+  bool needsMasks(bool isExact) const {
+    if (kind == Kind::Packed)
+      return !isExact && width % columns != 0;
+    return !isCopied();
+  }
+
+  /// Allocates the scratch of a task.
+  void allocate(mlir::OpBuilder &builder, mlir::Location loc);
+  /// Copies the columns of tiles [first, last) to the scratch. `loops`: values of
+  /// the outer loops.
+  mlir::LogicalResult copy(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::ArrayRef<mlir::Value> loops,
+                           mlir::Value first, mlir::Value last,
+                           mlir::Value columnCount);
+
+  /// Where the vectors of one tile are, computed once before its loops.
+  struct Columns {
+    llvm::SmallVector<mlir::Value> panel, offset, mask;
+  };
+  Columns locate(mlir::OpBuilder &builder, mlir::Location loc,
+                 mlir::ArrayRef<mlir::Value> loops,
+                 mlir::ArrayRef<mlir::Value> masks, int64_t vectors) const;
+
+  /// Vector `vector` at the given loop values. Null after a diagnostic.
+  mlir::Value load(mlir::OpBuilder &builder, mlir::Location loc,
+                   const Columns &where, mlir::ArrayRef<mlir::Value> loops,
+                   int64_t vector) const;
+
+  /// Prefetches vector `vector`, `distance` steps of the innermost loop ahead.
+  void prefetch(mlir::OpBuilder &builder, mlir::Location loc,
+                const Columns &where, mlir::ArrayRef<mlir::Value> loops,
+                int64_t vector, int64_t distance) const;
+
+private:
+  enum class Kind { Packed, Direct, Copied, Elements };
+
+  bool usePacked(mlir::OpBuilder &builder, mlir::Location loc,
+                 OperandViews &views);
+  bool useDirect(mlir::OpBuilder &builder, mlir::Location loc,
+                 OperandViews &views);
+  bool useCopied(mlir::OpBuilder &builder, mlir::Location loc,
+                 OperandViews &views);
+  void orderForTransposing(mlir::OpBuilder &builder, mlir::Location loc);
+  mlir::LogicalResult copyElements(mlir::OpBuilder &builder, mlir::Location loc,
+                                   mlir::SmallVector<mlir::Value> loops,
+                                   mlir::Value panel, mlir::Value firstColumn,
+                                   mlir::Value columnCount) const;
+  void copyTransposed(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::SmallVector<mlir::Value> loops, mlir::Value panel,
+                      mlir::Value firstColumn, mlir::Value columnCount) const;
+  llvm::SmallVector<mlir::Value> indices(mlir::OpBuilder &builder,
+                                         mlir::Location loc,
+                                         const Columns &where,
+                                         mlir::ArrayRef<mlir::Value> loops,
+                                         int64_t vector) const;
+  mlir::FailureOr<mlir::Value> element(mlir::OpBuilder &builder,
+                                       mlir::Location loc,
+                                       mlir::ArrayRef<mlir::Value> loops,
+                                       mlir::Value mask) const;
+
+  const Contraction &c;
+  ElementEmitter &elements;
+  int64_t lanes, columns, panels;
+  Kind kind = Kind::Elements;
+  /// The packed or direct operand. Of a copied one whose contracted dimension is
+  /// contiguous, so that blocks of lanes x lanes can be transposed in registers:
+  /// the view that has this dimension last; else null.
+  mlir::Value memref;
+  /// Whether the operand is a view whose columns are no neighbours.
+  bool isStridedView = false;
+  /// Indices of that view over the loops.
+  llvm::SmallVector<mlir::AffineExpr> transposedIndices;
+  mlir::Value scratch;
+  /// Column of the scratch's first panel.
+  mlir::Value scratchColumn;
+  /// Columns of a packed panel.
+  int64_t width = 0;
+};
+
+/// `value` (a vector or scalar of f32, f16 or bf16) as f32.
+mlir::Value widen(mlir::OpBuilder &builder, mlir::Location loc,
+                  mlir::Value value);
+
+/// Loads vector<lanes x T>, widened to f32; zero where `mask` (may be null) is
+/// false.
+mlir::Value loadVector(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value memref, mlir::ArrayRef<mlir::Value> indices,
+                       int64_t lanes, mlir::Value mask);
+
+/// Masks of the two shuffles (a, b) of a round of distance `distance`: each takes
+/// blocks of that many lanes in turn from a and b, the low or the high ones.
+std::pair<llvm::SmallVector<int64_t>, llvm::SmallVector<int64_t>>
+exchangeOfDistance(int64_t lanes, int64_t distance);
+
+/// Transposes `rows`, as many vectors as they have lanes, in registers.
+void transposeBlock(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::MutableArrayRef<mlir::Value> rows);
+
+/// Indices of `tensor`'s elements from indices of its collapsed form. Inner sizes
+/// of the groups are static.
+llvm::SmallVector<mlir::Value>
+expandIndices(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor,
+              mlir::ArrayRef<mlir::ReassociationIndices> groups,
+              mlir::ArrayRef<mlir::Value> indices);
+
+} // namespace tessera::cpu
+
+#endif // TESSERA_TARGET_CPU_PANELACCESS_H
