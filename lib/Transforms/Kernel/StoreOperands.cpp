@@ -71,14 +71,10 @@ static bool movesChannels(Operation *op, bool back) {
 /// elements to be loaded at once, and so many that the ends of a row are little work
 /// beside them.
 static bool hasShortWindows(graph::PoolOp pool) {
-  // A whole vector of windows, over so many columns that two transposes take longer.
-  constexpr int64_t kLongest = 32, kWidestStride = 4, kFewestColumns = 16,
-                    kFewestSteps = 30;
+  constexpr int64_t kLongest = 32, kWidestStride = 4, kFewestColumns = 32;
   auto type = cast<RankedTensorType>(pool.getType());
   int64_t columns = type.getDimSize(type.getRank() - 2);
-  return columns >= kFewestColumns &&
-         columns * pool.getStrides().back() >= kFewestSteps &&
-         pool.getKernel().back() <= kLongest &&
+  return columns >= kFewestColumns && pool.getKernel().back() <= kLongest &&
          pool.getStrides().back() <= kWidestStride &&
          pool.getDilations().back() == 1;
 }

@@ -104,29 +104,3 @@ func.func @unknown_width(%x: tensor<1x4x16x?xf32>, %w: index) -> tensor<1x4x16x?
   %y = linalg.transpose ins(%p : tensor<1x16x?x4xf32>) outs(%f : tensor<1x4x16x?xf32>) permutation = [0, 3, 1, 2]
   return %y : tensor<1x4x16x?xf32>
 }
-
-// A vector's work that two transposes would take as long for.
-// CHECK-LABEL: func.func @halves
-// CHECK: graph.pool max {{.*}} -> tensor<4x16x16x1xf32>
-func.func @halves(%x: tensor<1x4x32x32xf32>) -> tensor<1x4x16x16xf32> {
-  %e = tensor.empty() : tensor<1x32x32x4xf32>
-  %t = linalg.transpose ins(%x : tensor<1x4x32x32xf32>) outs(%e : tensor<1x32x32x4xf32>) permutation = [0, 2, 3, 1]
-  %p = graph.pool max %t kernel [3, 3] strides [2, 2] dilations [1, 1] pads [1, 1], [1, 1]
-    : tensor<1x32x32x4xf32> -> tensor<1x16x16x4xf32>
-  %f = tensor.empty() : tensor<1x4x16x16xf32>
-  %y = linalg.transpose ins(%p : tensor<1x16x16x4xf32>) outs(%f : tensor<1x4x16x16xf32>) permutation = [0, 3, 1, 2]
-  return %y : tensor<1x4x16x16xf32>
-}
-
-// Of as many columns without a stride the transposes take less.
-// CHECK-LABEL: func.func @few_columns
-// CHECK: graph.pool max {{.*}} -> tensor<1x20x20x4xf32>
-func.func @few_columns(%x: tensor<1x4x20x20xf32>) -> tensor<1x4x20x20xf32> {
-  %e = tensor.empty() : tensor<1x20x20x4xf32>
-  %t = linalg.transpose ins(%x : tensor<1x4x20x20xf32>) outs(%e : tensor<1x20x20x4xf32>) permutation = [0, 2, 3, 1]
-  %p = graph.pool max %t kernel [3, 3] strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1]
-    : tensor<1x20x20x4xf32> -> tensor<1x20x20x4xf32>
-  %f = tensor.empty() : tensor<1x4x20x20xf32>
-  %y = linalg.transpose ins(%p : tensor<1x20x20x4xf32>) outs(%f : tensor<1x4x20x20xf32>) permutation = [0, 3, 1, 2]
-  return %y : tensor<1x4x20x20xf32>
-}
