@@ -125,26 +125,6 @@ def test_one_kernel_serves_all_scales(tmp_path, tool):
     assert kernels.count("kernel.func @conv") == 3
 
 
-def test_points_of_a_feature_map_are_a_collapse(tmp_path, tool):
-    """[batch, channels, height, width] as points, the sizes quotients of the image's:
-    no index of theirs is divided by a size that is not known."""
-    chain = Chain()
-    y = chain.add("Conv", "x", chain.weight(WIDTH, 8, 3, 3), pads=[1] * 4, strides=[2, 2])
-    y = chain.add("Conv", y, chain.weight(WIDTH, WIDTH, 5, 5), strides=[3, 3])
-    rows = chain.add("Transpose", chain.add("Reshape", y, chain.constant([0, WIDTH, -1])), perm=[0, 2, 1])
-    y = chain.add("Add", rows, chain.add("MatMul", rows, chain.weight(WIDTH, WIDTH)))
-    onnx.save(
-        model_of(
-            chain.nodes,
-            [value("x", np.float32, ["batch", 8, "height", "width"])],
-            [value(y, np.float32, ["batch", "points", WIDTH])],
-            chain.constants,
-        ),
-        tmp_path / "m.onnx",
-    )
-    assert "graph.reshape" not in tool("compile", tmp_path / "m.onnx", "--emit=graph", "-o", "-")
-
-
 def count_kernels(tool, path, name):
     return tool("compile", path, "--emit=kernel", "-o", "-").count(f"kernel.func @{name}")
 

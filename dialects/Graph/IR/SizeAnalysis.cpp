@@ -13,9 +13,6 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/MathExtras.h"
-
-#include <algorithm>
 
 using namespace mlir;
 using namespace tessera::graph;
@@ -119,31 +116,8 @@ AffineExpr SizeAnalysis::simplify(AffineExpr expression) {
   return simple;
 }
 
-/// Whether two products have the same factors in any order: those of sums are not
-/// normalised.
-static bool haveSameFactors(AffineExpr a, AffineExpr b) {
-  SmallVector<AffineExpr> factors[2];
-  int64_t constants[2] = {1, 1};
-  for (auto [product, list, constant] : llvm::zip(ArrayRef({a, b}), factors, constants)) {
-    appendFactors(product, list);
-    llvm::erase_if(list, [&, &constant = constant](AffineExpr factor) {
-      auto number = dyn_cast<AffineConstantExpr>(factor);
-      int64_t together;
-      if (!number || llvm::MulOverflow(constant, number.getValue(), together))
-        return false;
-      constant = together;
-      return true;
-    });
-  }
-  return constants[0] == constants[1] &&
-         factors[0].size() == factors[1].size() &&
-         std::is_permutation(factors[0].begin(), factors[0].end(),
-                             factors[1].begin());
-}
-
 bool SizeAnalysis::areEqual(AffineExpr a, AffineExpr b) {
-  if (a == b || simplify(a) == simplify(b) ||
-      haveSameFactors(simplify(a), simplify(b)))
+  if (a == b || simplify(a) == simplify(b))
     return true;
   auto difference = dyn_cast<AffineConstantExpr>(simplify(a - b));
   return difference && difference.getValue() == 0;

@@ -62,23 +62,6 @@ TEST_F(SizeAnalysisTest, SumsAndProductsAreNormalised) {
   EXPECT_FALSE(sizes.areEqual(e[0], e[2]));
 }
 
-TEST_F(SizeAnalysisTest, FactorsMayComeInAnyOrder) {
-  auto e = expressionsOf("%c3 = arith.constant 3 : index\n"
-                         "%a = arith.floordivsi %seq, %c3 : index\n"
-                         "%rows = arith.addi %a, %c1 : index\n"
-                         "%b = arith.floordivsi %batch, %c3 : index\n"
-                         "%columns = arith.addi %b, %c1 : index\n"
-                         "%all = arith.muli %rows, %columns : index\n"
-                         "return %batch, %rows, %columns, %all : index, index, "
-                         "index, index",
-                         4);
-  ASSERT_EQ(e.size(), 4u);
-  EXPECT_TRUE(sizes.areEqual(e[2] * e[1], e[3]));
-  EXPECT_TRUE(sizes.areEqual(e[0] * 8 * e[1] * e[2], e[0] * 4 * (e[3] * 2)));
-  EXPECT_FALSE(sizes.areEqual(e[0] * e[1] * e[2], e[3] * e[2]));
-  EXPECT_FALSE(sizes.areEqual(e[3] * 8, e[3] * 4));
-}
-
 TEST_F(SizeAnalysisTest, RangesDecideMinimumAndMaximum) {
   auto e = expressionsOf("%a = arith.minsi %seq, %c512 : index\n"
                          "%b = arith.maxsi %c0, %seq : index\n"
