@@ -97,7 +97,8 @@ class Checks:
         # LLVM's libraries are not instrumented: they use memory of allocators that
         # our code, inlined from LLVM's headers, has marked as unused. A report ends
         # the process by a signal: no test takes that for an error that it expects.
-        options = "allow_user_poisoning=0:abort_on_error=1"
+        # Results that no memory holds are such an error.
+        options = "allow_user_poisoning=0:abort_on_error=1:allocator_may_return_null=1"
         self.environment["ASAN_OPTIONS"] = options
         self.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
         # Python must load the sanitizers' runtime first, and its own leaks are not

@@ -46,6 +46,8 @@ typedef enum TesseraCompileStatus {
  *   machine    JSON file with a measured machine, instead of the record of cpu
  *   emit       graph, kernel, buffer, llvm, asm, object or so (default)
  *   weights    section (default), file or none
+ *   jobs       threads that make the code of a library: 0 (default) is all that
+ *              this process may use
  *   save-states  folder that receives the IR at the end of each state
  *   report     file that receives a JSON report
  *   load-pass-plugin  shared library with MLIR passes; in a child process only

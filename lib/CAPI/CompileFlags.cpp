@@ -1,5 +1,6 @@
 #include "lib/CAPI/CompileFlags.h"
 
+#include <charconv>
 #include <cstring>
 #include <map>
 
@@ -63,6 +64,15 @@ std::string setCompileOption(CompileOptions &options, const std::string &name,
     if (value.size() != 1 || value[0] < '0' || value[0] > '3')
       return badValue(name, value, "0, 1, 2 or 3");
     options.optimizationLevel = value[0] - '0';
+    return "";
+  }
+  if (name == "jobs") {
+    unsigned jobs = 0;
+    const char *end = value.data() + value.size();
+    auto [read, error] = std::from_chars(value.data(), end, jobs);
+    if (error != std::errc() || read != end || jobs > 1024)
+      return badValue(name, value, "a number from 0 to 1024");
+    options.jobs = jobs;
     return "";
   }
   if (name == "emit") {

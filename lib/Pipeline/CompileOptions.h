@@ -42,6 +42,9 @@ struct CompileOptions {
   std::string machineFile;
   /// "section", "file" or "none".
   std::string weights = "section";
+  /// Threads that compile a library's code; 0: as many as the process may use. The
+  /// library does not depend on it.
+  unsigned jobs = 0;
   /// Shared libraries with passes (MLIR's pass plugins).
   std::vector<std::string> passPlugins;
   /// A state ("import", "graph", "kernel", "buffer") and a pipeline in MLIR's

@@ -23,6 +23,7 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
+#include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -47,8 +48,11 @@ public:
     registerDialects(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
-    // One compilation uses one core; builds and servers run many at once.
+    // Until there are kernels, the passes see one function.
     context.disableMultithreading();
+    if (llvm::ThreadPoolStrategy strategy = llvm::hardware_concurrency(options.jobs);
+        strategy.compute_thread_count() > 1)
+      threads.emplace(strategy);
   }
 
   CompileStatus run();
@@ -90,6 +94,8 @@ private:
 
   const CompileOptions &options;
   const CompileObserver &observer;
+  /// Absent where there is one thread only. Before the context, which uses it.
+  std::optional<llvm::DefaultThreadPool> threads;
   MLIRContext context;
   onnx_importer::OnnxCheck importReport;
   OwningOpRef<ModuleOp> module;
@@ -319,6 +325,7 @@ CompileStatus Compilation::writeCode(ArrayRef<cpu::CodeForCpu> codes) {
   artifact.producer = "tessera " TESSERA_VERSION;
   artifact.manifest = codes.front().manifest;
   artifact.optLevel = options.optimizationLevel;
+  artifact.threads = threads ? &*threads : nullptr;
   cpu::PhaseSeconds seconds;
   artifact.seconds = &seconds;
   bool codeFailed = false;

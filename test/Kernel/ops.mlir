@@ -44,10 +44,10 @@ func.func @buffer_state(%ctx: !llvm.ptr) {
   return
 }
 
-// CHECK: kernel.entry @entry runs @buffer_state inputs [#kernel.port<"x", f32, ()[s0] -> (s0)>]
-// CHECK-SAME: outputs [#kernel.port<"y", f32, ()[s0] -> (s0), alias 0>]
+// CHECK: kernel.entry @entry runs @buffer_state inputs [#kernel.port<"x", f32, ()[s0] -> (s0) node "made">]
+// CHECK-SAME: outputs [#kernel.port<"y", f32, ()[s0] -> (s0), alias 0 node "added">]
 // CHECK-SAME: symbols [#kernel.named_size<"n", 0, 8, 64>] values [#kernel.value<()[s0] -> (s0 * 4), 0, 1>]
-kernel.entry @entry runs @buffer_state inputs [#kernel.port<"x", f32, ()[s0] -> (s0)>]
-  outputs [#kernel.port<"y", f32, ()[s0] -> (s0), alias 0>]
+kernel.entry @entry runs @buffer_state inputs [#kernel.port<"x", f32, ()[s0] -> (s0) node "made">]
+  outputs [#kernel.port<"y", f32, ()[s0] -> (s0), alias 0 node "added">]
   symbols [#kernel.named_size<"n", 0, 8, 64>]
   values [#kernel.value<()[s0] -> (s0 * 4), 0, 1>] weights [] bytes 0

@@ -92,6 +92,11 @@ void tool::addCompile(CLI::App &app, int &exitCode) {
                   "given at load (section)")
       ->type_name("PLACE")
       ->check(CLI::IsMember({"section", "file", "none"}).description(""));
+  sub->add_option("-j,--jobs", options.jobs,
+                  "Threads that make the code of a library (0: all that this "
+                  "process may use); it does not depend on them")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024).description(""));
   sub->add_option("--load-pass-plugin", options.passPlugins,
                   "Shared library with MLIR passes for --run-passes; may be "
                   "repeated")

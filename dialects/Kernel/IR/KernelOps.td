@@ -426,7 +426,7 @@ def Kernel_PortAttr : Kernel_Attr<"Port", "port"> {
   let parameters = (ins StringRefParameter<"name">:$name, "::mlir::Type":$elementType,
                         "::mlir::AffineMap":$dims, DefaultValuedParameter<"int64_t", "-1">:$alias,
                         OptionalParameter<"::mlir::StringAttr">:$node);
-  let assemblyFormat = "`<` $name `,` $elementType `,` $dims (`,` `alias` $alias^)? (`,` `node` $node^)? `>`";
+  let assemblyFormat = "`<` $name `,` $elementType `,` $dims (`,` `alias` $alias^)? (`node` $node^)? `>`";
 }
 
 def Kernel_NamedSizeAttr : Kernel_Attr<"NamedSize", "named_size"> {

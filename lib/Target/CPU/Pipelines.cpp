@@ -8,6 +8,7 @@
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -29,23 +30,24 @@ void buildLowerToLLVM(OpPassManager &manager,
   // Before lowering affine: leaves address computations in it.
   lowered.addPass(createExpandReshapes());
   lowered.addPass(memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
+  lowered.addPass(createLowerAffinePass());
   // After all that makes divisions.
-  manager.nest<func::FuncOp>().addPass(createGuardDivisions());
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addPass(createSCFToControlFlowPass());
+  lowered.addPass(createGuardDivisions());
+  lowered.addPass(createCanonicalizerPass());
+  lowered.addPass(createCSEPass());
+  lowered.addPass(createSCFToControlFlowPass());
   manager.addPass(createLowerEntries());
   // What LLVM has an intrinsic for (math.fma, math.sqrt, ...) is no call; log1p is
   // one, as log(1 + x) loses what is small.
   ConvertMathToLLVMPassOptions math;
   math.approximateLog1p = false;
-  manager.addPass(createConvertMathToLLVMPass(math));
+  manager.addNestedPass<func::FuncOp>(createConvertMathToLLVMPass(math));
   manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertKernelToLLVM());
   // Takes memref descriptors apart: bodies then capture pointers and sizes.
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
+  auto &inLlvm = manager.nest<LLVM::LLVMFuncOp>();
+  inLlvm.addPass(createCanonicalizerPass());
+  inLlvm.addPass(createCSEPass());
   manager.addPass(createOutlineParallelLoops());
 }
 

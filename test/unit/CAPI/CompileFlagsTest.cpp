@@ -15,6 +15,7 @@ TEST(CompileFlags, SetOptions) {
   EXPECT_EQ(setCompileOption(options, "machine", "m.json"), "");
   EXPECT_EQ(setCompileOption(options, "emit", "asm"), "");
   EXPECT_EQ(setCompileOption(options, "weights", "file"), "");
+  EXPECT_EQ(setCompileOption(options, "jobs", "3"), "");
   EXPECT_EQ(setCompileOption(options, "save-states", "states"), "");
   EXPECT_EQ(setCompileOption(options, "report", "report.json"), "");
   EXPECT_EQ(setCompileOption(options, "load-pass-plugin", "p.so"), "");
@@ -26,6 +27,7 @@ TEST(CompileFlags, SetOptions) {
   EXPECT_EQ(options.machineFile, "m.json");
   EXPECT_EQ(options.emit, EmitKind::Assembly);
   EXPECT_EQ(options.weights, "file");
+  EXPECT_EQ(options.jobs, 3u);
   EXPECT_EQ(options.saveStates, "states");
   EXPECT_EQ(options.report, "report.json");
   EXPECT_EQ(options.passPlugins, std::vector<std::string>{"p.so"});
@@ -38,6 +40,10 @@ TEST(CompileFlags, ReportWhatIsWrong) {
             "unknown option 'colour'");
   EXPECT_EQ(setCompileOption(options, "opt-level", "4"),
             "option 'opt-level' expects 0, 1, 2 or 3 but got '4'");
+  for (const char *value : {"-1", "many", "1025"})
+    EXPECT_EQ(setCompileOption(options, "jobs", value),
+              "option 'jobs' expects a number from 0 to 1024 but got '" +
+                  std::string(value) + "'");
   EXPECT_EQ(setCompileOption(options, "emit", "exe"),
             "option 'emit' expects graph, kernel, buffer, llvm, asm, object or "
             "so but got 'exe'");

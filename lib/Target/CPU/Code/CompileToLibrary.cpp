@@ -6,6 +6,7 @@
 #include "lib/Target/Artifact/SharedWeights.h"
 #include "lib/Target/Artifact/TemporaryFile.h"
 #include "lib/Target/Artifact/WeightWriter.h"
+#include "lib/Target/CPU/Code/CodeParts.h"
 #include "lib/Target/CPU/Code/ObjectCode.h"
 #include "lib/Target/CPU/Pipelines.h"
 
@@ -74,9 +75,13 @@ private:
   /// The table for code `number`; the first is the exported one.
   ModuleDescription describe(size_t number) const;
   LogicalResult lower();
-  /// Optimised LLVM IR of code `number`, with the table.
-  LogicalResult generate(size_t number, const ModuleDescription &weights);
-  LogicalResult emitObjectTo(StringRef path);
+  /// LLVM IR of code `number`, with the table.
+  LogicalResult translate(size_t number, const ModuleDescription &weights);
+  void optimize();
+  /// Object code of `code`.
+  FailureOr<CodeBytes> emitObject();
+  /// Object files with the code for one CPU, in the order in which they are linked.
+  LogicalResult emitObjects(size_t number, std::vector<TemporaryFile> &objects);
   /// Writes the weight file, or only hashes the weights that are not appended.
   LogicalResult placeWeights(TesseraWeightPlace place,
                              ModuleDescription &description,
@@ -113,8 +118,28 @@ ModuleDescription Compilation::describe(size_t number) const {
   return description;
 }
 
+/// Lets passes run on several functions at once while it lives.
+class ContextThreads {
+public:
+  ContextThreads(MLIRContext *context, llvm::ThreadPoolInterface *threads)
+      : context(threads && !context->isMultithreadingEnabled() ? context
+                                                               : nullptr) {
+    if (this->context)
+      context->setThreadPool(*threads);
+  }
+  ~ContextThreads() {
+    if (context)
+      context->disableMultithreading();
+  }
+  ContextThreads(const ContextThreads &) = delete;
+
+private:
+  MLIRContext *context;
+};
+
 LogicalResult Compilation::lower() {
   Stopwatch watch(time(&PhaseSeconds::lowering));
+  ContextThreads scope(modules.front()->getContext(), options.threads);
   for (const CodeForCpu &code : codes) {
     ModuleOp module = code.module;
     PassManager manager(module.getContext());
@@ -130,8 +155,8 @@ LogicalResult Compilation::lower() {
   return success();
 }
 
-LogicalResult Compilation::generate(size_t number,
-                                    const ModuleDescription &weights) {
+LogicalResult Compilation::translate(size_t number,
+                                     const ModuleDescription &weights) {
   ModuleDescription description = describe(number);
   description.weightPlace = weights.weightPlace;
   description.weightBytes = weights.weightBytes;
@@ -141,15 +166,16 @@ LogicalResult Compilation::generate(size_t number,
     return check(created.takeError());
   generator.emplace(std::move(*created));
   ModuleOp module = codes[number].module;
-  {
-    Stopwatch watch(time(&PhaseSeconds::translation));
-    code = generator->translate(module, llvmContext);
-    if (!code || failed(emitModuleTable(module, description, *code)))
-      return codeFailure();
-  }
+  Stopwatch watch(time(&PhaseSeconds::translation));
+  code = generator->translate(module, llvmContext);
+  if (!code || failed(emitModuleTable(module, description, *code)))
+    return codeFailure();
+  return success();
+}
+
+void Compilation::optimize() {
   Stopwatch watch(time(&PhaseSeconds::optimization));
   generator->optimize(*code);
-  return success();
 }
 
 FailureOr<TemporaryFile> Compilation::createTemporary(StringRef path,
@@ -177,12 +203,46 @@ LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
   return success();
 }
 
-LogicalResult Compilation::emitObjectTo(StringRef path) {
+FailureOr<CodeBytes> Compilation::emitObject() {
   Stopwatch watch(time(&PhaseSeconds::codeGeneration));
-  SmallVector<char, 0> bytes;
+  CodeBytes bytes;
   if (failed(check(generator->emit(*code, CodeGenerator::Form::object, bytes))))
     return failure();
-  return writeText(path, StringRef(bytes.data(), bytes.size()));
+  return bytes;
+}
+
+LogicalResult Compilation::emitObjects(size_t number,
+                                       std::vector<TemporaryFile> &objects) {
+  std::vector<CodeBytes> bytes;
+  std::vector<CodeBytes> parts =
+      cutIntoParts(*code, "." + std::to_string(number));
+  if (parts.empty()) {
+    optimize();
+    FailureOr<CodeBytes> object = emitObject();
+    if (failed(object))
+      return failure();
+    bytes.push_back(std::move(*object));
+  } else {
+    code.reset();
+    PartSeconds seconds;
+    auto compiled = compileParts(parts, codes[number].target, options.optLevel,
+                                 options.threads, seconds);
+    if (!compiled)
+      return check(compiled.takeError());
+    bytes = std::move(*compiled);
+    if (options.seconds) {
+      options.seconds->optimization += seconds.optimization;
+      options.seconds->codeGeneration += seconds.codeGeneration;
+    }
+  }
+  for (const CodeBytes &object : bytes) {
+    auto file = createTemporary(options.outputPath, ".o");
+    if (failed(file) ||
+        failed(writeText(file->path(), StringRef(object.data(), object.size()))))
+      return failure();
+    objects.push_back(std::move(*file));
+  }
+  return success();
 }
 
 LogicalResult
@@ -228,15 +288,13 @@ LogicalResult Compilation::emitLibrary() {
   if (failed(placeWeights(options.weightPlace, description, weightFile)))
     return failure();
   std::vector<TemporaryFile> objects;
-  std::vector<std::string> objectPaths;
-  for (size_t number = 0; number < codes.size(); ++number) {
-    auto object = createTemporary(options.outputPath, ".o");
-    if (failed(object) || failed(generate(number, description)) ||
-        failed(emitObjectTo(object->path())))
+  for (size_t number = 0; number < codes.size(); ++number)
+    if (failed(translate(number, description)) ||
+        failed(emitObjects(number, objects)))
       return failure();
-    objectPaths.push_back(object->path());
-    objects.push_back(std::move(*object));
-  }
+  std::vector<std::string> objectPaths;
+  for (const TemporaryFile &object : objects)
+    objectPaths.push_back(object.path());
   {
     Stopwatch watch(time(&PhaseSeconds::linking));
     llvm::Error error =
@@ -278,11 +336,15 @@ LogicalResult Compilation::emitFile(Form form) {
           ? TESSERA_WEIGHTS_FILE
           : TESSERA_WEIGHTS_NONE;
   if (failed(placeWeights(place, description, weightFile)) ||
-      failed(generate(0, description)))
+      failed(translate(0, description)))
     return failure();
+  optimize();
   LogicalResult written = success();
   if (form == Form::object) {
-    written = emitObjectTo(path);
+    FailureOr<CodeBytes> bytes = emitObject();
+    if (failed(bytes))
+      return failure();
+    written = writeText(path, StringRef(bytes->data(), bytes->size()));
   } else if (form == Form::assembly) {
     SmallVector<char, 0> text;
     if (failed(

@@ -9,9 +9,14 @@
 
 #include <string>
 
+namespace llvm {
+class ThreadPoolInterface;
+} // namespace llvm
+
 namespace tessera::cpu {
 
-/// Seconds that the phases of a compilation took.
+/// Seconds that the phases of a compilation took. Those of LLVM's passes and of code
+/// generation are the sums over threads.
 struct PhaseSeconds {
   double lowering = 0;     // MLIR passes
   double translation = 0;  // to LLVM IR
@@ -30,6 +35,9 @@ struct ArtifactOptions {
   std::string manifest = "{}";
   /// 0 to 3.
   unsigned optLevel = 3;
+  /// That compile the code, or null; it outlives the modules' context. The bytes do
+  /// not depend on it.
+  llvm::ThreadPoolInterface *threads = nullptr;
   /// Path of ld.lld; empty: found by itself.
   std::string linker;
   /// Filled if not null.
