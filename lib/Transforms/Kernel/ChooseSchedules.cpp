@@ -4,7 +4,7 @@
 #include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/CostModel/ContractionSchedule.h"
-#include "lib/CostModel/Machine.h"
+#include "lib/CostModel/ModuleMachine.h"
 #include "lib/CostModel/RowSchedule.h"
 #include "lib/Transforms/Kernel/AttentionShapes.h"
 #include "lib/Transforms/Kernel/ContractionShapes.h"
@@ -23,12 +23,9 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
   using ChooseSchedulesBase::ChooseSchedulesBase;
 
   void runOnOperation() override {
-    llvm::Expected<Machine> machine =
-        machineFile.empty() ? machineFor(cpu) : readMachine(machineFile);
-    if (!machine) {
-      getOperation().emitError(llvm::toString(machine.takeError()));
+    FailureOr<Machine> machine = machineOf(getOperation());
+    if (failed(machine))
       return signalPassFailure();
-    }
     Builder builder(&getContext());
     auto generic = kernel::GenericAttr::get(&getContext());
     for (auto kernel : getOperation().getOps<kernel::FuncOp>()) {

@@ -95,24 +95,42 @@ def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
                            "tessera::kernel::KernelDialect"];
 }
 
+def SetMachine : Pass<"kernel-set-machine", "mlir::ModuleOp"> {
+  let summary = "Give the module the machine that it is compiled for";
+  let description = [{
+    Writes the whole record (`lib/CostModel/Machine.h`) of a CPU family, of this
+    machine with its caches as the system tells them (`native`), or of a file.
+    Schedules, object code and the manifest take the machine from there, and from
+    nowhere else.
+
+      module {…}   ==>   module attributes {kernel.machine = #kernel.machine<cpu = …>} {…}
+
+    Replaces the machine that the module has, but with `keep`. Fails for a CPU that
+    is not known and for a file that is no machine record.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
+           "CPU family whose machine record is used">,
+    Option<"machineFile", "machine-file", "std::string", /*default=*/"",
+           "JSON machine record, instead of the CPU family's">,
+    Option<"keep", "keep", "bool", /*default=*/"false",
+           "Leave alone a module that has a machine">];
+  let dependentDialects = ["tessera::kernel::KernelDialect"];
+}
+
 def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
   let summary = "Write schedules for kernels that have none";
   let description = [{
-    From the kernel's root, its sizes (typical values of symbols) and the machine
-    record (`lib/CostModel`). The generic schedule comes last in every list: the
+    From the kernel's root, its sizes (typical values of symbols) and the module's
+    machine (`kernel-set-machine`), by `lib/CostModel`. The generic schedule comes last in every list: the
     fallback for what a builder refuses; cpu-select-schedules tries them in order.
 
       kernel.func @matmul …   ==>   kernel.func @matmul … schedules =
                                       [#kernel.contraction<rows = 6, …>, #kernel.generic]
 
     Leaves kernels that have schedules alone, so that a person or a tuner may
-    choose; expects the kernel state.
+    choose; expects the kernel state. Fails if the module has no machine.
   }];
-  let options = [
-    Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
-           "CPU family whose machine record is used">,
-    Option<"machineFile", "machine-file", "std::string", /*default=*/"",
-           "JSON machine record, instead of the CPU family's">];
 }
 
 def SplitGeneric : Pass<"kernel-split-generic", "mlir::ModuleOp"> {

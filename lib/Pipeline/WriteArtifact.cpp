@@ -1,6 +1,7 @@
 // From the buffer state, with kernels emitted, to a finished artifact.
-#include "lib/Target/CPU/Code/CompileToLibrary.h"
+#include "lib/Pipeline/WriteArtifact.h"
 
+#include "lib/CostModel/ModuleMachine.h"
 #include "lib/Target/Artifact/LinkLibrary.h"
 #include "lib/Target/Artifact/ModuleTable.h"
 #include "lib/Target/Artifact/SharedWeights.h"
@@ -20,47 +21,43 @@
 
 using namespace mlir;
 using namespace tessera::artifact;
+using tessera::cpu::CodeGenerator;
+using tessera::cpu::CpuTarget;
 
-namespace tessera::cpu {
+namespace tessera {
 namespace {
 
-/// Adds the time of a scope to a counter, if there is one.
+/// Adds the time of a scope to a counter.
 class Stopwatch {
 public:
-  explicit Stopwatch(double *seconds) : seconds(seconds), start(Clock::now()) {}
+  explicit Stopwatch(double &seconds) : seconds(seconds), start(Clock::now()) {}
   ~Stopwatch() {
-    if (seconds)
-      *seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    seconds += std::chrono::duration<double>(Clock::now() - start).count();
   }
 
 private:
   using Clock = std::chrono::steady_clock;
-  double *seconds;
+  double &seconds;
   Clock::time_point start;
 };
 
-/// One compilation. Every step fails with a diagnostic at its module.
-class Compilation {
+/// The writing of one artifact. Every step fails with a diagnostic at its module.
+class ArtifactWriter {
 public:
-  Compilation(ArrayRef<CodeForCpu> codes, const ArtifactOptions &options)
+  ArtifactWriter(ArrayRef<CodeForCpu> codes, const ArtifactOptions &options)
       : codes(codes), options(options) {
     for (const CodeForCpu &code : codes)
       modules.push_back(code.module);
   }
 
-  LogicalResult emitLibrary();
-
-  enum class Form { object, assembly, llvmIr };
-  LogicalResult emitFile(Form form);
+  ArtifactResult write();
 
 private:
-  double *time(double PhaseSeconds::*phase) {
-    return options.seconds ? &(options.seconds->*phase) : nullptr;
-  }
+  LogicalResult writeLibrary();
+  LogicalResult writeFile();
 
-  LogicalResult codeFailure() {
-    if (options.codeFailed)
-      *options.codeFailed = true;
+  LogicalResult noCode() {
+    result.status = ArtifactResult::NoCode;
     return failure();
   }
 
@@ -71,12 +68,13 @@ private:
     return success();
   }
 
+  LogicalResult findTargets();
   /// The table for code `number`; the first is the exported one.
   ModuleDescription describe(size_t number) const;
   LogicalResult lower();
   /// Optimised LLVM IR of code `number`, with the table.
   LogicalResult generate(size_t number, const ModuleDescription &weights);
-  LogicalResult emitObjectTo(StringRef path);
+  LogicalResult writeObject(StringRef path);
   /// Writes the weight file, or only hashes the weights that are not appended.
   LogicalResult placeWeights(TesseraWeightPlace place,
                              ModuleDescription &description,
@@ -88,7 +86,10 @@ private:
 
   ArrayRef<CodeForCpu> codes;
   SmallVector<ModuleOp> modules;
+  /// Of each code.
+  SmallVector<CpuTarget> targets;
   const ArtifactOptions &options;
+  ArtifactResult result;
   // Of the code that was generated last.
   std::optional<CodeGenerator> generator;
   llvm::LLVMContext llvmContext;
@@ -101,8 +102,21 @@ std::string tableSymbol(size_t number) {
   return number == 0 ? name : name + "_" + std::to_string(number);
 }
 
-ModuleDescription Compilation::describe(size_t number) const {
-  const CpuTarget &target = codes[number].target;
+LogicalResult ArtifactWriter::findTargets() {
+  for (ModuleOp module : modules) {
+    FailureOr<Machine> machine = machineOf(module);
+    if (failed(machine))
+      return failure();
+    llvm::Expected<CpuTarget> target = cpu::targetFor(*machine);
+    if (!target)
+      return check(target.takeError());
+    targets.push_back(std::move(*target));
+  }
+  return success();
+}
+
+ModuleDescription ArtifactWriter::describe(size_t number) const {
+  const CpuTarget &target = targets[number];
   ModuleDescription description;
   description.producer = options.producer;
   description.targets = {{"x86-64", target.cpu, requiredFeatures(target)}};
@@ -113,46 +127,45 @@ ModuleDescription Compilation::describe(size_t number) const {
   return description;
 }
 
-LogicalResult Compilation::lower() {
-  Stopwatch watch(time(&PhaseSeconds::lowering));
-  for (const CodeForCpu &code : codes) {
-    ModuleOp module = code.module;
+LogicalResult ArtifactWriter::lower() {
+  Stopwatch watch(result.seconds.lowering);
+  for (auto [module, target] : llvm::zip(modules, targets)) {
     PassManager manager(module.getContext());
     // LLVM's verifier sees what they make.
     manager.enableVerifier(false);
-    LowerToLLVMOptions lowering;
-    lowering.avx2 = code.target.has("avx2");
-    lowering.f16c = code.target.has("f16c");
-    buildLowerToLLVM(manager, lowering);
+    cpu::LowerToLLVMOptions lowering;
+    lowering.avx2 = target.has("avx2");
+    lowering.f16c = target.has("f16c");
+    cpu::buildLowerToLLVM(manager, lowering);
     if (failed(manager.run(module)))
-      return codeFailure();
+      return noCode();
   }
   return success();
 }
 
-LogicalResult Compilation::generate(size_t number,
+LogicalResult ArtifactWriter::generate(size_t number,
                                     const ModuleDescription &weights) {
   ModuleDescription description = describe(number);
   description.weightPlace = weights.weightPlace;
   description.weightBytes = weights.weightBytes;
   description.weightHash = weights.weightHash;
-  auto created = CodeGenerator::create(codes[number].target, options.optLevel);
+  auto created = CodeGenerator::create(targets[number], options.optLevel);
   if (!created)
     return check(created.takeError());
   generator.emplace(std::move(*created));
-  ModuleOp module = codes[number].module;
+  ModuleOp module = modules[number];
   {
-    Stopwatch watch(time(&PhaseSeconds::translation));
+    Stopwatch watch(result.seconds.translation);
     code = generator->translate(module, llvmContext);
     if (!code || failed(emitModuleTable(module, description, *code)))
-      return codeFailure();
+      return noCode();
   }
-  Stopwatch watch(time(&PhaseSeconds::optimization));
+  Stopwatch watch(result.seconds.optimization);
   generator->optimize(*code);
   return success();
 }
 
-FailureOr<TemporaryFile> Compilation::createTemporary(StringRef path,
+FailureOr<TemporaryFile> ArtifactWriter::createTemporary(StringRef path,
                                                       StringRef suffix) {
   auto file = TemporaryFile::create(path, suffix);
   if (!file)
@@ -160,7 +173,7 @@ FailureOr<TemporaryFile> Compilation::createTemporary(StringRef path,
   return std::move(*file);
 }
 
-LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
+LogicalResult ArtifactWriter::writeText(StringRef path, StringRef bytes) {
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error);
   if (!error) {
@@ -177,8 +190,8 @@ LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
   return success();
 }
 
-LogicalResult Compilation::emitObjectTo(StringRef path) {
-  Stopwatch watch(time(&PhaseSeconds::codeGeneration));
+LogicalResult ArtifactWriter::writeObject(StringRef path) {
+  Stopwatch watch(result.seconds.codeGeneration);
   SmallVector<char, 0> bytes;
   if (failed(check(generator->emit(*code, CodeGenerator::Form::object, bytes))))
     return failure();
@@ -186,10 +199,10 @@ LogicalResult Compilation::emitObjectTo(StringRef path) {
 }
 
 LogicalResult
-Compilation::placeWeights(TesseraWeightPlace place,
+ArtifactWriter::placeWeights(TesseraWeightPlace place,
                           ModuleDescription &description,
                           std::optional<TemporaryFile> &weightFile) {
-  Stopwatch watch(time(&PhaseSeconds::weights));
+  Stopwatch watch(result.seconds.weights);
   description.weightPlace = place;
   description.weightBytes = weightBytesOf(modules);
   if (description.weightBytes == 0) {
@@ -215,7 +228,7 @@ Compilation::placeWeights(TesseraWeightPlace place,
   return success();
 }
 
-LogicalResult Compilation::emitLibrary() {
+LogicalResult ArtifactWriter::writeLibrary() {
   auto library = createTemporary(options.outputPath, ".tmp");
   if (failed(library))
     return failure();
@@ -232,17 +245,17 @@ LogicalResult Compilation::emitLibrary() {
   for (size_t number = 0; number < codes.size(); ++number) {
     auto object = createTemporary(options.outputPath, ".o");
     if (failed(object) || failed(generate(number, description)) ||
-        failed(emitObjectTo(object->path())))
+        failed(writeObject(object->path())))
       return failure();
     objectPaths.push_back(object->path());
     objects.push_back(std::move(*object));
   }
   {
-    Stopwatch watch(time(&PhaseSeconds::linking));
+    Stopwatch watch(result.seconds.linking);
     llvm::Error error =
         linkLibrary(objectPaths, library->path(), options.linker);
     if (error.isA<artifact::UnresolvedSymbols>())
-      return (void)check(std::move(error)), codeFailure();
+      return (void)check(std::move(error)), noCode();
     // The linker cannot write, or there is none.
     if (error)
       return check(llvm::createStringError("cannot write '" +
@@ -250,7 +263,7 @@ LogicalResult Compilation::emitLibrary() {
                                            toString(std::move(error))));
   }
   if (description.weightPlace == TESSERA_WEIGHTS_APPENDED) {
-    Stopwatch watch(time(&PhaseSeconds::weights));
+    Stopwatch watch(result.seconds.weights);
     if (failed(appendWeights(modules, library->path(), options.outputPath)))
       return failure();
   }
@@ -259,7 +272,7 @@ LogicalResult Compilation::emitLibrary() {
   return check(library->keep());
 }
 
-LogicalResult Compilation::emitFile(Form form) {
+LogicalResult ArtifactWriter::writeFile() {
   std::optional<TemporaryFile> file;
   std::string path = options.outputPath;
   if (path != "-") {
@@ -274,16 +287,16 @@ LogicalResult Compilation::emitFile(Form form) {
   ModuleDescription description;
   std::optional<TemporaryFile> weightFile;
   TesseraWeightPlace place =
-      form == Form::object && options.weightPlace == TESSERA_WEIGHTS_FILE
+      options.form == ArtifactForm::Object && options.weightPlace == TESSERA_WEIGHTS_FILE
           ? TESSERA_WEIGHTS_FILE
           : TESSERA_WEIGHTS_NONE;
   if (failed(placeWeights(place, description, weightFile)) ||
       failed(generate(0, description)))
     return failure();
   LogicalResult written = success();
-  if (form == Form::object) {
-    written = emitObjectTo(path);
-  } else if (form == Form::assembly) {
+  if (options.form == ArtifactForm::Object) {
+    written = writeObject(path);
+  } else if (options.form == ArtifactForm::Assembly) {
     SmallVector<char, 0> text;
     if (failed(
             check(generator->emit(*code, CodeGenerator::Form::assembly, text))))
@@ -300,34 +313,21 @@ LogicalResult Compilation::emitFile(Form form) {
   return file ? check(file->keep()) : success();
 }
 
+ArtifactResult ArtifactWriter::write() {
+  if (failed(findTargets()))
+    result.status = ArtifactResult::NoCode;
+  else if (failed(options.form == ArtifactForm::Library ? writeLibrary()
+                                                        : writeFile()) &&
+           result.status == ArtifactResult::Written)
+    result.status = ArtifactResult::CannotWrite;
+  return result;
+}
+
 } // namespace
 
-LogicalResult emitLibrary(ArrayRef<CodeForCpu> codes,
-                          const ArtifactOptions &options) {
-  return Compilation(codes, options).emitLibrary();
+ArtifactResult writeArtifact(ArrayRef<CodeForCpu> codes,
+                             const ArtifactOptions &options) {
+  return ArtifactWriter(codes, options).write();
 }
 
-LogicalResult emitLibrary(ModuleOp module, const CpuTarget &target,
-                          const ArtifactOptions &options) {
-  return emitLibrary(CodeForCpu{module, target, options.manifest}, options);
-}
-
-LogicalResult emitObject(ModuleOp module, const CpuTarget &target,
-                         const ArtifactOptions &options) {
-  CodeForCpu code{module, target, options.manifest};
-  return Compilation(code, options).emitFile(Compilation::Form::object);
-}
-
-LogicalResult emitAssembly(ModuleOp module, const CpuTarget &target,
-                           const ArtifactOptions &options) {
-  CodeForCpu code{module, target, options.manifest};
-  return Compilation(code, options).emitFile(Compilation::Form::assembly);
-}
-
-LogicalResult emitLlvmIr(ModuleOp module, const CpuTarget &target,
-                         const ArtifactOptions &options) {
-  CodeForCpu code{module, target, options.manifest};
-  return Compilation(code, options).emitFile(Compilation::Form::llvmIr);
-}
-
-} // namespace tessera::cpu
+} // namespace tessera
