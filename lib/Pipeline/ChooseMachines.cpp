@@ -12,7 +12,8 @@ using namespace tessera;
 Expected<std::vector<Machine>>
 tessera::chooseMachines(const CompileOptions &options) {
   SmallVector<StringRef> names;
-  StringRef(options.cpu.empty() ? "native" : options.cpu).split(names, ',');
+  StringRef cpu = options.cpu.empty() ? StringRef("native") : options.cpu;
+  cpu.split(names, ',');
   if (names.size() > 1 && !options.machineFile.empty())
     return createStringError("--machine describes one CPU, but --cpu names " +
                              Twine(names.size()));

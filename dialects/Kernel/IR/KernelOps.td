@@ -34,7 +34,8 @@ def Kernel_FuncOp : Kernel_Op<"func", [
     argument, with as many symbols as there are index arguments, no dimensions,
     and as many results as the tensor's rank; a static dimension is a constant.
     C3: the yield's operands have the outputs' types. C4: every schedule
-    implements ScheduleAttrInterface.
+    implements ScheduleAttrInterface. C5: the condition of a guarded schedule has as
+    many symbols as there are index arguments, and the last schedule is not guarded.
 
     ```mlir
     #n = affine_map<()[s0] -> (s0)>

@@ -121,9 +121,10 @@ def SetMachine : Pass<"kernel-set-machine", "mlir::ModuleOp"> {
 def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
   let summary = "Write schedules for kernels that have none";
   let description = [{
-    From the kernel's root, its sizes (typical values of symbols) and the module's
-    machine (`kernel-set-machine`), by `lib/CostModel`. The generic schedule comes last in every list: the
-    fallback for what a builder refuses; cpu-select-schedules tries them in order.
+    The target's routes (`lib/CostModel/KernelRoute.h`) propose them by the kernel's
+    root, its sizes (typical values of symbols) and the module's machine
+    (kernel-set-machine). The route that takes every kernel comes last in each list:
+    kernel-select-schedules keeps the first that the body fits.
 
       kernel.func @matmul …   ==>   kernel.func @matmul … schedules =
                                       [#kernel.contraction<rows = 6, …>, #kernel.generic]
@@ -131,6 +132,27 @@ def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
     Leaves kernels that have schedules alone, so that a person or a tuner may
     choose; expects the kernel state. Fails if the module has no machine.
   }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+           "Target whose routes are asked">,
+    Option<"listsCandidates", "list-candidates", "bool", /*default=*/"false",
+           "Report every schedule that a route proposes, with its estimate, as an analysis remark">];
+}
+
+def SelectSchedules : Pass<"kernel-select-schedules", "mlir::ModuleOp"> {
+  let summary = "Keep of each kernel's schedules those that its body fits";
+  let description = [{
+    The routes of the target say whether they admit the body, without emitting it. A
+    schedule that is not admitted is dropped with a missed remark that says why; the
+    last one stays in any case. What stands behind the first admitted schedule without
+    a condition can never be taken and goes too. Done in the kernel state, because a
+    kernel that falls to the generic route may have to be split, and its parts need
+    storage.
+
+      schedules = [#kernel.rows<…>, #kernel.generic]   ==>   schedules = [#kernel.generic]
+  }];
+  let options = [Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+                        "Target whose routes are asked">];
 }
 
 def SplitGeneric : Pass<"kernel-split-generic", "mlir::ModuleOp"> {
@@ -172,6 +194,8 @@ def AppendCaches : Pass<"kernel-append-caches", "mlir::ModuleOp"> {
     the generic route or a reshape reads that cannot take the caller's strides, and
     an input that was extended already.
   }];
+  let options = [Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+                        "Target whose routes say what takes the caller's strides">];
   let dependentDialects = ["mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
                            "mlir::tensor::TensorDialect", "tessera::kernel::KernelDialect"];
 }
