@@ -80,7 +80,7 @@ LONG_UNTIL_CUT = {
     "lib/Transforms/Kernel/KernelGroups.cpp": 492,  # until entries are walked by region
     "lib/Target/Artifact/WeightWriter.cpp": 514,  # until recipe steps are an interface
     "lib/Target/CPU/Elements/ElementEmitter.cpp": 573,  # until indices have one vocabulary
-    "lib/Target/CPU/Elements/ElementCheck.cpp": 496,  # until it and the emitter are one
+    "lib/Target/CPU/Elements/ElementCheck.cpp": 500,  # until it and the emitter are one
 }
 # Of the contraction builder, and of rows and windows, until their rooms are built.
 WIDE_UNTIL_REBUILT = (
