@@ -35,8 +35,8 @@ void readLines(int descriptor,
 } // namespace
 
 ProgramResult runProgram(const std::string &program,
-                     const std::vector<std::string> &arguments,
-                     const std::function<void(const std::string &)> &line) {
+                         const std::vector<std::string> &arguments,
+                         const std::function<void(const std::string &)> &line) {
   // Closed on exec, so that a child another thread starts at this moment does
   // not keep our reading end from seeing the end.
   int ends[2];

@@ -19,8 +19,8 @@ struct ProgramResult {
 /// waits for it, and calls `line` for each line of its standard output and
 /// error.
 ProgramResult runProgram(const std::string &program,
-                     const std::vector<std::string> &arguments,
-                     const std::function<void(const std::string &)> &line);
+                         const std::vector<std::string> &arguments,
+                         const std::function<void(const std::string &)> &line);
 
 } // namespace tessera
 
