@@ -1,5 +1,5 @@
 // The C API of include/tessera/tessera.h.
-#include "lib/CAPI/ChildProcess.h"
+#include "lib/CAPI/RunProgram.h"
 #include "lib/CAPI/CompileFlags.h"
 #include "lib/Pipeline/Compiler.h"
 
@@ -95,16 +95,16 @@ TesseraCompileStatus tessera_compile_in_child(
       program = options[i].value;
   if (program.empty())
     program = compilerProgram();
-  ChildResult result = runChild(
+  ProgramResult result = runProgram(
       program, commandLine(input, output, options, optionCount), report);
   switch (result.kind) {
-  case ChildResult::Exited:
+  case ProgramResult::Exited:
     return static_cast<TesseraCompileStatus>(result.code);
-  case ChildResult::Signalled:
+  case ProgramResult::Signalled:
     report("error: the compiler was ended by signal " +
            std::to_string(result.code) + " (" + strsignal(result.code) + ")");
     return TESSERA_COMPILE_CRASHED;
-  case ChildResult::NotStarted:
+  case ProgramResult::NotStarted:
     report("error: cannot start '" + program + "': " + strerror(result.code));
     return TESSERA_COMPILE_CANNOT_START;
   }

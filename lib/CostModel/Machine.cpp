@@ -4,11 +4,11 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
 
+#include <cmath>
 #include <unistd.h>
 
 using namespace llvm;
@@ -165,12 +165,16 @@ Expected<Machine> tessera::machineFor(StringRef cpu) {
 }
 
 //===----------------------------------------------------------------------===//
-// JSON
+// Fields
 //===----------------------------------------------------------------------===//
 
-/// Calls `visit` with the name of each number of the record and a reference.
-template <typename Visit>
-static void forEachNumber(Machine &machine, Visit visit) {
+/// Calls `visit` with the name of each field of the record and a reference.
+template <typename Record, typename Visit>
+static void forEachField(Record &machine, Visit visit) {
+  visit("name", machine.name);
+  visit("cpu", machine.cpu);
+  visit("tuneCpu", machine.tuneCpu);
+  visit("prefetchPanels", machine.prefetchPanels);
   visit("lanes", machine.lanes);
   visit("vectorRegisters", machine.vectorRegisters);
   visit("f32MacsPerCycle", machine.f32MacsPerCycle);
@@ -191,28 +195,108 @@ static void forEachNumber(Machine &machine, Visit visit) {
   visit("prefetchRows", machine.prefetchRows);
 }
 
+std::vector<MachineField> tessera::fieldsOf(const Machine &machine) {
+  std::vector<MachineField> fields;
+  forEachField(machine, [&](const char *name, const auto &value) {
+    fields.push_back({name, value});
+  });
+  return fields;
+}
+
+using FieldValue = decltype(MachineField::value);
+
+static Error assign(std::string &target, const FieldValue &value) {
+  if (const auto *text = std::get_if<std::string>(&value))
+    return (target = *text), Error::success();
+  return makeError("expects a string");
+}
+
+static Error assign(bool &target, const FieldValue &value) {
+  if (const auto *truth = std::get_if<bool>(&value))
+    return (target = *truth), Error::success();
+  return makeError("expects true or false");
+}
+
+static Error assign(double &target, const FieldValue &value) {
+  if (const auto *number = std::get_if<double>(&value))
+    target = *number;
+  else if (const auto *whole = std::get_if<int64_t>(&value))
+    target = static_cast<double>(*whole);
+  else
+    return makeError("expects a number");
+  return target >= 0 ? Error::success()
+                     : makeError("expects a number, not negative");
+}
+
+static Error assign(int64_t &target, const FieldValue &value) {
+  double number = 0;
+  if (Error error = assign(number, value))
+    return error;
+  if (number != std::floor(number) || number > 9007199254740992.0)
+    return makeError("expects a whole number");
+  target = static_cast<int64_t>(number);
+  return Error::success();
+}
+
+Expected<Machine> tessera::machineFrom(ArrayRef<MachineField> fields) {
+  std::string base = "x86-64-v3";
+  const MachineField *given = find_if(
+      fields, [](const MachineField &field) { return field.name == "base"; });
+  if (given != fields.end())
+    if (Error error = assign(base, given->value))
+      return makeError("field 'base' " + toString(std::move(error)));
+  Expected<Machine> machine = machineFor(base);
+  if (!machine)
+    return machine;
+  for (const MachineField &field : fields) {
+    bool isKnown = field.name == "base";
+    Error error = Error::success();
+    forEachField(*machine, [&](StringRef name, auto &target) {
+      if (name != field.name)
+        return;
+      isKnown = true;
+      consumeError(std::move(error));
+      error = assign(target, field.value);
+    });
+    if (error)
+      return makeError("field '" + field.name + "' " +
+                       toString(std::move(error)));
+    if (!isKnown)
+      return makeError("unknown field '" + field.name + "'");
+  }
+  if (machine->lanes != 8 && machine->lanes != 16)
+    return makeError("expects 8 or 16 lanes, but got " + Twine(machine->lanes));
+  if (machine->vectorRegisters < 8 || machine->l1Bytes <= 0 ||
+      machine->l1Ways <= 0 || machine->l2Bytes <= 0 || machine->gigahertz <= 0)
+    return makeError("expects positive registers, caches and clock rate");
+  return machine;
+}
+
+//===----------------------------------------------------------------------===//
+// JSON
+//===----------------------------------------------------------------------===//
+
 std::string tessera::toJson(const Machine &machine) {
-  json::Object object{{"name", machine.name},
-                      {"cpu", machine.cpu},
-                      {"tuneCpu", machine.tuneCpu},
-                      {"prefetchPanels", machine.prefetchPanels}};
-  Machine copy = machine;
-  forEachNumber(copy, [&](StringRef name, auto &value) { object[name] = value; });
+  json::Object object;
+  for (const MachineField &field : fieldsOf(machine))
+    std::visit([&](const auto &value) { object[field.name] = value; },
+               field.value);
   std::string text;
   raw_string_ostream(text) << json::Value(std::move(object));
   return text;
 }
 
-static Error assign(double &target, double value) {
-  target = value;
-  return Error::success();
-}
-
-static Error assign(int64_t &target, double value) {
-  target = static_cast<int64_t>(value);
-  if (target == value)
-    return Error::success();
-  return makeError("expects a whole number");
+/// The value of a field, or none where no field has such values.
+static std::optional<FieldValue> valueOf(const json::Value &json) {
+  if (std::optional<bool> truth = json.getAsBoolean())
+    return *truth;
+  if (std::optional<int64_t> whole = json.getAsInteger())
+    return *whole;
+  if (std::optional<double> number = json.getAsNumber())
+    return *number;
+  if (std::optional<StringRef> text = json.getAsString())
+    return text->str();
+  return std::nullopt;
 }
 
 Expected<Machine> tessera::readMachine(StringRef path) {
@@ -225,61 +309,19 @@ Expected<Machine> tessera::readMachine(StringRef path) {
   Expected<json::Value> value = json::parse((*buffer)->getBuffer());
   if (!value)
     return named(toString(value.takeError()));
-  json::Object *object = value->getAsObject();
+  const json::Object *object = value->getAsObject();
   if (!object)
     return named("expects a JSON object");
-
-  Expected<Machine> base =
-      machineFor(object->getString("base").value_or("x86-64-v3"));
-  if (!base)
-    return named(toString(base.takeError()));
-  Machine machine = *base;
-  for (auto &member : *object) {
-    StringRef name = member.first;
-    const json::Value &field = member.second;
-    if (name == "base")
-      continue;
-    std::string *text = StringSwitch<std::string *>(name)
-                            .Case("name", &machine.name)
-                            .Case("cpu", &machine.cpu)
-                            .Case("tuneCpu", &machine.tuneCpu)
-                            .Default(nullptr);
-    if (text) {
-      std::optional<StringRef> given = field.getAsString();
-      if (!given)
-        return named("field '" + name + "' expects a string");
-      *text = given->str();
-      continue;
-    }
-    if (name == "prefetchPanels") {
-      std::optional<bool> given = field.getAsBoolean();
-      if (!given)
-        return named("field '" + name + "' expects true or false");
-      machine.prefetchPanels = *given;
-      continue;
-    }
-    bool found = false;
-    Error error = Error::success();
-    forEachNumber(machine, [&](StringRef known, auto &target) {
-      if (known != name)
-        return;
-      found = true;
-      std::optional<double> number = field.getAsNumber();
-      consumeError(std::move(error));
-      if (number && *number >= 0)
-        error = assign(target, *number);
-      else
-        error = makeError("expects a number, not negative");
-    });
-    if (error)
-      return named("field '" + name + "' " + toString(std::move(error)));
-    if (!found)
-      return named("unknown field '" + name + "'");
+  std::vector<MachineField> fields;
+  for (const auto &member : *object) {
+    std::optional<FieldValue> field = valueOf(member.second);
+    if (!field)
+      return named("field '" + StringRef(member.first) +
+                   "' expects a string, a number, true or false");
+    fields.push_back({member.first.str(), std::move(*field)});
   }
-  if (machine.lanes != 8 && machine.lanes != 16)
-    return named("expects 8 or 16 lanes, but got " + Twine(machine.lanes));
-  if (machine.vectorRegisters < 8 || machine.l1Bytes <= 0 ||
-      machine.l1Ways <= 0 || machine.l2Bytes <= 0 || machine.gigahertz <= 0)
-    return named("expects positive registers, caches and clock rate");
+  Expected<Machine> machine = machineFrom(fields);
+  if (!machine)
+    return named(toString(machine.takeError()));
   return machine;
 }

@@ -6,11 +6,13 @@
 #ifndef TESSERA_LIB_COSTMODEL_MACHINE_H
 #define TESSERA_LIB_COSTMODEL_MACHINE_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace tessera {
@@ -67,8 +69,21 @@ std::vector<llvm::StringRef> knownCpus();
 /// those that are known, the nearest first.
 llvm::Expected<Machine> machineFor(llvm::StringRef cpu);
 
-/// Reads a record from JSON: fields named as in Machine over the record of its
-/// field "base". Fails for unknown fields and values that make no sense.
+/// A field of a record by its name in Machine.
+struct MachineField {
+  std::string name;
+  std::variant<std::string, bool, int64_t, double> value;
+};
+
+/// All fields of the record, texts first.
+std::vector<MachineField> fieldsOf(const Machine &machine);
+
+/// The record that `fields` give over that of the family which their field "base"
+/// names, x86-64-v3 without one. Fails for unknown fields and values that make no
+/// sense.
+llvm::Expected<Machine> machineFrom(llvm::ArrayRef<MachineField> fields);
+
+/// Reads a record from JSON: an object of the fields that machineFrom takes.
 llvm::Expected<Machine> readMachine(llvm::StringRef path);
 
 /// The record as JSON, so that it can be read again and hashed.

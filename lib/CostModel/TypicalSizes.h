@@ -13,12 +13,13 @@ class TypicalSizes {
 public:
   explicit TypicalSizes(kernel::FuncOp kernel);
 
-  /// The size of dimension `dimension` of `tensor`; 128 where nothing is known.
+  /// The size of dimension `dimension` of `tensor` (graph::typicalValueOf).
   int64_t of(mlir::Value tensor, int64_t dimension);
 
 private:
   graph::SizeAnalysis sizes;
   unsigned firstSymbol;
+  /// Of each symbol of the kernel; none if nothing calls it.
   llvm::SmallVector<int64_t> typical;
 };
 

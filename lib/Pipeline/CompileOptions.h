@@ -36,8 +36,9 @@ struct CompileOptions {
   /// model's own; "all" is every one.
   std::vector<std::string> taps;
   /// "native", "x86-64-v3", "znver4" …; several, separated by commas, for a
-  /// library with code for each.
-  std::string cpu = "native";
+  /// library with code for each. Empty: the machine that an .mlir input names, else
+  /// "native".
+  std::string cpu;
   /// JSON file with the measured machine, instead of the record of `cpu`.
   std::string machineFile;
   /// "section", "file" or "none".

@@ -2,14 +2,18 @@
 #include "lib/Pipeline/Compiler.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/CostModel/ModuleMachine.h"
 #include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Pipeline/Check.h"
+#include "lib/Pipeline/ChooseMachines.h"
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
+#include "lib/Pipeline/Manifest.h"
+#include "lib/Pipeline/OutputFile.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Report.h"
-#include "lib/Target/CPU/Code/CompileToLibrary.h"
+#include "lib/Pipeline/WriteArtifact.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"
@@ -22,7 +26,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
@@ -66,21 +69,21 @@ private:
   CompileStatus preparePasses();
   CompileStatus readInput();
   CompileStatus importModel();
-  /// Runs the pipelines whose states lie in [first, last], for the machine of
-  /// `pipeline`, if the input was not beyond them.
+  CompileStatus readMachineOfInput();
+  /// Runs the pipelines whose states lie in [first, last], if the input was not
+  /// beyond them.
   CompileStatus lower(EmitKind first, EmitKind last);
   CompileStatus runPipeline(StringRef name,
                             void (*build)(OpPassManager &,
                                           const PipelineOptions &));
   CompileStatus writeFile(const std::string &path,
                           function_ref<void(llvm::raw_ostream &)> write);
-  CompileStatus writeReport(ArrayRef<cpu::CodeForCpu> codes,
-                            const cpu::PhaseSeconds &seconds);
-  /// Lowers the module to loops for the machine of `pipeline`.
-  FailureOr<cpu::CodeForCpu> makeCode(CompileStatus &status);
-  CompileStatus writeCode(ArrayRef<cpu::CodeForCpu> codes);
+  CompileStatus writeReport(ArrayRef<CodeForCpu> codes,
+                            const PhaseSeconds &seconds);
+  /// Lowers the module to loops for its machine.
+  FailureOr<CodeForCpu> makeCode(CompileStatus &status);
+  CompileStatus writeCode(ArrayRef<CodeForCpu> codes);
   CompileStatus compileForMachines();
-  std::string manifest();
 
   CompileStatus fail(CompileStatus status, const Twine &message) {
     observer.diagnostic(
@@ -107,33 +110,24 @@ private:
 };
 
 CompileStatus Compilation::chooseMachine() {
-  pipeline.machineFile = options.machineFile;
   pipeline.optimizationLevel = options.optimizationLevel;
-  SmallVector<StringRef> names;
-  StringRef(options.cpu).split(names, ',');
-  if (names.size() > 1 && !options.machineFile.empty())
+  llvm::Expected<std::vector<Machine>> chosen = chooseMachines(options);
+  if (!chosen)
     return fail(CompileStatus::InvalidOptions,
-                "--machine describes one CPU, but --cpu names " +
-                    Twine(names.size()));
-  if (names.size() > 1 && options.emit != EmitKind::Library)
-    return fail(CompileStatus::InvalidOptions,
-                "only a library has code for several CPUs: give one --cpu or "
-                "leave --emit");
-  for (StringRef name : names) {
-    llvm::Expected<Machine> machine = options.machineFile.empty()
-                                          ? machineFor(name)
-                                          : readMachine(options.machineFile);
-    if (!machine)
-      return fail(CompileStatus::InvalidOptions,
-                  llvm::toString(machine.takeError()));
-    for (const Machine &other : machines)
-      if (other.cpu == machine->cpu)
-        return fail(CompileStatus::InvalidOptions, "--cpu=" + options.cpu +
-                                                       " names " +
-                                                       machine->cpu + " twice");
-    machines.push_back(std::move(*machine));
-  }
-  pipeline.machine = machines.front();
+                llvm::toString(chosen.takeError()));
+  machines = std::move(*chosen);
+  return CompileStatus::Success;
+}
+
+/// A file that names its machine is compiled for that, where no option names one.
+CompileStatus Compilation::readMachineOfInput() {
+  if (!options.cpu.empty() || !options.machineFile.empty() ||
+      !hasMachine(*module))
+    return CompileStatus::Success;
+  FailureOr<Machine> machine = machineOf(*module);
+  if (failed(machine))
+    return CompileStatus::InvalidInput;
+  machines = {std::move(*machine)};
   return CompileStatus::Success;
 }
 
@@ -201,7 +195,7 @@ CompileStatus Compilation::runPipeline(StringRef name,
   const bool isOneOfSeveral = machines.size() > 1 && name != "graph" && name != "import";
   llvm::sys::path::append(
       path,
-      name + (isOneOfSeveral ? "." + pipeline.machine.cpu : "") + ".mlir");
+      name + (isOneOfSeveral ? "." + machineOf(*module)->cpu : "") + ".mlir");
   if (std::error_code error =
           llvm::sys::fs::create_directories(options.saveStates))
     return fail(CompileStatus::CannotWrite,
@@ -235,77 +229,37 @@ CompileStatus Compilation::lower(EmitKind first, EmitKind last) {
 CompileStatus
 Compilation::writeFile(const std::string &path,
                        function_ref<void(llvm::raw_ostream &)> write) {
-  std::error_code error;
-  std::string temporary = path == "-" ? path : path + ".part";
-  if (path != "-")
-    llvm::sys::RemoveFileOnSignal(temporary);
-  llvm::raw_fd_ostream stream(temporary, error);
-  if (!error) {
-    write(stream);
-    stream.close();
-    error = stream.error();
-    stream.clear_error();
-    if (path != "-" && !error)
-      error = llvm::sys::fs::rename(temporary, path);
-    if (path != "-" && error)
-      (void)llvm::sys::fs::remove(temporary);
-    llvm::sys::DontRemoveFileOnSignal(temporary);
-  }
-  if (error)
+  if (std::error_code error = writeOutput(path, write))
     return fail(CompileStatus::CannotWrite,
                 "cannot write '" + path + "': " + error.message());
   return CompileStatus::Success;
 }
 
-/// What the artifact says about its own making; no path, time or host.
-std::string Compilation::manifest() {
-  llvm::json::Object shapes;
-  for (const auto &[name, size] : options.shapes)
-    shapes[name] = size;
-  llvm::json::Object limits;
-  for (const auto &[name, limit] : indexLimits)
-    limits[name] = limit;
-  llvm::json::Object root{
-      {"optimization", options.optimizationLevel},
-      {"machine", llvm::json::parse(toJson(pipeline.machine)).get()},
-      {"shapes", std::move(shapes)},
-      {"taps", llvm::json::Array(options.taps)},
-      {"index-limits", std::move(limits)},
-      {"kernels", describeKernels(*module)},
-      {"calls", describeCalls(*module)}};
-  return llvm::formatv("{0}", llvm::json::Value(std::move(root))).str();
-}
-
-FailureOr<cpu::CodeForCpu> Compilation::makeCode(CompileStatus &status) {
+FailureOr<CodeForCpu> Compilation::makeCode(CompileStatus &status) {
   status = lower(EmitKind::Kernel, EmitKind::Buffer);
   if (status != CompileStatus::Success)
     return failure();
-  std::string description = manifest();
-  status = runPipeline("cpu", buildCpuPipeline);
+  FailureOr<std::string> manifest =
+      describeCompilation(*module, options, indexLimits);
+  status = succeeded(manifest) ? runPipeline("cpu", buildCpuPipeline)
+                               : CompileStatus::InternalError;
   if (status != CompileStatus::Success)
     return failure();
-  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu(pipeline.machine.cpu);
-  if (!target) {
-    status =
-        fail(CompileStatus::InvalidOptions, llvm::toString(target.takeError()));
-    return failure();
-  }
-  target->tune = pipeline.machine.tuneCpu;
-  return cpu::CodeForCpu{*module, *target, std::move(description)};
+  return CodeForCpu{*module, std::move(*manifest)};
 }
 
 /// The graph is one for all; what follows depends on the machine.
 CompileStatus Compilation::compileForMachines() {
   OwningOpRef<ModuleOp> graph = std::move(module);
   std::vector<OwningOpRef<ModuleOp>> modules;
-  std::vector<cpu::CodeForCpu> codes;
+  std::vector<CodeForCpu> codes;
   for (const Machine &machine : machines) {
-    pipeline.machine = machine;
     const bool isLast = &machine == &machines.back();
     module = isLast ? std::move(graph)
                     : OwningOpRef<ModuleOp>(cast<ModuleOp>((*graph)->clone()));
+    setMachine(*module, machine);
     CompileStatus status;
-    FailureOr<cpu::CodeForCpu> code = makeCode(status);
+    FailureOr<CodeForCpu> code = makeCode(status);
     if (failed(code))
       return status;
     codes.push_back(std::move(*code));
@@ -314,53 +268,39 @@ CompileStatus Compilation::compileForMachines() {
   return writeCode(codes);
 }
 
-CompileStatus Compilation::writeCode(ArrayRef<cpu::CodeForCpu> codes) {
+CompileStatus Compilation::writeCode(ArrayRef<CodeForCpu> codes) {
   begin("code");
-  cpu::ArtifactOptions artifact;
+  ArtifactOptions artifact;
   artifact.outputPath = options.output;
+  artifact.form = options.emit == EmitKind::Library  ? ArtifactForm::Library
+                  : options.emit == EmitKind::Object ? ArtifactForm::Object
+                  : options.emit == EmitKind::Assembly
+                      ? ArtifactForm::Assembly
+                      : ArtifactForm::LlvmIr;
   artifact.weightPlace = llvm::StringSwitch<TesseraWeightPlace>(options.weights)
                              .Case("file", TESSERA_WEIGHTS_FILE)
                              .Case("none", TESSERA_WEIGHTS_NONE)
                              .Default(TESSERA_WEIGHTS_APPENDED);
   artifact.producer = "tessera " TESSERA_VERSION;
-  artifact.manifest = codes.front().manifest;
   artifact.optLevel = options.optimizationLevel;
   artifact.threads = threads ? &*threads : nullptr;
-  cpu::PhaseSeconds seconds;
-  artifact.seconds = &seconds;
-  bool codeFailed = false;
-  artifact.codeFailed = &codeFailed;
-  auto emit = options.emit == EmitKind::Llvm       ? cpu::emitLlvmIr
-              : options.emit == EmitKind::Assembly ? cpu::emitAssembly
-                                                   : cpu::emitObject;
-  if (failed(options.emit == EmitKind::Library
-                 ? cpu::emitLibrary(codes, artifact)
-                 : emit(codes.front().module, codes.front().target, artifact)))
-    return codeFailed ? CompileStatus::InternalError
-                      : CompileStatus::CannotWrite;
-  return writeReport(codes, seconds);
+  ArtifactResult result = writeArtifact(codes, artifact);
+  switch (result.status) {
+  case ArtifactResult::Written:
+    return writeReport(codes, result.seconds);
+  case ArtifactResult::NoCode:
+    return CompileStatus::InternalError;
+  case ArtifactResult::CannotWrite:
+    return CompileStatus::CannotWrite;
+  }
+  llvm_unreachable("unknown status of an artifact");
 }
 
-/// The manifest and the seconds of the last phases, as JSON or as text; with
-/// several CPUs, the manifest of the first and all of them as "targets".
-CompileStatus Compilation::writeReport(ArrayRef<cpu::CodeForCpu> codes,
-                                       const cpu::PhaseSeconds &seconds) {
+CompileStatus Compilation::writeReport(ArrayRef<CodeForCpu> codes,
+                                       const PhaseSeconds &seconds) {
   if (options.report.empty())
     return CompileStatus::Success;
-  llvm::json::Value report = llvm::json::parse(codes.front().manifest).get();
-  (*report.getAsObject())["seconds"] =
-      llvm::json::Object{{"lowering", seconds.lowering},
-                         {"translation", seconds.translation},
-                         {"optimization", seconds.optimization},
-                         {"code", seconds.codeGeneration},
-                         {"linking", seconds.linking},
-                         {"weights", seconds.weights}};
-  if (codes.size() > 1) {
-    llvm::json::Array targets;
-    for (const cpu::CodeForCpu &code : codes)
-      targets.push_back(llvm::json::parse(code.manifest).get());
-    (*report.getAsObject())["targets"] = std::move(targets);
-  }
+  llvm::json::Value report = makeReport(codes, seconds);
   return writeFile(options.report, [&](llvm::raw_ostream &stream) {
     if (options.reportAsText)
       printKernels(*report.getAsObject(), stream);
@@ -375,9 +315,7 @@ CompileStatus Compilation::checkOutput() {
     return fail(CompileStatus::InvalidOptions,
                 "only text goes to standard output: give -o FILE for an object "
                 "or a library");
-  llvm::sys::fs::file_status status;
-  if (options.output == "-" || llvm::sys::fs::status(options.output, status) ||
-      llvm::sys::fs::is_regular_file(status))
+  if (!isNoRegularFile(options.output))
     return CompileStatus::Success;
   return fail(CompileStatus::CannotWrite,
               "cannot write '" + options.output + "': not a regular file");
@@ -386,7 +324,7 @@ CompileStatus Compilation::checkOutput() {
 CompileStatus Compilation::makeGraph() {
   for (CompileStatus (Compilation::*phase)() :
        {&Compilation::chooseMachine, &Compilation::preparePasses,
-        &Compilation::readInput}) {
+        &Compilation::readInput, &Compilation::readMachineOfInput}) {
     CompileStatus status = (this->*phase)();
     if (status != CompileStatus::Success)
       return status;
@@ -411,6 +349,8 @@ CompileStatus Compilation::run() {
     return status;
   if (options.emit > EmitKind::Buffer)
     return compileForMachines();
+  if (options.emit > EmitKind::Graph)
+    setMachine(*module, machines.front());
   status = lower(EmitKind::Kernel, options.emit);
   return status != CompileStatus::Success
              ? status
@@ -427,7 +367,8 @@ void Compilation::check(ModelCheck &result) {
     result.errors.clear(); // the same as diagnostics
   if (result.status != CompileStatus::Success)
     return;
-  FailureOr<cpu::CodeForCpu> code = makeCode(result.status);
+  setMachine(*module, machines.front());
+  FailureOr<CodeForCpu> code = makeCode(result.status);
   if (failed(code))
     return;
   llvm::json::Value description = llvm::json::parse(code->manifest).get();

@@ -76,10 +76,7 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(createCSEPass());
     passes.addPass(createShareConstants());
     passes.addPass(createMergeIdentical());
-    ChooseSchedulesOptions schedules;
-    schedules.cpu = options.machine.cpu;
-    schedules.machineFile = options.machineFile;
-    passes.addPass(createChooseSchedules(schedules));
+    passes.addPass(createChooseSchedules());
     // Here, because what falls to the generic route may need intermediates.
     passes.addPass(createSelectSchedules());
   }
@@ -119,8 +116,9 @@ struct NamedPipelineOptions : PassPipelineOptions<NamedPipelineOptions> {
                                 llvm::cl::desc("0 is the oracle, 1 to 3 fuse"),
                                 llvm::cl::init(3)};
   Option<std::string> cpu{*this, "cpu",
-                          llvm::cl::desc("CPU family of the machine record"),
-                          llvm::cl::init("x86-64-v3")};
+                          llvm::cl::desc("CPU family of the machine record, "
+                                         "instead of the module's machine"),
+                          llvm::cl::init("")};
 };
 } // namespace
 
@@ -132,11 +130,12 @@ static void registerPipeline(
       [build](OpPassManager &passes, const NamedPipelineOptions &given) {
         PipelineOptions options;
         options.optimizationLevel = given.optimizationLevel;
-        if (llvm::Expected<Machine> machine = machineFor(given.cpu))
-          options.machine = *machine;
-        else
-          llvm::consumeError(machine.takeError());
-        options.machine.cpu = given.cpu;
+        SetMachineOptions machine;
+        machine.keep = given.cpu.empty();
+        machine.cpu = given.cpu.empty() ? "x86-64-v3" : given.cpu.getValue();
+        // Only schedules need one that nobody gave.
+        if (!given.cpu.empty() || build == buildKernelPipeline)
+          passes.addPass(createSetMachine(machine));
         build(passes, options);
       });
 }

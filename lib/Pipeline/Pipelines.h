@@ -3,8 +3,6 @@
 #ifndef TESSERA_LIB_PIPELINE_PIPELINES_H
 #define TESSERA_LIB_PIPELINE_PIPELINES_H
 
-#include "lib/CostModel/Machine.h"
-
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -14,18 +12,14 @@ namespace tessera {
 struct PipelineOptions {
   /// 0: the oracle; 1 and more: raised, folded and fused.
   int optimizationLevel = 3;
-  /// The machine that schedules are chosen for, and the file it was read from
-  /// (empty: the record of machine.cpu).
-  Machine machine;
-  std::string machineFile;
 };
 
 /// Raises and folds: from the imported graph to the end of the graph state.
 void buildGraphPipeline(mlir::OpPassManager &passes,
                         const PipelineOptions &options);
 
-/// Groups into kernels and chooses their schedules: to the end of the kernel
-/// state.
+/// Groups into kernels and chooses their schedules for the module's machine: to the
+/// end of the kernel state.
 void buildKernelPipeline(mlir::OpPassManager &passes,
                          const PipelineOptions &options);
 
@@ -38,7 +32,8 @@ void buildCpuPipeline(mlir::OpPassManager &passes,
                       const PipelineOptions &options);
 
 /// Registers the pipelines as tessera-graph, tessera-kernel, tessera-buffer and
-/// tessera-cpu, each with the options opt-level and cpu.
+/// tessera-cpu, each with the options opt-level and cpu. Without cpu, tessera-kernel
+/// leaves the module its machine or gives it x86-64-v3.
 void registerPipelines();
 
 /// All passes of Tessera, by name.

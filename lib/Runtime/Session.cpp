@@ -20,6 +20,10 @@ alignas(storageAlignment) char noElements[storageAlignment];
 
 /// Memory and pointers of one run, in the form that the context wants.
 struct RunBuffers {
+  explicit RunBuffers(const std::shared_ptr<BlockPool> &pool) : pool(pool) {}
+
+  /// Where blocks come from.
+  const std::shared_ptr<BlockPool> &pool;
   std::vector<void *> inputs, outputs, taps;
   std::vector<const int64_t *> inputStrides, outputStrides;
   /// What some of them point to: strides of the caller.
@@ -39,7 +43,7 @@ Status outOfMemory(const std::string &what, int64_t bytes) {
 /// Points to the inputs, copies those that generated code cannot read in place.
 Status prepareInputs(const Entry &entry, const ShapePlan &plan,
                      const std::vector<const TesseraTensor *> &tensors,
-                     BlockPool &pool, RunBuffers &buffers) {
+                     RunBuffers &buffers) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TesseraTensor &tensor = *tensors[i];
     buffers.inputStrides.push_back(plan.inputStrides[i].data());
@@ -63,7 +67,7 @@ Status prepareInputs(const Entry &entry, const ShapePlan &plan,
     Result<int64_t> bytes = denseBytes(tensor.type, shape);
     if (!bytes.ok())
       return bytes.takeStatus();
-    Block copy = pool.take(*bytes);
+    Block copy = buffers.pool->take(*bytes);
     if (!copy.data())
       return outOfMemory(std::string("a dense copy of input '") +
                              entry.inputs[i].name + "'",
@@ -117,7 +121,6 @@ Status checkOverlap(const Entry &entry, size_t output,
 Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
                              size_t index, TesseraOutputBinding *wanted,
                              const std::vector<const TesseraTensor *> &inputs,
-                             const std::shared_ptr<BlockPool> &pool,
                              RunBuffers &buffers) {
   const size_t outputCount = entry.outputs.size();
   const bool isTap = index >= outputCount;
@@ -130,7 +133,7 @@ Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
   if (!wanted) {
     if (isTap)
       return static_cast<void *>(nullptr);
-    Block unused = pool->take(bytes);
+    Block unused = buffers.pool->take(bytes);
     if (!unused.data())
       return outOfMemory(outputText(port), bytes);
     buffers.blocks.push_back(std::move(unused));
@@ -149,7 +152,7 @@ Result<void *> prepareOutput(const Entry &entry, const ShapePlan &plan,
     }
     return static_cast<void *>(bytes ? firstElement(tensor) : noElements);
   }
-  Block block = pool->take(bytes);
+  Block block = buffers.pool->take(bytes);
   if (!block.data())
     return outOfMemory(outputText(port), bytes);
   void *memory = block.data();
@@ -304,14 +307,14 @@ Result<std::shared_ptr<const ShapePlan>> Session::planForInputs(
 Status Session::runPrepared(const ShapePlan &plan,
                             const std::vector<const TesseraTensor *> &inputs,
                             const std::vector<TesseraOutputBinding *> &wanted) {
-  RunBuffers buffers;
+  RunBuffers buffers(blocks);
   buffers.results.resize(wanted.size());
-  if (Status bad = prepareInputs(runEntry, plan, inputs, *blocks, buffers);
+  if (Status bad = prepareInputs(runEntry, plan, inputs, buffers);
       !bad.ok())
     return bad;
   for (size_t i = 0; i < wanted.size(); ++i) {
     Result<void *> memory =
-        prepareOutput(runEntry, plan, i, wanted[i], inputs, blocks, buffers);
+        prepareOutput(runEntry, plan, i, wanted[i], inputs, buffers);
     if (!memory.ok())
       return memory.takeStatus();
     (i < runEntry.outputs.size() ? buffers.outputs : buffers.taps)

@@ -141,9 +141,11 @@ class OneHot(OpRun):
         return (np.where(at == positions, values[1], values[0]),)
 
 
-def windows(x, axis, kernel, stride, dilation, pads, auto_pad, ceil_mode):
-    """For each window along an axis the indices that it covers, of pads too."""
-    size, span = x.shape[axis], (kernel - 1) * dilation + 1
+def windows(size, steps, pads, auto_pad, ceil_mode):
+    """For each window along an axis of `size` the indices that it covers, of pads too;
+    `steps` are kernel, stride and dilation."""
+    kernel, stride, dilation = steps
+    span = (kernel - 1) * dilation + 1
     before, after = pads
     if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         total = max((-(-size // stride) - 1) * stride + span - size, 0)
@@ -173,7 +175,8 @@ class AveragePool(OpRun):
         for i in range(rank):
             axis, size = i + 2, x.shape[i + 2]
             covered, after = windows(
-                x, axis, kernel_shape[i], strides[i], dilations[i], pads[i::rank], auto_pad, ceil_mode
+                x.shape[axis], (kernel_shape[i], strides[i], dilations[i]), pads[i::rank], auto_pad,
+                ceil_mode,
             )
             inside = [[at for at in window if 0 <= at < size] for window in covered]
             x = np.stack([x.take(window, axis).sum(axis) for window in inside], axis)
@@ -199,7 +202,8 @@ class MaxPool(OpRun):
         for i in range(rank):
             axis = i + 2
             covered, _ = windows(
-                x, axis, kernel_shape[i], strides[i], dilations[i], pads[i::rank], auto_pad, ceil_mode
+                x.shape[axis], (kernel_shape[i], strides[i], dilations[i]), pads[i::rank], auto_pad,
+                ceil_mode,
             )
             inside = [[at for at in window if 0 <= at < x.shape[axis]] for window in covered]
             x = np.stack([x.take(window, axis).max(axis) for window in inside], axis)

@@ -6,8 +6,9 @@
 //   mlir-to-library FILE.mlir -o FILE.s --emit=asm --cpu=znver4
 #include "WrapKernel.h"
 
+#include "lib/CostModel/ModuleMachine.h"
 #include "lib/Pipeline/Pipelines.h"
-#include "lib/Target/CPU/Code/CompileToLibrary.h"
+#include "lib/Pipeline/WriteArtifact.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -26,8 +27,6 @@ namespace cl = llvm::cl;
 
 namespace {
 
-enum class Emit { library, object, assembly, llvmIr };
-
 cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir or -"),
                                cl::init("-"));
 cl::opt<std::string> outputPath("o", cl::Required, cl::desc("Output file"));
@@ -39,11 +38,12 @@ cl::opt<std::string> cpuName("cpu", cl::init("native"), cl::desc("CPU"));
 cl::opt<unsigned> optLevel("opt-level", cl::init(3), cl::desc("0 to 3"));
 cl::opt<bool> printSeconds("seconds", cl::desc("Print seconds per phase"));
 cl::opt<std::string> linker("linker", cl::desc("Path of ld.lld"));
-cl::opt<Emit> emit("emit", cl::init(Emit::library), cl::desc("Kind of output"),
-                   cl::values(clEnumValN(Emit::library, "so", "library"),
-                              clEnumValN(Emit::object, "object", "object file"),
-                              clEnumValN(Emit::assembly, "asm", "assembly"),
-                              clEnumValN(Emit::llvmIr, "llvm", "LLVM IR")));
+cl::opt<ArtifactForm>
+    emit("emit", cl::init(ArtifactForm::Library), cl::desc("Kind of output"),
+         cl::values(clEnumValN(ArtifactForm::Library, "so", "library"),
+                    clEnumValN(ArtifactForm::Object, "object", "object file"),
+                    clEnumValN(ArtifactForm::Assembly, "asm", "assembly"),
+                    clEnumValN(ArtifactForm::LlvmIr, "llvm", "LLVM IR")));
 cl::opt<TesseraWeightPlace> weights(
     "weights", cl::init(TESSERA_WEIGHTS_APPENDED), cl::desc("Weight bytes"),
     cl::values(clEnumValN(TESSERA_WEIGHTS_APPENDED, "section", "in the library"),
@@ -57,37 +57,36 @@ LogicalResult runPasses(ModuleOp module) {
   return manager.run(module);
 }
 
+/// The record of the CPU; of one that is no family, such as x86-64-v2, only the code
+/// is.
+void chooseMachine(ModuleOp module) {
+  Machine machine;
+  machine.name = machine.cpu = machine.tuneCpu = cpuName;
+  if (llvm::Expected<Machine> known = machineFor(cpuName))
+    machine = *known;
+  else
+    llvm::consumeError(known.takeError());
+  setMachine(module, machine);
+}
+
 LogicalResult emitOutput(ModuleOp module) {
-  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu(cpuName);
-  if (!target)
-    return emitError(module.getLoc(), llvm::toString(target.takeError()));
-  cpu::PhaseSeconds seconds;
-  cpu::ArtifactOptions options;
+  ArtifactOptions options;
   options.outputPath = outputPath;
+  options.form = emit;
   options.weightPlace = weights;
   options.optLevel = optLevel;
   options.linker = linker;
-  options.seconds = &seconds;
-  auto run = [&] {
-    switch (emit) {
-    case Emit::library:
-      return cpu::emitLibrary(module, *target, options);
-    case Emit::object:
-      return cpu::emitObject(module, *target, options);
-    case Emit::assembly:
-      return cpu::emitAssembly(module, *target, options);
-    default:
-      return cpu::emitLlvmIr(module, *target, options);
-    }
-  };
-  LogicalResult result = run();
-  if (succeeded(result) && printSeconds)
+  ArtifactResult result = writeArtifact(CodeForCpu{module}, options);
+  const PhaseSeconds &seconds = result.seconds;
+  if (result.status != ArtifactResult::Written)
+    return failure();
+  if (printSeconds)
     llvm::outs() << llvm::formatv(
         "lowering {0:f3} translation {1:f3} optimization {2:f3} "
         "codegen {3:f3} linking {4:f3} weights {5:f3}\n",
         seconds.lowering, seconds.translation, seconds.optimization,
         seconds.codeGeneration, seconds.linking, seconds.weights);
-  return result;
+  return success();
 }
 
 } // namespace
@@ -114,8 +113,10 @@ int main(int argc, char **argv) {
   sources.AddNewSourceBuffer(std::move(text), llvm::SMLoc());
   SourceMgrDiagnosticHandler handler(sources, &context);
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-  if (!module || (wrap && failed(test::wrapKernel(*module, kernelName))) ||
-      failed(runPasses(*module)) || failed(emitOutput(*module)))
+  if (!module || (wrap && failed(test::wrapKernel(*module, kernelName))))
+    return 1;
+  chooseMachine(*module);
+  if (failed(runPasses(*module)) || failed(emitOutput(*module)))
     return 1;
   return 0;
 }

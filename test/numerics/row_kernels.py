@@ -66,8 +66,15 @@ def sized(op, sizes):
     return f"{op} sizes({dynamic(sizes)})" if dynamic(sizes) else op
 
 
-def reduce(name, operation, x, sizes, axes, element, init):
-    """linalg.reduce of %x along `axes`, as %name."""
+# What reduce() takes.
+SUM = ("arith.addf", 0.0)
+MAXIMUM = ("arith.maximumf", "0xFF800000")
+
+
+def reduce(name, how, x, sizes, axes, element):
+    """linalg.reduce of %x along `axes`, as %name; `how` is an operation and what it
+    begins with."""
+    operation, init = how
     kept = [s for i, s in enumerate(sizes) if i not in axes]
     row = tensor(kept, element)
     return f"""

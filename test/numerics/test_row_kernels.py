@@ -7,8 +7,8 @@ single functions a few units in the last place; extremes and indices are exact.
 import numpy as np
 import pytest
 
-from row_kernels import (NUMPY, RNG, close, dynamic, kernel, normal, reduce, reduced_sizes, run, sized,
-                         spread, tensor)
+from row_kernels import (MAXIMUM, NUMPY, RNG, SUM, close, dynamic, kernel, normal, reduce,
+                         reduced_sizes, run, sized, spread, tensor)
 
 SIZES = [1, 7, 8, 17, 127, 1000]
 
@@ -30,7 +30,7 @@ def test_sum(sizes, axes, n, is_static):
         pytest.skip("covered by the dynamic kernels")
     symbolic = shape if is_static else tuple("s0" if s == "n" else s for s in sizes)
     text = kernel([("x", symbolic, "f32")], [("out", reduced_sizes(symbolic, axes), "f32")],
-                  reduce("y", "arith.addf", "x", symbolic, axes, "f32", 0.0), ["%y"],
+                  reduce("y", SUM, "x", symbolic, axes, "f32"), ["%y"],
                   symbols=0 if is_static else 1)
     x = normal(*shape)
     expected = x.sum(axes, dtype=np.float64)
@@ -50,7 +50,7 @@ OPERATIONS = [("arith.maximumf", "f32", "0xFF800000", np.max), ("arith.minimumf"
 def test_operations_and_types(operation, element, init, reference, axis, n):
     sizes = ("s0", 19)
     text = kernel([("x", sizes, element)], [("out", reduced_sizes(sizes, (axis,)), element)],
-                  reduce("y", operation, "x", sizes, (axis,), element, init), ["%y"], symbols=1)
+                  reduce("y", (operation, init), "x", sizes, (axis,), element), ["%y"], symbols=1)
     if reference is np.prod:
         x = (1 + 0.05 * normal(n, 19)).astype(NUMPY[element])
     elif element[0] == "f":
@@ -72,7 +72,7 @@ def test_operations_and_types(operation, element, init, reference, axis, n):
 
 def test_extremes_keep_nan():
     text = kernel([("x", (3, 100), "f32")], [("out", (3,), "f32")],
-                  reduce("y", "arith.maximumf", "x", (3, 100), (1,), "f32", "0xFF800000"), ["%y"])
+                  reduce("y", MAXIMUM, "x", (3, 100), (1,), "f32"), ["%y"])
     x = normal(3, 100)
     x[1, 63] = np.nan
     np.testing.assert_array_equal(run(text, x)[0], x.max(1))
@@ -105,12 +105,12 @@ def test_layer_norm(sizes, axes, n):
         %re = tensor.empty({dynamic(reduced_sizes(symbolic, axes))}) : {row}
         %counts = linalg.fill ins(%count : f32) outs(%re : {row}) -> {row}
         %epsilons = linalg.fill ins(%eps : f32) outs(%re : {row}) -> {row}
-        {reduce("s", "arith.addf", "z", symbolic, axes, "f32", 0.0)}
+        {reduce("s", SUM, "z", symbolic, axes, "f32")}
         %m = arith.divf %s, %counts : {row}
         {spread("mb", "m", symbolic, axes, "f32")}
         %d = arith.subf %z, %mb : {full}
         %q = arith.mulf %d, %d : {full}
-        {reduce("v", "arith.addf", "q", symbolic, axes, "f32", 0.0)}
+        {reduce("v", SUM, "q", symbolic, axes, "f32")}
         %w = arith.divf %v, %counts : {row}
         %we = arith.addf %w, %epsilons : {row}
         %i = math.rsqrt %we : {row}
@@ -185,7 +185,7 @@ def test_few_long_rows_are_split(n):
     """The sum of all elements, the softmax and the largest element of one row."""
     x = normal(n)
     text = kernel([("x", ("s0",), "f32")], [("out", (), "f32")],
-                  reduce("y", "arith.addf", "x", ("s0",), (0,), "f32", 0.0), ["%y"], symbols=1)
+                  reduce("y", SUM, "x", ("s0",), (0,), "f32"), ["%y"], symbols=1)
     close(run(text, x)[0], x.sum(dtype=np.float64), terms=max(1, n))
     row = tensor(("s0",), "f32")
     text = kernel([("x", ("s0",), "f32")], [("out", ("s0",), "f32")], f"""
@@ -202,7 +202,7 @@ def test_few_long_rows_are_split(n):
 def test_all_elements_of_a_matrix():
     sizes = ("s0", 300)
     text = kernel([("x", sizes, "f32")], [("out", (), "f32")],
-                  reduce("y", "arith.maximumf", "x", sizes, (0, 1), "f32", "0xFF800000"), ["%y"], symbols=1)
+                  reduce("y", MAXIMUM, "x", sizes, (0, 1), "f32"), ["%y"], symbols=1)
     for n in (1, 7, 1000):
         x = normal(n, 300)
         assert run(text, x)[0] == x.max()
@@ -213,11 +213,11 @@ def test_norm_over_several_dimensions():
     sizes, axes = ("s0", 7, 7, 3), (1, 2, 3)
     full, row = tensor(sizes, "f32"), tensor(("s0",), "f32")
     text = kernel([("x", sizes, "f32")], [("out", sizes, "f32"), ("powers", sizes, "f32")], f"""
-        {reduce("m", "arith.maximumf", "x", sizes, axes, "f32", "0xFF800000")}
+        {reduce("m", MAXIMUM, "x", sizes, axes, "f32")}
         {spread("mb", "m", sizes, axes, "f32")}
         %d = arith.subf %x, %mb : {full}
         %e = math.exp %d : {full}
-        {reduce("s", "arith.addf", "e", sizes, axes, "f32", 0.0)}
+        {reduce("s", SUM, "e", sizes, axes, "f32")}
         {spread("sb", "s", sizes, axes, "f32")}
         %y = arith.divf %e, %sb : {full}""", ["%y", "%e"], symbols=1)
     for n in (0, 1, 5):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kernels
-from row_kernels import compiled, dynamic, kernel, normal, reduce, run, spread, tensor
+from row_kernels import SUM, compiled, dynamic, kernel, normal, reduce, run, spread, tensor
 
 CACHED = "#kernel.rows<lanes = 16, unroll = 4, taskElements = 1024>"
 STREAMED = CACHED[:-1] + ", streamBytes = 1>"
@@ -43,7 +43,7 @@ def norm(schedule, sizes):
     full, row = tensor(sizes, "f32"), tensor(sizes[:-1], "f32")
     return kernel([("x", sizes, "f32")], [("squares", sizes, "f32"), ("out", sizes, "f32"), ("sum", sizes[:-1], "f32")], f"""
         %z = arith.mulf %x, %x : {full}
-        {reduce("s", "arith.addf", "z", sizes, (1,), "f32", 0.0)}
+        {reduce("s", SUM, "z", sizes, (1,), "f32")}
         {spread("b", "s", sizes, (1,), "f32")}
         %y = arith.divf %z, %b : {full}""", ["%z", "%y", "%s"], symbols=1, schedule=schedule)
 

@@ -59,6 +59,10 @@ sequence_node = helper.make_node("SequenceConstruct", ["x"], ["s"])
 UNSUPPORTED_MODELS = {
     "string": (of_type(helper.make_tensor_type_proto(TensorProto.STRING, [2])), "element type string"),
     "complex": (of_type(helper.make_tensor_type_proto(TensorProto.COMPLEX64, [2])), "complex64"),
+    "unknown": (
+        of_type(helper.make_tensor_type_proto(99, [2])),
+        "element type unknown type 99 is not supported",
+    ),
     "sequence": (of_type(helper.make_sequence_type_proto(tensor)), "it is a sequence"),
     "map": (of_type(helper.make_map_type_proto(TensorProto.INT64, tensor)), "it is a map"),
     "optional": (of_type(helper.make_optional_type_proto(tensor)), "it is optional"),
@@ -68,7 +72,9 @@ UNSUPPORTED_MODELS = {
     "rank": (model_of([RELU], [value("x", np.float32, None)], [Y]), "number of dimensions"),
     "opset 6": (with_opset(6), "the model uses opset 6"),
     "opset 99": (with_opset(99), "the model uses opset 99"),
-    "sparse initializer": (with_sparse_initializer(), "make 'w' dense"),
+    "sparse initializer": (
+        with_sparse_initializer(), "sparse initializers are not supported; make 'w' dense"
+    ),
     "sparse constant": (with_constant(sparse_value=sparse("c")), "only dense numbers"),
     "string constant": (with_constant(value=text), "string"),
     "string attribute": (with_constant(value_string=b"text"), "only dense numbers"),
@@ -91,7 +97,7 @@ def without_type():
 
 
 INVALID_MODELS = {
-    "no type": (without_type(), "it has no type"),
+    "no type": (without_type(), "input 'x': it has no type"),
     "cycle": (
         model_of([helper.make_node("Add", ["x", "y"], ["y"])], [X], [Y]),
         "depends on a node that depends on it",

@@ -21,17 +21,23 @@ static int64_t leadOf(Value indices) {
   return cast<RankedTensorType>(indices.getType()).getRank() - 1;
 }
 
-/// The components of the index vector of gather_points or scatter_points at `lead`.
-/// Negative ones are counted from the end; `isInside` is whether all then are
-/// indices of data.
-static SmallVector<Value> createComponents(OpBuilder &builder, Location loc,
-                                           Value data, Value indices,
-                                           ArrayRef<int64_t> dimensions,
-                                           ArrayRef<Value> lead,
-                                           Value &isInside) {
+namespace {
+/// An index vector. Negative components are counted from the end; `isInside` is
+/// whether all then are indices of data.
+struct IndexVector {
+  SmallVector<Value> components;
+  Value isInside;
+};
+} // namespace
+
+/// The index vector of gather_points or scatter_points at `lead`.
+static IndexVector createIndexVector(OpBuilder &builder, Location loc,
+                                     Value data, Value indices,
+                                     ArrayRef<int64_t> dimensions,
+                                     ArrayRef<Value> lead) {
   Value zero = createConstant(builder, loc, 0);
   SmallVector<Value> components;
-  isInside = arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
+  Value isInside = arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
   for (auto [i, dimension] : llvm::enumerate(dimensions)) {
     if (dimension >= 0)
       continue;
@@ -52,7 +58,7 @@ static SmallVector<Value> createComponents(OpBuilder &builder, Location loc,
     isInside = arith::AndIOp::create(builder, loc, isInside, isBelow);
     components.push_back(index);
   }
-  return components;
+  return {std::move(components), isInside};
 }
 
 /// The index in data that `p` stands for.
@@ -83,12 +89,11 @@ struct GatherPointsToLinalg : OpRewritePattern<GatherPointsOp> {
     Value result = createElementLoop(
         rewriter, op.getLoc(), *destination,
         [&](OpBuilder &nested, Location loc, ArrayRef<Value> p) -> Value {
-          Value isInside;
-          SmallVector<Value> components = createComponents(
+          IndexVector vector = createIndexVector(
               nested, loc, op.getData(), op.getIndices(), op.getDimensions(),
-              p.take_front(leadOf(op.getIndices())), isInside);
+              p.take_front(leadOf(op.getIndices())));
           SmallVector<Value> point =
-              pointAt(op.getDimensions(), components, p);
+              pointAt(op.getDimensions(), vector.components, p);
           return createRead(nested, loc, op, point);
         });
     rewriter.replaceOp(op, result);
@@ -153,12 +158,11 @@ struct ScatterPointsToLoops : OpRewritePattern<ScatterPointsOp> {
         rewriter, loc, ArrayRef(sizes).take_front(leading), op.getData(),
         [&](OpBuilder &nested, Location loc, ArrayRef<Value> lead,
             Value carried) -> Value {
-          Value isInside;
-          SmallVector<Value> components =
-              createComponents(nested, loc, carried, op.getIndices(),
-                               op.getDimensions(), lead, isInside);
+          IndexVector vector =
+              createIndexVector(nested, loc, carried, op.getIndices(),
+                                op.getDimensions(), lead);
           return createCarriedIf(
-              nested, loc, isInside, carried,
+              nested, loc, vector.isInside, carried,
               [&](OpBuilder &inner, Location loc) -> Value {
                 return createCarriedLoops(
                     inner, loc, ArrayRef(sizes).drop_front(leading), carried,
@@ -168,7 +172,7 @@ struct ScatterPointsToLoops : OpRewritePattern<ScatterPointsOp> {
                       llvm::append_range(p, rest);
                       return createUpdate(
                           innermost, loc, op, p, carried,
-                          pointAt(op.getDimensions(), components, p));
+                          pointAt(op.getDimensions(), vector.components, p));
                     });
               });
         });

@@ -43,13 +43,18 @@ mlir::FailureOr<mlir::RankedTensorType>
 applyRecipe(mlir::RankedTensorType source, mlir::ArrayAttr recipe,
             std::string &reason);
 
+/// How a window moves over one spatial dimension.
+struct WindowSteps {
+  int64_t kernel = 1, stride = 1, dilation = 1, padLow = 0, padHigh = 0;
+  /// Whether the number of windows is rounded up, as ONNX pooling does.
+  bool ceilMode = false;
+};
+
 /// Size of one spatial dimension after a window has moved over it:
 /// floor((size + padLow + padHigh - dilation * (kernel - 1) - 1) / stride) + 1,
-/// at least 0. With `ceilMode` as ONNX pooling rounds: up, but a window never
-/// begins in the high padding.
-int64_t windowOutputSize(int64_t size, int64_t kernel, int64_t stride,
-                         int64_t dilation, int64_t padLow, int64_t padHigh,
-                         bool ceilMode = false);
+/// at least 0. With `ceilMode` rounded up, but a window never begins in the high
+/// padding.
+int64_t windowOutputSize(int64_t size, const WindowSteps &window);
 
 } // namespace tessera::graph
 

@@ -11,28 +11,44 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::graph;
 
-int64_t graph::windowOutputSize(int64_t size, int64_t kernel, int64_t stride,
-                                int64_t dilation, int64_t padLow,
-                                int64_t padHigh, bool ceilMode) {
-  int64_t room = size + padLow + padHigh - dilation * (kernel - 1) - 1;
-  if (!ceilMode)
-    return room < 0 ? 0 : room / stride + 1;
-  // Rounded up, a window may be larger than all that there is.
-  int64_t count = std::max<int64_t>(llvm::divideCeilSigned(room, stride) + 1, 0);
-  return (count - 1) * stride >= size + padLow ? count - 1 : count;
+/// Elements from the first to the last of one window, both included.
+static int64_t reachOf(const WindowSteps &window) {
+  return window.dilation * (window.kernel - 1) + 1;
 }
 
-AffineExpr graph::windowOutputSize(AffineExpr size, int64_t kernel,
-                                   int64_t stride, int64_t dilation,
-                                   int64_t padLow, int64_t padHigh,
-                                   bool ceilMode) {
-  int64_t reach = dilation * (kernel - 1) + 1;
-  if (!ceilMode)
-    return (size + (padLow + padHigh - reach)).floorDiv(stride) + 1;
+int64_t graph::windowOutputSize(int64_t size, const WindowSteps &window) {
+  int64_t room = size + window.padLow + window.padHigh - reachOf(window);
+  if (!window.ceilMode)
+    return room < 0 ? 0 : room / window.stride + 1;
+  // Rounded up, a window may be larger than all that there is.
+  int64_t count =
+      std::max<int64_t>(llvm::divideCeilSigned(room, window.stride) + 1, 0);
+  return (count - 1) * window.stride >= size + window.padLow ? count - 1
+                                                             : count;
+}
+
+AffineExpr graph::windowOutputSize(AffineExpr size, const WindowSteps &window) {
+  int64_t reach = reachOf(window);
+  if (!window.ceilMode)
+    return (size + (window.padLow + window.padHigh - reach))
+               .floorDiv(window.stride) +
+           1;
   // Of the windows that begin before the high padding, those that fit once it
   // is rounded up: the smaller number, which the constants decide.
-  int64_t beyond = std::min<int64_t>(padHigh - reach + stride, 0);
-  return (size + (padLow + beyond)).ceilDiv(stride);
+  int64_t beyond = std::min<int64_t>(window.padHigh - reach + window.stride, 0);
+  return (size + (window.padLow + beyond)).ceilDiv(window.stride);
+}
+
+static WindowSteps stepsOf(ConvOp conv, int64_t i) {
+  auto filter = cast<RankedTensorType>(conv.getFilter().getType());
+  return {filter.getDimSize(i),     conv.getStrides()[i],
+          conv.getDilations()[i],   conv.getPadLow()[i],
+          conv.getPadHigh()[i],     /*ceilMode=*/false};
+}
+
+static WindowSteps stepsOf(PoolOp pool, int64_t i) {
+  return {pool.getKernel()[i], pool.getStrides()[i], pool.getDilations()[i],
+          pool.getPadLow()[i], pool.getPadHigh()[i], pool.getCeilMode()};
 }
 
 /// Checks that each array has one entry per spatial dimension and that those
@@ -61,16 +77,11 @@ static LogicalResult verifyWindow(Operation *op, int64_t spatialRank,
 
 /// The size of spatial dimension `axis` (of the tensor) as a folded value.
 static OpFoldResult reifyWindow(OpBuilder &builder, Location loc,
-                                OpFoldResult size, int64_t kernel,
-                                int64_t stride, int64_t dilation,
-                                int64_t padLow, int64_t padHigh,
-                                bool ceilMode) {
+                                OpFoldResult size, const WindowSteps &window) {
   if (std::optional<int64_t> known = getConstantIntValue(size))
-    return builder.getIndexAttr(windowOutputSize(
-        *known, kernel, stride, dilation, padLow, padHigh, ceilMode));
+    return builder.getIndexAttr(windowOutputSize(*known, window));
   AffineExpr symbol = builder.getAffineSymbolExpr(0);
-  AffineExpr count = windowOutputSize(symbol, kernel, stride, dilation, padLow,
-                                      padHigh, ceilMode);
+  AffineExpr count = windowOutputSize(symbol, window);
   return affine::makeComposedFoldedAffineApply(builder, loc, count, {size});
 }
 
@@ -107,9 +118,7 @@ LogicalResult ConvOp::verify() {
     if (ShapedType::isDynamic(size) || ShapedType::isDynamic(kernel) ||
         ShapedType::isDynamic(got))
       continue;
-    int64_t expected = windowOutputSize(
-        size, kernel, getStrides()[i - 1], getDilations()[i - 1],
-        getPadLow()[i - 1], getPadHigh()[i - 1]);
+    int64_t expected = windowOutputSize(size, stepsOf(*this, i - 1));
     if (expected != got)
       return emitOpError("C4: expects size ")
              << expected << " in dimension " << i << ", but got " << got;
@@ -125,10 +134,8 @@ LogicalResult ConvOp::reifyResultShapes(OpBuilder &builder,
   for (size_t i = 1; i + 1 < sizes.size(); ++i) {
     if (filter.isDynamicDim(i - 1))
       return emitOpError("has a filter of unknown size");
-    sizes[i] = reifyWindow(builder, getLoc(), sizes[i],
-                           filter.getDimSize(i - 1), getStrides()[i - 1],
-                           getDilations()[i - 1], getPadLow()[i - 1],
-                           getPadHigh()[i - 1], /*ceilMode=*/false);
+    sizes[i] =
+        reifyWindow(builder, getLoc(), sizes[i], stepsOf(*this, i - 1));
   }
   sizes.back() = builder.getIndexAttr(filter.getShape().back());
   shapes = {sizes};
@@ -157,9 +164,7 @@ LogicalResult PoolOp::verify() {
       continue;
     int64_t expected = size;
     if (i > 0 && i < rank - 1)
-      expected = windowOutputSize(
-          size, getKernel()[i - 1], getStrides()[i - 1], getDilations()[i - 1],
-          getPadLow()[i - 1], getPadHigh()[i - 1], getCeilMode());
+      expected = windowOutputSize(size, stepsOf(*this, i - 1));
     if (expected != got)
       return emitOpError("C3: expects size ")
              << expected << " in dimension " << i << ", but got " << got;
@@ -172,10 +177,8 @@ LogicalResult PoolOp::reifyResultShapes(OpBuilder &builder,
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(builder, getLoc(), getInput());
   for (size_t i = 1; i + 1 < sizes.size(); ++i)
-    sizes[i] = reifyWindow(builder, getLoc(), sizes[i], getKernel()[i - 1],
-                           getStrides()[i - 1], getDilations()[i - 1],
-                           getPadLow()[i - 1], getPadHigh()[i - 1],
-                           getCeilMode());
+    sizes[i] =
+        reifyWindow(builder, getLoc(), sizes[i], stepsOf(*this, i - 1));
   shapes = {sizes};
   return success();
 }

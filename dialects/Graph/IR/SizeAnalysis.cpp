@@ -214,11 +214,6 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
       dynamic += ShapedType::isDynamic(shape[i]);
     return sizeOf(sizes[dynamic]);
   };
-  auto windowed = [&](Value input, int64_t kernel, int64_t stride,
-                      int64_t dilation, int64_t low, int64_t high, bool ceil) {
-    return windowOutputSize(dimOf(input, dimension), kernel, stride, dilation,
-                            low, high, ceil);
-  };
   ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
   return TypeSwitch<Operation *, AffineExpr>(op)
       .Case([&](tessera::DimensionSourceOpInterface op) {
@@ -260,18 +255,19 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
             cast<RankedTensorType>(conv.getFilter().getType()).getDimSize(i);
         if (ShapedType::isDynamic(kernel))
           return opaque(tensor, dimension);
-        return windowed(conv.getInput(), kernel, conv.getStrides()[i],
-                        conv.getDilations()[i], conv.getPadLow()[i],
-                        conv.getPadHigh()[i], /*ceil=*/false);
+        return windowOutputSize(
+            dimOf(conv.getInput(), dimension),
+            {kernel, conv.getStrides()[i], conv.getDilations()[i],
+             conv.getPadLow()[i], conv.getPadHigh()[i], /*ceilMode=*/false});
       })
       .Case([&](PoolOp pool) {
         int64_t i = dimension - 1;
         if (dimension == 0 || i >= static_cast<int64_t>(pool.getKernel().size()))
           return dimOf(pool.getInput(), dimension);
-        return windowed(pool.getInput(), pool.getKernel()[i],
-                        pool.getStrides()[i], pool.getDilations()[i],
-                        pool.getPadLow()[i], pool.getPadHigh()[i],
-                        pool.getCeilMode());
+        return windowOutputSize(
+            dimOf(pool.getInput(), dimension),
+            {pool.getKernel()[i], pool.getStrides()[i], pool.getDilations()[i],
+             pool.getPadLow()[i], pool.getPadHigh()[i], pool.getCeilMode()});
       })
       .Case([&](tensor::EmptyOp empty) {
         return among(shape, empty.getDynamicSizes());

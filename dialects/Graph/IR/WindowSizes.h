@@ -6,12 +6,12 @@
 
 namespace tessera::graph {
 
+struct WindowSteps;
+
 /// As windowOutputSize() of Graph.h for a `size` that is an expression, at least
 /// as large as the window less its padding.
-mlir::AffineExpr windowOutputSize(mlir::AffineExpr size, int64_t kernel,
-                                  int64_t stride, int64_t dilation,
-                                  int64_t padLow, int64_t padHigh,
-                                  bool ceilMode = false);
+mlir::AffineExpr windowOutputSize(mlir::AffineExpr size,
+                                  const WindowSteps &window);
 
 } // namespace tessera::graph
 

@@ -40,9 +40,9 @@ FailureOr<Value> multiplyMatrices(NodeContext &node, Value lhs, Value rhs) {
   return narrowed(node, product, type);
 }
 
-Value contract(NodeContext &node, Value lhs, ArrayRef<int64_t> lhsDims,
-               Value rhs, ArrayRef<int64_t> rhsDims,
-               ArrayRef<int64_t> resultDims, const Shape &spaceShape) {
+Value contract(NodeContext &node, const ContractionOperand &lhs,
+               const ContractionOperand &rhs, ArrayRef<int64_t> resultDims,
+               const Shape &spaceShape) {
   auto mapOf = [&](ArrayRef<int64_t> dims) {
     SmallVector<AffineExpr> results;
     for (int64_t dim : dims)
@@ -53,13 +53,14 @@ Value contract(NodeContext &node, Value lhs, ArrayRef<int64_t> lhsDims,
   Shape shape;
   for (int64_t dim : resultDims)
     shape.push_back(spaceShape[dim]);
-  Type type = elementTypeOf(lhs);
+  Type type = elementTypeOf(lhs.value);
   Value start = zeros(node, shape, accumulatorType(type));
   Value product =
       linalg::ContractOp::create(
-          node.builder, node.loc, ValueRange{lhs, rhs}, ValueRange{start},
+          node.builder, node.loc, ValueRange{lhs.value, rhs.value},
+          ValueRange{start},
           node.builder.getAffineMapArrayAttr(
-              {mapOf(lhsDims), mapOf(rhsDims), mapOf(resultDims)}))
+              {mapOf(lhs.dims), mapOf(rhs.dims), mapOf(resultDims)}))
           .getResult(0);
   return narrowed(node, product, type);
 }
@@ -129,7 +130,7 @@ static FailureOr<Value> multiplyBatches(NodeContext &node, Value lhs,
   for (int64_t dim : used)
     usedSpace.push_back(space[dim]);
   Value product =
-      contract(node, *left, lhsDims, *right, rhsDims, resultDims, usedSpace);
+      contract(node, {*left, lhsDims}, {*right, rhsDims}, resultDims, usedSpace);
   return reshapeTo(node, product, result);
 }
 

@@ -12,13 +12,18 @@ namespace tessera::onnx_importer {
 mlir::FailureOr<mlir::Value> multiplyMatrices(NodeContext &node,
                                               mlir::Value lhs, mlir::Value rhs);
 
+/// A factor of a contraction. `dims` names, by number, the dimension of the iteration
+/// space that each of its dimensions is.
+struct ContractionOperand {
+  mlir::Value value;
+  llvm::ArrayRef<int64_t> dims;
+};
+
 /// The sum over all dimensions that `resultDims` lacks of the product of
-/// operands, as `linalg.contract`. Each list names, by number, the dimension
-/// of the iteration space that a dimension of the operand or result is;
-/// `spaceShape` has their sizes. Accumulates as multiplyMatrices does.
-mlir::Value contract(NodeContext &node, mlir::Value lhs,
-                     llvm::ArrayRef<int64_t> lhsDims, mlir::Value rhs,
-                     llvm::ArrayRef<int64_t> rhsDims,
+/// operands, as `linalg.contract`. `spaceShape` has the sizes of the iteration
+/// space. Accumulates as multiplyMatrices does.
+mlir::Value contract(NodeContext &node, const ContractionOperand &lhs,
+                     const ContractionOperand &rhs,
                      llvm::ArrayRef<int64_t> resultDims,
                      const llvm::SmallVector<mlir::AffineExpr> &spaceShape);
 

@@ -108,9 +108,6 @@ FailureOr<Value> reshapeTo(NodeContext &node, Value tensor,
   auto type = cast<RankedTensorType>(tensor.getType());
   Shape from = node.shapeOf(tensor);
   RankedTensorType resultType = node.typeOf(shape, type.getElementType());
-  for (int64_t size : resultType.getShape())
-    if (size < 0 && !ShapedType::isDynamic(size))
-      return node.error("the result would have a size of " + Twine(size));
   if (type.hasStaticShape() && resultType.hasStaticShape() &&
       type.getNumElements() != resultType.getNumElements())
     return node.error("a tensor of " + Twine(type.getNumElements()) +

@@ -303,12 +303,9 @@ Value transpose(NodeContext &node, Value tensor,
 
 Value sliceAlong(NodeContext &node, Value tensor, int64_t axis,
                  AffineExpr offset, AffineExpr size) {
-  AffineExpr zero = node.constantSize(0), all = node.shapeOf(tensor)[axis];
+  AffineExpr all = node.shapeOf(tensor)[axis];
   if (!node.sizes.areEqual(size, all) &&
       (failed(node.requireSizes({size}, "a part of dimension " + Twine(axis))) ||
-       failed(node.requireAtMost(zero, offset,
-                                 "dimension " + Twine(axis) +
-                                     " is read before its first element")) ||
        failed(node.requireAtMost(offset + size, all,
                                  "dimension " + Twine(axis) +
                                      " is read behind its last element"))))

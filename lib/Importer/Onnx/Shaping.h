@@ -66,8 +66,8 @@ mlir::Value sliceWithin(NodeContext &node, mlir::Value tensor, int64_t axis,
                         mlir::AffineExpr offset, mlir::AffineExpr size,
                         int64_t step = 1);
 
-/// `size` elements from `offset` on along `axis`; an error of the node or of the
-/// run where the tensor does not have them.
+/// `size` elements from `offset`, which is not negative, on along `axis`; an error of
+/// the node or of the run where the tensor does not have them.
 mlir::Value sliceAlong(NodeContext &node, mlir::Value tensor, int64_t axis,
                        mlir::AffineExpr offset, mlir::AffineExpr size);
 

@@ -92,6 +92,9 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
   Shape sizes;
   for (size_t i = 0; i < window.kernel.size(); ++i) {
     AffineExpr size = input[i + 2];
+    graph::WindowSteps steps{window.kernel[i],    window.strides[i],
+                             window.dilations[i], window.low[i],
+                             window.high[i],      ceilMode};
     int64_t reach = window.dilations[i] * (window.kernel[i] - 1);
     AffineExpr room = size + (window.low[i] + window.high[i] - reach - 1);
     if (auto constant = dyn_cast<AffineConstantExpr>(size)) {
@@ -99,13 +102,10 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
       if (cast<AffineConstantExpr>(room).getValue() < least)
         return node.error("the window is larger than the padded dimension " +
                           Twine(i + 2));
-      sizes.push_back(node.constantSize(graph::windowOutputSize(
-          constant.getValue(), window.kernel[i], window.strides[i],
-          window.dilations[i], window.low[i], window.high[i], ceilMode)));
+      sizes.push_back(node.constantSize(
+          graph::windowOutputSize(constant.getValue(), steps)));
     } else {
-      sizes.push_back(graph::windowOutputSize(
-          size, window.kernel[i], window.strides[i], window.dilations[i],
-          window.low[i], window.high[i], ceilMode));
+      sizes.push_back(graph::windowOutputSize(size, steps));
     }
   }
   return sizes;

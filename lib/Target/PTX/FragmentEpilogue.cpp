@@ -41,7 +41,7 @@ LogicalResult FragmentEpilogue::store(DeviceBuilder &b, Value accumulators,
     b.ifThen(thread.isLeader, [&] {
       for (int64_t box = 0; box < slab / kBoxColumns; ++box)
         NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(
-            b, outputMap, b.offsetBytes(buffer, box * kBoxBytes),
+            b, output.map, b.offsetBytes(buffer, box * kBoxBytes),
             ValueRange{b.add(column, first + box * kBoxColumns), row}, Value(),
             NVVM::TMAStoreModeAttr::get(b.getContext(),
                                         NVVM::TMAStoreMode::TILE),
@@ -65,7 +65,8 @@ FailureOr<Value> FragmentEpilogue::emitPair(DeviceBuilder &b, Value low,
                                             Value column) const {
   // Elements outside the output are computed, from clamped indices so that
   // nothing outside an input is read, and clipped by the tensor copy.
-  Value lastRow = b.sub(rows, b.i32(1)), lastPair = b.sub(columns, b.i32(2));
+  Value lastRow = b.sub(output.rows, b.i32(1)),
+        lastPair = b.sub(output.columns, b.i32(2));
   SmallVector<Value> indices = {b.wide(b.min(row, lastRow)),
                                 b.wide(b.min(column, lastPair))};
   DeviceElements elements(b, arguments);

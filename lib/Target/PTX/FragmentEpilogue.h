@@ -36,15 +36,19 @@ public:
     mlir::Value isLeader;    // i1: issues the tensor copies
   };
 
+  struct Output {
+    mlir::Value rows, columns; // i32 sizes
+    mlir::Value map;           // its tensor map
+  };
+
   /// `buffer` is the warpgroup's shared memory, 1024-byte aligned, `barrier` an
-  /// i32 barrier number of its own, `outputMap` the output's tensor map.
+  /// i32 barrier number of its own.
   FragmentEpilogue(const ContractionKernel &match,
-                   const DeviceTensors &arguments, mlir::Value rows,
-                   mlir::Value columns, mlir::Value buffer, mlir::Value barrier,
-                   mlir::Value outputMap, const Thread &thread)
-      : match(match), arguments(arguments), rows(rows), columns(columns),
-        buffer(buffer), barrier(barrier), outputMap(outputMap),
-        thread(thread) {}
+                   const DeviceTensors &arguments, const Output &output,
+                   mlir::Value buffer, mlir::Value barrier,
+                   const Thread &thread)
+      : match(match), arguments(arguments), output(output), buffer(buffer),
+        barrier(barrier), thread(thread) {}
 
   /// Stores one fragment: `accumulators`, a struct of tileColumns / 2 f32, whose
   /// first row and column in the output are `row` and `column` (i32).
@@ -66,8 +70,8 @@ private:
 
   const ContractionKernel &match;
   const DeviceTensors &arguments;
-  mlir::Value rows, columns; // i32 sizes of the output
-  mlir::Value buffer, barrier, outputMap;
+  Output output;
+  mlir::Value buffer, barrier;
   Thread thread;
 };
 

@@ -277,10 +277,11 @@ LogicalResult ContractionEmitter::emitConsumer() {
           schedule.getColumns(), schedule.getDepth(), fragments,
           match.isDepthInner, match.operandType});
   FragmentEpilogue epilogue(
-      match, function.tensors(), rows, columns,
+      match, function.tensors(),
+      {rows, columns, function.tensorMap(match.output)},
       b.offsetBytes(b.offsetBytes(shared, layout.epilogue),
                     b.mul(consumer, layout.epilogueBuffer)),
-      /*barrier=*/b.add(consumer, 1), function.tensorMap(match.output),
+      /*barrier=*/b.add(consumer, 1),
       {inWarpgroup, b.div(inWarpgroup, 32), b.bitAnd(thread, 31),
        b.equal(inWarpgroup, 0)});
 

@@ -3,6 +3,7 @@
 
 #include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/CostModel/KernelRoute.h"
+#include "lib/CostModel/ModuleMachine.h"
 
 #include "mlir/IR/Remarks.h"
 
@@ -39,17 +40,14 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
   using ChooseSchedulesBase::ChooseSchedulesBase;
 
   void runOnOperation() override {
-    llvm::Expected<Machine> machine =
-        machineFile.empty() ? machineFor(cpu) : readMachine(machineFile);
-    if (!machine) {
-      getOperation().emitError(llvm::toString(machine.takeError()));
-      return signalPassFailure();
-    }
     routes = routesOf(&getContext(), target);
     if (routes.empty()) {
       getOperation().emitError("no routes of a target '" + target + "'");
       return signalPassFailure();
     }
+    FailureOr<Machine> machine = machineOf(getOperation());
+    if (failed(machine))
+      return signalPassFailure();
     for (auto kernel : getOperation().getOps<kernel::FuncOp>())
       if (kernel.getSchedules().empty())
         choose(kernel, *machine);

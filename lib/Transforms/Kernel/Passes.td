@@ -95,29 +95,48 @@ def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
                            "tessera::kernel::KernelDialect"];
 }
 
+def SetMachine : Pass<"kernel-set-machine", "mlir::ModuleOp"> {
+  let summary = "Give the module the machine that it is compiled for";
+  let description = [{
+    Writes the whole record (`lib/CostModel/Machine.h`) of a CPU family, of this
+    machine with its caches as the system tells them (`native`), or of a file.
+    Schedules, object code and the manifest take the machine from there, and from
+    nowhere else.
+
+      module {…}   ==>   module attributes {kernel.machine = #kernel.machine<cpu = …>} {…}
+
+    Replaces the machine that the module has, but with `keep`. Fails for a CPU that
+    is not known and for a file that is no machine record.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
+           "CPU family whose machine record is used">,
+    Option<"machineFile", "machine-file", "std::string", /*default=*/"",
+           "JSON machine record, instead of the CPU family's">,
+    Option<"keep", "keep", "bool", /*default=*/"false",
+           "Leave alone a module that has a machine">];
+  let dependentDialects = ["tessera::kernel::KernelDialect"];
+}
+
 def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
   let summary = "Write schedules for kernels that have none";
   let description = [{
     The target's routes (`lib/CostModel/KernelRoute.h`) propose them by the kernel's
-    root, its sizes (typical values of symbols) and the machine record. The route that
-    takes every kernel comes last in each list: kernel-select-schedules keeps the first
-    that the body fits.
+    root, its sizes (typical values of symbols) and the module's machine
+    (kernel-set-machine). The route that takes every kernel comes last in each list:
+    kernel-select-schedules keeps the first that the body fits.
 
       kernel.func @matmul …   ==>   kernel.func @matmul … schedules =
                                       [#kernel.contraction<rows = 6, …>, #kernel.generic]
 
     Leaves kernels that have schedules alone, so that a person or a tuner may
-    choose; expects the kernel state.
+    choose; expects the kernel state. Fails if the module has no machine.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
            "Target whose routes are asked">,
     Option<"listsCandidates", "list-candidates", "bool", /*default=*/"false",
-           "Report every schedule that a route proposes, with its estimate, as an analysis remark">,
-    Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
-           "CPU family whose machine record is used">,
-    Option<"machineFile", "machine-file", "std::string", /*default=*/"",
-           "JSON machine record, instead of the CPU family's">];
+           "Report every schedule that a route proposes, with its estimate, as an analysis remark">];
 }
 
 def SelectSchedules : Pass<"kernel-select-schedules", "mlir::ModuleOp"> {

@@ -1,7 +1,7 @@
 // RUN: tessera-opt %s -split-input-file -verify-diagnostics -cpu-convert-kernel-to-llvm -canonicalize | FileCheck %s
 
 // Offsets are those of TesseraContext: symbols 8, inputs 16, outputs 24,
-// weights 32, arena 40, offsets 48, taps 96.
+// weights 32, arena 40, offsets 48.
 
 // CHECK-LABEL: llvm.func internal @symbol
 // CHECK:         %[[FIELD:.*]] = llvm.getelementptr inbounds %arg0[8]
@@ -18,7 +18,6 @@ func.func @symbol(%ctx: !llvm.ptr) -> index {
 // CHECK-LABEL: llvm.func internal @storage
 // CHECK-DAG:     llvm.getelementptr inbounds %arg0[16]
 // CHECK-DAG:     llvm.getelementptr inbounds %arg0[24]
-// CHECK-DAG:     llvm.getelementptr inbounds %arg0[96]
 // CHECK-DAG:     llvm.getelementptr inbounds %arg0[40]
 // CHECK-DAG:     llvm.getelementptr inbounds %arg0[48]
 // CHECK-DAG:     %[[WEIGHTS:.*]] = llvm.getelementptr inbounds %arg0[32]
@@ -26,13 +25,12 @@ func.func @symbol(%ctx: !llvm.ptr) -> index {
 func.func @storage(%ctx: !llvm.ptr) {
   %a = kernel.storage %ctx input 0 : memref<4xf32>
   %b = kernel.storage %ctx output 1 : memref<4xf32>
-  %c = kernel.storage %ctx tap 0 : memref<4xf32>
   %d = kernel.storage %ctx value 3 : memref<4xf32>
   %e = kernel.storage %ctx weights 0 : memref<4xf32>
-  call @use(%a, %b, %c, %d, %e) : (memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>) -> ()
+  call @use(%a, %b, %d, %e) : (memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>) -> ()
   return
 }
-func.func private @use(memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>)
+func.func private @use(memref<4xf32>, memref<4xf32>, memref<4xf32>, memref<4xf32>)
 
 // -----
 

@@ -1,9 +1,9 @@
-// RUN: tessera-opt %s --kernel-choose-schedules=cpu=x86-64-v3 | FileCheck %s --check-prefixes=CHECK,AVX2
-// RUN: tessera-opt %s --kernel-choose-schedules=cpu=znver4 | FileCheck %s --check-prefixes=CHECK,AVX512
-// RUN: not tessera-opt %s --kernel-choose-schedules=cpu=pentium 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// RUN: tessera-opt %s --kernel-choose-schedules=cpu=emeraldrapids | FileCheck %s --check-prefix=PREFETCH
+// RUN: tessera-opt %s --kernel-set-machine=cpu=x86-64-v3 --kernel-choose-schedules | FileCheck %s --check-prefixes=CHECK,AVX2
+// RUN: tessera-opt %s --kernel-set-machine=cpu=znver4 --kernel-choose-schedules | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: tessera-opt %s --kernel-set-machine=cpu=emeraldrapids --kernel-choose-schedules | FileCheck %s --check-prefix=PREFETCH
+// RUN: not tessera-opt %s --kernel-choose-schedules 2>&1 | FileCheck %s --check-prefix=NONE
 
-// UNKNOWN: unknown CPU 'pentium'; known are native, x86-64-v3
+// NONE: expects a machine, but the module has no attribute 'kernel.machine': run kernel-set-machine before
 
 // CHECK-LABEL: kernel.func @product
 // AVX2-SAME:     #kernel.contraction<{{.*}}lanes = 8

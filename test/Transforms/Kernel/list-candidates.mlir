@@ -1,4 +1,4 @@
-// RUN: tessera-opt %s --kernel-choose-schedules='cpu=x86-64-v3 list-candidates' --remark-format=emitRemark --remark-policy=all --remarks-filter='schedule' 2>&1 | FileCheck %s
+// RUN: tessera-opt %s --kernel-set-machine=cpu=x86-64-v3 --kernel-choose-schedules=list-candidates --remark-format=emitRemark --remark-policy=all --remarks-filter='schedule' 2>&1 | FileCheck %s
 // RUN: not tessera-opt %s --kernel-choose-schedules='target=abacus' 2>&1 | FileCheck %s --check-prefix=TARGET
 
 // TARGET: error: no routes of a target 'abacus'

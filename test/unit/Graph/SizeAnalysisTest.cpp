@@ -1,56 +1,11 @@
 // Expressions of sizes: equality, bounds, composites and assumptions.
-#include "dialects/Graph/IR/Graph.h"
-#include "dialects/Graph/IR/SizeAnalysis.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/Parser/Parser.h"
-#include "gtest/gtest.h"
+#include "SizeAnalysisFixture.h"
 
 using namespace mlir;
+using namespace tessera;
 using namespace tessera::graph;
 
 namespace {
-
-/// A function of index values over @batch in [0, inf) and @seq in [0, 512]; its
-/// results are what a test asks about.
-class SizeAnalysisTest : public ::testing::Test {
-protected:
-  SizeAnalysisTest() : sizes(&context) {
-    context.loadDialect<GraphDialect, arith::ArithDialect, func::FuncDialect,
-                        tensor::TensorDialect>();
-  }
-
-  /// The expressions of what `body` returns.
-  SmallVector<AffineExpr> expressionsOf(StringRef body, unsigned count) {
-    std::string text =
-        "graph.symbol @batch min 0 typical 1 max 9223372036854775807\n"
-        "graph.symbol @seq min 0 typical 128 max 512\n"
-        "func.func @f(%x: tensor<?xf32>, %any: index) -> (";
-    for (unsigned i = 0; i < count; ++i)
-      text += i ? ", index" : "index";
-    text += ") {\n  %batch = graph.size @batch\n  %seq = graph.size @seq\n"
-            "  %c0 = arith.constant 0 : index\n  %c1 = arith.constant 1 : index\n"
-            "  %c256 = arith.constant 256 : index\n"
-            "  %c512 = arith.constant 512 : index\n" +
-            body.str() + "\n}\n";
-    module = parseSourceString<ModuleOp>(text, &context);
-    SmallVector<AffineExpr> expressions;
-    if (!module)
-      return expressions;
-    module->walk([&](func::ReturnOp end) {
-      for (Value value : end.getOperands())
-        expressions.push_back(sizes.sizeOf(value));
-    });
-    return expressions;
-  }
-
-  MLIRContext context;
-  OwningOpRef<ModuleOp> module;
-  SizeAnalysis sizes;
-};
 
 TEST_F(SizeAnalysisTest, SumsAndProductsAreNormalised) {
   auto e = expressionsOf("%a = arith.addi %seq, %batch : index\n"
@@ -376,80 +331,6 @@ TEST_F(SizeAnalysisTest, WhatMayBeEmptyProvesNoMultiple) {
   ASSERT_EQ(e.size(), 3u);
   (void)sizes.assumeEqual(e[0] * e[1], e[0] * e[2]);
   EXPECT_FALSE(sizes.areEqual(e[1], e[2]));
-}
-
-/// %s(i) = ..., each made of the one before by `step`, in which it is called %x.
-std::string chainOf(unsigned length, StringRef step) {
-  std::string body = "%c3 = arith.constant 3 : index\n"
-                     "%c2 = arith.constant 2 : index\n";
-  std::string before = "%batch";
-  for (unsigned i = 0; i < length; ++i) {
-    std::string number = std::to_string(i);
-    for (char letter : step) {
-      if (letter == 'X')
-        body += before;
-      else if (letter == '#')
-        body += number;
-      else
-        body += letter;
-    }
-    before = "%s" + number;
-  }
-  return body + "return " + before + " : index";
-}
-
-/// Operations that give the size `expression` again.
-unsigned countMaterialized(ModuleOp module, SizeAnalysis &sizes,
-                           AffineExpr expression) {
-  auto function = *module.getOps<func::FuncOp>().begin();
-  Block &block = function.getBody().front();
-  unsigned before = block.getOperations().size();
-  OpBuilder builder(block.getTerminator());
-  (void)sizes.materialize(builder, module.getLoc(), expression);
-  return block.getOperations().size() - before;
-}
-
-TEST_F(SizeAnalysisTest, SumsOfQuotientsOfThemselvesStaySmall) {
-  unsigned counts[2];
-  for (unsigned i : {0, 1}) {
-    auto e = expressionsOf(chainOf(100 << i, "%a# = arith.floordivsi X, %c2 : index\n"
-                                             "%b# = arith.floordivsi X, %c3 : index\n"
-                                             "%s# = arith.addi %a#, %b# : index\n"),
-                           1);
-    ASSERT_EQ(e.size(), 1u);
-    EXPECT_EQ(sizes.boundsOf(e[0]).least, 0);
-    counts[i] = countMaterialized(*module, sizes, e[0]);
-    sizes = SizeAnalysis(&context);
-  }
-  EXPECT_LE(counts[1], counts[0] * 5 / 2);
-}
-
-TEST_F(SizeAnalysisTest, SelectionsOfSelectionsStaySmall) {
-  unsigned counts[2];
-  for (unsigned i : {0, 1}) {
-    auto e = expressionsOf(chainOf(100 << i, "%a# = arith.floordivsi X, %c3 : index\n"
-                                             "%b# = arith.muli %a#, %c3 : index\n"
-                                             "%i# = arith.cmpi eq, X, %c1 : index\n"
-                                             "%s# = arith.select %i#, %b#, X : index\n"),
-                           1);
-    ASSERT_EQ(e.size(), 1u);
-    EXPECT_EQ(sizes.boundsOf(e[0]).least, 0);
-    EXPECT_FALSE(sizes.isAtMost(e[0], getAffineConstantExpr(7, &context)));
-    counts[i] = countMaterialized(*module, sizes, e[0]);
-    sizes = SizeAnalysis(&context);
-  }
-  EXPECT_LE(counts[1], counts[0] * 5 / 2);
-}
-
-TEST_F(SizeAnalysisTest, SizesAreNotExpressedByThemselves) {
-  auto e = expressionsOf("%more = arith.addi %batch, %c1 : index\n"
-                         "%half = arith.minsi %any, %seq : index\n"
-                         "return %any, %more, %batch, %half : index, index, index, index",
-                         4);
-  ASSERT_EQ(e.size(), 4u);
-  EXPECT_TRUE(sizes.assumeEqual(e[0], e[1]));
-  (void)sizes.assumeEqual(e[2], e[3] * 2);
-  EXPECT_GT(countMaterialized(*module, sizes, e[3]), 0u) << "and comes to an end";
 }
 
 } // namespace

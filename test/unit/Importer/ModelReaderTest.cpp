@@ -200,9 +200,14 @@ TEST_F(ModelReader, TheCheckerSeesNoFiles) {
 }
 
 TEST_F(ModelReader, RefusesWhatIsNoModel) {
-  EXPECT_NE(readFailure("model.onnx", "hello").find("not an ONNX model"),
+  EXPECT_NE(readFailure("model.onnx", "hello").find("not an ONNX model: "),
             std::string::npos);
-  EXPECT_NE(readFailure("empty.onnx", "").find("it has no graph"),
+  EXPECT_NE(
+      readFailure("empty.onnx", "").find("not an ONNX model: it has no graph"),
+      std::string::npos);
+  // A field whose number has more bits than protobuf reads.
+  EXPECT_NE(readFailure("wide.onnx", std::string("\x80\x80\x80\x80\x80\x01\0", 7))
+                .find("not an ONNX model: the fields do not form a ModelProto"),
             std::string::npos);
   EXPECT_NE(readFailure("model.onnxtxt", "hello").find("text format"),
             std::string::npos);
@@ -273,8 +278,32 @@ TEST_F(ModelReader, RefusesExternalDataOutsideTheFolder) {
   for (const char *location : {"/etc/passwd", "../w", "a/../../w"})
     EXPECT_NE(bytesFailure(externalTensor(location, 1, 0))
                   .find("tensor 'w': external data at '" +
-                        std::string(location) + "' is outside"),
+                        std::string(location) +
+                        "' is outside of the model's folder"),
               std::string::npos);
+}
+
+TEST_F(ModelReader, RefusesExternalDataThatIsNoFile) {
+  ASSERT_FALSE(llvm::sys::fs::create_directory(folder + "/weights"));
+  EXPECT_EQ(bytesFailure(externalTensor("weights", 1, 0)),
+            "tensor 'w': external data at '" + (folder + "/weights").str() +
+                "' is not a file");
+}
+
+TEST_F(ModelReader, RefusesExternalDataThatContradictsItself) {
+  TensorProto tensor = externalTensor("weights.bin", 3, 0);
+  auto *length = tensor.add_external_data();
+  length->set_key("length");
+  length->set_value("16");
+  EXPECT_EQ(bytesFailure(tensor), "tensor 'w': expects 12 bytes of data by its "
+                                  "dims and type but got 16");
+  length->set_key("location");
+  EXPECT_EQ(bytesFailure(tensor),
+            "tensor 'w': external data has a second or unreadable location");
+  tensor.mutable_external_data()->RemoveLast();
+  tensor.mutable_external_data(0)->set_key("checksum");
+  EXPECT_EQ(bytesFailure(tensor),
+            "tensor 'w': external data names no location");
 }
 
 TEST_F(ModelReader, RefusesMissingOrShortExternalData) {

@@ -283,8 +283,15 @@ TEST(WireScanner, RefusesLengthsBeyondTheParent) {
 }
 
 TEST(WireScanner, RefusesEndlessNumbers) {
-  EXPECT_NE(scanFailure(std::string(11, '\xff')).find("more than 64 bits"),
+  EXPECT_NE(scanFailure(std::string(11, '\xff')).find("number of more than 64 bits"),
             std::string::npos);
+}
+
+TEST(WireScanner, RefusesWhatIsNoField) {
+  EXPECT_EQ(scanFailure(StringRef("\0", 1)),
+            "not an ONNX model: field number 0 at byte 1");
+  EXPECT_EQ(scanFailure("\x08\x80"),
+            "not an ONNX model: truncated number at byte 2");
 }
 
 TEST(WireScanner, RefusesGroups) {
@@ -297,7 +304,7 @@ TEST(WireScanner, RefusesDeepNesting) {
   for (int depth = 0; depth < 60; ++depth)
     graph = graph->add_node()->add_attribute()->mutable_g();
   graph->set_name("innermost");
-  EXPECT_NE(scanFailure(model.SerializeAsString()).find("nested deeper"),
+  EXPECT_NE(scanFailure(model.SerializeAsString()).find("messages nested deeper than"),
             std::string::npos);
 }
 

@@ -1,74 +1,11 @@
-// Running: what a session checks, and what it computes, through the C API.
-#include "Fixture.h"
-#include "tessera/runtime.h"
+// Running: what a session tells and computes, through the C API.
+#include "SessionFixture.h"
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
-using fixture::expectedSum;
-using fixture::Matrix;
-
 namespace {
-
-class SessionTest : public testing::Test {
-protected:
-  void SetUp() override {
-    path = folder.write("model.so", fixture::withWeights("add"));
-    ASSERT_EQ(tessera_model_load(path.c_str(), nullptr, &model), TESSERA_OK)
-        << tessera_error_message();
-    session = create({});
-  }
-  void TearDown() override {
-    tessera_session_release(session);
-    tessera_model_release(model);
-  }
-
-  TesseraSession *create(TesseraSessionOptions options) {
-    options.size = sizeof options;
-    TesseraSession *created = nullptr;
-    EXPECT_EQ(tessera_session_create(model, &options, &created), TESSERA_OK)
-        << tessera_error_message();
-    return created;
-  }
-
-  /// Runs x + y + weights and returns z, or nothing with an error.
-  static std::vector<float> add(TesseraSession *session, const Matrix &x,
-                                const Matrix &y) {
-    TesseraInputBinding inputs[] = {{"x", &x.tensor}, {"y", &y.tensor}};
-    TesseraOutputBinding output = {"z", nullptr};
-    if (tessera_session_run(session, inputs, 2, &output, 1))
-      return {};
-    const TesseraTensor &z = output.tensor->tensor;
-    EXPECT_EQ(z.rank, 2);
-    EXPECT_EQ(z.shape[0], x.shape[0]);
-    const float *data = static_cast<const float *>(z.data);
-    std::vector<float> result(data, data + z.shape[0] * z.shape[1]);
-    tessera_tensor_release(output.tensor);
-    return result;
-  }
-
-  /// The message of a run that fails with `code`.
-  std::string runError(std::vector<TesseraInputBinding> inputs,
-                       std::vector<TesseraOutputBinding> outputs = {},
-                       TesseraStatus code = TESSERA_INVALID_INPUT) {
-    EXPECT_EQ(tessera_session_run(session, inputs.data(), inputs.size(),
-                                  outputs.data(), outputs.size()),
-              code)
-        << tessera_error_message();
-    for (const TesseraOutputBinding &output : outputs)
-      if (!output.tensor)
-        EXPECT_EQ(output.tensor, nullptr);
-    return tessera_error_message();
-  }
-
-  TemporaryFolder folder;
-  std::string path;
-  TesseraModel *model = nullptr;
-  TesseraSession *session = nullptr;
-  Matrix x{{5, 4}}, y{{5, 4}, 100};
-};
 
 TEST_F(SessionTest, LayoutIsDlpacks) {
   // Of DLTensor and DLManagedTensorVersioned on 64-bit machines.
@@ -168,36 +105,6 @@ TEST_F(SessionTest, UsesTheHostsThreads) {
   tessera_session_release(other);
 }
 
-TEST_F(SessionTest, RefusesWrongOptions) {
-  TesseraSession *other = nullptr;
-  TesseraSessionOptions options{};
-  EXPECT_EQ(tessera_session_create(model, &options, &other),
-            TESSERA_INVALID_ARGUMENT);
-  EXPECT_STREQ(tessera_error_message(), "the options struct's size is not set");
-  options.size = sizeof options;
-  options.threads = -1;
-  EXPECT_EQ(tessera_session_create(model, &options, &other),
-            TESSERA_INVALID_ARGUMENT);
-  EXPECT_STREQ(tessera_error_message(),
-               "expects threads from 0 to 4096 but got -1");
-  options.threads = 0;
-  options.entry = "mian";
-  EXPECT_EQ(tessera_session_create(model, &options, &other),
-            TESSERA_INVALID_ARGUMENT);
-  EXPECT_STREQ(tessera_error_message(),
-               "the model has no entry 'mian'; did you mean 'main'?");
-  options.entry = nullptr;
-  options.parallelFor = [](void *, TesseraTask, void *, int64_t) {};
-  EXPECT_EQ(tessera_session_create(model, &options, &other),
-            TESSERA_INVALID_ARGUMENT);
-  EXPECT_STREQ(tessera_error_message(),
-               "expects maxWorkers of at least 1 with a parallelFor of the "
-               "host but got 0");
-  EXPECT_EQ(tessera_session_create(nullptr, nullptr, &other),
-            TESSERA_INVALID_ARGUMENT);
-  EXPECT_STREQ(tessera_error_message(), "model is NULL");
-}
-
 TEST_F(SessionTest, AnOlderCallersOptionsAreShorter) {
   struct {
     uint32_t size;
@@ -210,88 +117,6 @@ TEST_F(SessionTest, AnOlderCallersOptionsAreShorter) {
             TESSERA_OK);
   EXPECT_EQ(tessera_session_threads(other), 2);
   tessera_session_release(other);
-}
-
-// --- Inputs
-
-TEST_F(SessionTest, UnknownInput) {
-  EXPECT_EQ(runError({{"X", &x.tensor}, {"y", &y.tensor}}),
-            "the model has no input 'X'; did you mean 'x'?");
-  EXPECT_EQ(runError({{"something", &x.tensor}}),
-            "the model has no input 'something'; it has 'x', 'y'");
-  EXPECT_EQ(
-      runError(
-          {{nullptr, &x.tensor}, {nullptr, &y.tensor}, {nullptr, &y.tensor}}),
-      "the model expects 2 inputs but got 3");
-}
-
-TEST_F(SessionTest, MissingInput) {
-  EXPECT_EQ(runError({{"x", &x.tensor}}),
-            "input 'y' (float32 (n, 4)) is missing");
-}
-
-TEST_F(SessionTest, InputTwice) {
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"x", &y.tensor}}),
-            "input 'x' is given twice");
-}
-
-TEST_F(SessionTest, WrongType) {
-  x.tensor.type = {2, 64};
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}),
-            "input 'x' expects float32 but got float64");
-  x.tensor.type = {2, 32};
-  x.tensor.lanes = 4;
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}),
-            "input 'x' expects float32 but got float32 with several lanes");
-}
-
-TEST_F(SessionTest, WrongDevice) {
-  x.tensor.deviceType = 2;
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}),
-            "input 'x' expects a tensor in host memory but got device type 2");
-}
-
-TEST_F(SessionTest, WrongRank) {
-  Matrix cube({5, 4, 1});
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &cube.tensor}}),
-            "input 'y' expects rank 2, float32 (n, 4), but got rank 3, shape "
-            "(5, 4, 1)");
-}
-
-TEST_F(SessionTest, WrongSize) {
-  Matrix wide({5, 6});
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &wide.tensor}}),
-            "input 'y' expects size 4 in dimension 1 but got 6");
-}
-
-TEST_F(SessionTest, SizesThatDisagree) {
-  Matrix longer({6, 4});
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &longer.tensor}}),
-            "input 'y' has size 6 in dimension 0 (n) but input 'x' gave 5");
-}
-
-TEST_F(SessionTest, SizeOutOfRange) {
-  x.shape[0] = 100001;
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}),
-            "input 'x' has size 100001 in dimension 0 (n) but the model is "
-            "compiled for 0 to 100000");
-  x.shape[0] = -1;
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}),
-            "input 'x' has size -1 in dimension 0 (n) but the model is "
-            "compiled for 0 to 100000");
-}
-
-TEST_F(SessionTest, TensorsWithoutParts) {
-  x.tensor.data = nullptr;
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}, {},
-                     TESSERA_INVALID_ARGUMENT),
-            "input 'x' has a tensor without memory");
-  x.tensor.shape = nullptr;
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}, {},
-                     TESSERA_INVALID_ARGUMENT),
-            "input 'x' has a tensor without shape");
-  EXPECT_EQ(runError({{"x", nullptr}}, {}, TESSERA_INVALID_ARGUMENT),
-            "input 'x' has no tensor");
 }
 
 TEST_F(SessionTest, EmptyTensorsNeedNoMemory) {
@@ -321,19 +146,6 @@ TEST_F(SessionTest, StridedInputsAreCopied) {
       EXPECT_EQ(sum[row * 4 + column],
                 base.data[column * 5 + row] + y.data[row * 4 + column]);
   tessera_tensor_release(output.tensor);
-}
-
-// --- Outputs
-
-TEST_F(SessionTest, UnknownOutput) {
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}}, {{"zz", nullptr}}),
-            "the model has no output 'zz'; did you mean 'z'?");
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}},
-                     {{"z", nullptr}, {"z", nullptr}}),
-            "output 'z' is asked for twice");
-  EXPECT_EQ(runError({{"x", &x.tensor}, {"y", &y.tensor}},
-                     {{nullptr, nullptr}, {nullptr, nullptr}}),
-            "the model has 1 outputs but 2 are asked for");
 }
 
 TEST_F(SessionTest, OutputInTheCallersMemory) {
@@ -468,8 +280,6 @@ TEST_F(SessionTest, ModelMayBeReleasedFirst) {
   model = nullptr;
   EXPECT_EQ(add(session, x, y), expectedSum(x, y));
 }
-
-// --- Many at once
 
 TEST_F(SessionTest, EightThreadsWithSessionsOfTheirOwnAndShared) {
   std::atomic<int> wrong{0};

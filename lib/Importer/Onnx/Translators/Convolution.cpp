@@ -52,8 +52,10 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
                                  node.constantSize(channels),
                                  "channels of input and filter")))
       return failure();
-    // In the type that says so.
-    FailureOr<Value> known = broadcastTo(node, image, node.shapeOf(image));
+    // In the type that says so, also where the size is computed of others.
+    Shape shape = node.shapeOf(image);
+    shape[1] = node.constantSize(channels);
+    FailureOr<Value> known = broadcastTo(node, image, shape);
     if (failed(known))
       return failure();
     image = *known;

@@ -250,8 +250,10 @@ Value contractTerms(NodeContext &node, const Term &lhs, const Term &rhs,
       dims.push_back(indices.find(index));
     return dims;
   };
-  return contract(node, lhs.value, dimsOf(lhs.indices), rhs.value,
-                  dimsOf(rhs.indices), dimsOf(result), space);
+  SmallVector<int64_t> lhsDims = dimsOf(lhs.indices),
+                       rhsDims = dimsOf(rhs.indices);
+  return contract(node, {lhs.value, lhsDims}, {rhs.value, rhsDims},
+                  dimsOf(result), space);
 }
 
 /// As contractTerms. A vector on the left is a matrix of one row, which is what there

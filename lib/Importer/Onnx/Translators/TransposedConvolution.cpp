@@ -101,16 +101,24 @@ LogicalResult convTranspose(NodeContext &node) {
   int64_t rank = node.inputRank(0), groups = node.integer("group", 1);
   RankedTensorType filterType = node.inputType(1);
   int64_t channels = node.inputType(0).getDimSize(1);
+  Value image = node.input(0);
   if (rank < 3 || filterType.getRank() != rank)
     return node.error("expects input and filter of one rank of at least 3");
   if (!filterType.hasStaticShape())
     return node.error("expects the filter's sizes to be known");
   if (ShapedType::isDynamic(channels)) {
     channels = filterType.getDimSize(0);
-    if (failed(node.requireEqual(node.shapeOf(node.input(0))[1],
+    if (failed(node.requireEqual(node.shapeOf(image)[1],
                                  node.constantSize(channels),
                                  "channels of input and filter")))
       return failure();
+    // In the type that says so, also where the size is computed of others.
+    Shape shape = node.shapeOf(image);
+    shape[1] = node.constantSize(channels);
+    FailureOr<Value> known = broadcastTo(node, image, shape);
+    if (failed(known))
+      return failure();
+    image = *known;
   }
   if (groups < 1 || channels % groups || filterType.getDimSize(0) != channels)
     return node.error("a filter of " + Twine(filterType.getDimSize(0)) +
@@ -123,8 +131,7 @@ LogicalResult convTranspose(NodeContext &node) {
     return failure();
   FailureOr<Value> result =
       transposedConvolution(
-          node, transpose(node, node.input(0), toChannelsLast(rank)), *window,
-          groups);
+          node, transpose(node, image, toChannelsLast(rank)), *window, groups);
   if (failed(result))
     return failure();
   for (const Cut &cut : cuts)

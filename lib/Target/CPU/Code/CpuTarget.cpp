@@ -4,8 +4,6 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 
 namespace tessera::cpu {
@@ -21,19 +19,11 @@ constexpr llvm::StringLiteral usedFeatures[] = {
     "avx512vpopcntdq", "avx512bf16", "avx512fp16", "avxvnni", "avxifma",
     "avxvnniint8", "avxneconvert", "gfni"};
 
-/// LLVM's cost tables of Zen 4 and 5 make it unroll and hoist loads until
-/// register tiles spill (an f32 tile of 7x64 fell to 42 % of peak); those of
-/// another CPU with AVX-512 do not.
-llvm::StringRef tuningFor(llvm::StringRef cpu) {
-  return cpu == "znver4" || cpu == "znver5" ? llvm::StringRef("emeraldrapids")
-                                            : cpu;
-}
-
 llvm::Error unknownCpu(llvm::StringRef name) {
   return llvm::createStringError(
       "unknown CPU '" + name +
-      "': expects x86-64-v2, x86-64-v3, x86-64-v4, native or an LLVM name such "
-      "as znver3, znver4, sapphirerapids");
+      "': expects x86-64-v2, x86-64-v3, x86-64-v4 or an LLVM name such as "
+      "znver3, znver4, sapphirerapids");
 }
 
 } // namespace
@@ -44,32 +34,21 @@ bool CpuTarget::has(llvm::StringRef feature) const {
   return llvm::is_contained(list, ("+" + feature).str());
 }
 
-llvm::Expected<CpuTarget> resolveCpu(llvm::StringRef name) {
-  bool native = name == "native";
-  CpuTarget target;
-  target.cpu = native ? llvm::sys::getHostCPUName().str() : name.str();
-  if (llvm::X86::parseArchX86(target.cpu, /*Only64Bit=*/true) ==
-      llvm::X86::CK_None) {
-    if (!native)
+llvm::Expected<CpuTarget> targetFor(const Machine &machine) {
+  CpuTarget target{machine.cpu, /*features=*/"", machine.tuneCpu};
+  for (llvm::StringRef name : {machine.cpu, machine.tuneCpu})
+    if (llvm::X86::parseArchX86(name, /*Only64Bit=*/true) ==
+        llvm::X86::CK_None)
       return unknownCpu(name);
-    target.cpu = "x86-64-v2"; // a CPU newer than LLVM: its features say more
-  }
   llvm::SmallVector<llvm::StringRef> known;
   llvm::X86::getFeaturesForCPU(target.cpu, known);
-  llvm::StringMap<bool> host;
-  if (native)
-    host = llvm::sys::getHostCPUFeatures();
-
   llvm::SmallVector<std::string> features;
-  for (llvm::StringRef feature : usedFeatures) {
-    bool has = native ? host.lookup(feature)
-                      : llvm::is_contained(known, feature);
-    features.push_back(((has ? "+" : "-") + feature).str());
-  }
+  for (llvm::StringRef feature : usedFeatures)
+    features.push_back(
+        ((llvm::is_contained(known, feature) ? "+" : "-") + feature).str());
   target.features = llvm::join(features, ",");
-  target.tune = tuningFor(target.cpu).str();
   if (!target.has("sse4.2"))
-    return llvm::createStringError("CPU '" + name +
+    return llvm::createStringError("CPU '" + target.cpu +
                                    "' is older than x86-64-v2");
   return target;
 }

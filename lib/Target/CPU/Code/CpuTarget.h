@@ -2,6 +2,8 @@
 #ifndef TESSERA_TARGET_CPU_CPUTARGET_H
 #define TESSERA_TARGET_CPU_CPUTARGET_H
 
+#include "lib/CostModel/Machine.h"
+
 #include "llvm/Support/Error.h"
 
 #include <string>
@@ -10,7 +12,7 @@ namespace tessera::cpu {
 
 /// What LLVM is told. Names are LLVM's.
 struct CpuTarget {
-  /// As given: "x86-64-v3", "znver4", "native" is replaced by the name found.
+  /// "x86-64-v3", "znver4".
   std::string cpu;
   /// "+avx2,-avx512f,…": all features that code may use are named.
   std::string features;
@@ -20,9 +22,9 @@ struct CpuTarget {
   bool has(llvm::StringRef feature) const;
 };
 
-/// The target that `name` stands for: an x86-64 CPU or level that LLVM knows, or
-/// "native" for this machine. Fails if it is neither or older than x86-64-v2.
-llvm::Expected<CpuTarget> resolveCpu(llvm::StringRef name);
+/// The target of a machine's `cpu`, tuned for its `tuneCpu`. Fails if LLVM knows no
+/// such x86-64 CPU or level, or if it is older than x86-64-v2.
+llvm::Expected<CpuTarget> targetFor(const Machine &machine);
 
 /// The features that a machine must have to run code for `target`, in the
 /// table's form: LLVM names separated by commas, of those that generated code

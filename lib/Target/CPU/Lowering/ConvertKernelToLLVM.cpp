@@ -120,9 +120,6 @@ struct ConvertStorage : ConvertOpToLLVMPattern<kernel::StorageOp> {
     case kernel::StorageKind::Output:
       return cpu::emitLoad(rewriter, loc, context, ContextField::outputs,
                            position, getPtrType());
-    case kernel::StorageKind::Tap:
-      return cpu::emitLoad(rewriter, loc, context, ContextField::taps,
-                           position, getPtrType());
     case kernel::StorageKind::Weights:
       return cpu::emitAddress(
           rewriter, loc,

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace tessera::cpu {
 #define GEN_PASS_DEF_EXPANDRESHAPES
@@ -15,7 +16,7 @@ using namespace tessera;
 
 /// The strides of the result's dimensions `group`: the last one has the source's
 /// `stride`, any other that of the next one times the next one's size.
-static void stridesOfGroup(OpBuilder &builder, Location loc,
+static void stridesOfGroup(ImplicitLocOpBuilder &builder,
                            ArrayRef<int64_t> group, ArrayRef<OpFoldResult> sizes,
                            ArrayRef<int64_t> known, OpFoldResult stride,
                            MutableArrayRef<OpFoldResult> strides) {
@@ -32,15 +33,16 @@ static void stridesOfGroup(OpBuilder &builder, Location loc,
       stride = builder.getIndexAttr(*constant * *size);
     else
       stride = builder.createOrFold<arith::MulIOp>(
-          loc,
-          getValueOrCreateConstantIndexOp(builder, loc, strides[dimension]),
-          getValueOrCreateConstantIndexOp(builder, loc, sizes[dimension]));
+          getValueOrCreateConstantIndexOp(builder, builder.getLoc(),
+                                          strides[dimension]),
+          getValueOrCreateConstantIndexOp(builder, builder.getLoc(),
+                                          sizes[dimension]));
   }
 }
 
 static void expandReshape(memref::ExpandShapeOp op) {
-  OpBuilder builder(op);
   Location loc = op.getLoc();
+  ImplicitLocOpBuilder builder(loc, op);
   auto metadata = memref::ExtractStridedMetadataOp::create(builder, loc,
                                                            op.getSrc());
   SmallVector<int64_t> known;
@@ -50,7 +52,7 @@ static void expandReshape(memref::ExpandShapeOp op) {
                             from = metadata.getConstifiedMixedStrides(),
                             strides(sizes.size());
   for (auto [i, group] : llvm::enumerate(op.getReassociationIndices()))
-    stridesOfGroup(builder, loc, group, sizes, known, from[i], strides);
+    stridesOfGroup(builder, group, sizes, known, from[i], strides);
   // Sizes of 1 from nothing.
   for (OpFoldResult &stride : strides)
     if (!stride)

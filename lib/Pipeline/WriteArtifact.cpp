@@ -1,6 +1,7 @@
 // From the buffer state, with kernels emitted, to a finished artifact.
-#include "lib/Target/CPU/Code/CompileToLibrary.h"
+#include "lib/Pipeline/WriteArtifact.h"
 
+#include "lib/CostModel/ModuleMachine.h"
 #include "lib/Target/Artifact/LinkLibrary.h"
 #include "lib/Target/Artifact/ModuleTable.h"
 #include "lib/Target/Artifact/SharedWeights.h"
@@ -21,47 +22,44 @@
 
 using namespace mlir;
 using namespace tessera::artifact;
+using tessera::cpu::CodeBytes;
+using tessera::cpu::CodeGenerator;
+using tessera::cpu::CpuTarget;
 
-namespace tessera::cpu {
+namespace tessera {
 namespace {
 
-/// Adds the time of a scope to a counter, if there is one.
+/// Adds the time of a scope to a counter.
 class Stopwatch {
 public:
-  explicit Stopwatch(double *seconds) : seconds(seconds), start(Clock::now()) {}
+  explicit Stopwatch(double &seconds) : seconds(seconds), start(Clock::now()) {}
   ~Stopwatch() {
-    if (seconds)
-      *seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    seconds += std::chrono::duration<double>(Clock::now() - start).count();
   }
 
 private:
   using Clock = std::chrono::steady_clock;
-  double *seconds;
+  double &seconds;
   Clock::time_point start;
 };
 
-/// One compilation. Every step fails with a diagnostic at its module.
-class Compilation {
+/// The writing of one artifact. Every step fails with a diagnostic at its module.
+class ArtifactWriter {
 public:
-  Compilation(ArrayRef<CodeForCpu> codes, const ArtifactOptions &options)
+  ArtifactWriter(ArrayRef<CodeForCpu> codes, const ArtifactOptions &options)
       : codes(codes), options(options) {
     for (const CodeForCpu &code : codes)
       modules.push_back(code.module);
   }
 
-  LogicalResult emitLibrary();
-
-  enum class Form { object, assembly, llvmIr };
-  LogicalResult emitFile(Form form);
+  ArtifactResult write();
 
 private:
-  double *time(double PhaseSeconds::*phase) {
-    return options.seconds ? &(options.seconds->*phase) : nullptr;
-  }
+  LogicalResult writeLibrary();
+  LogicalResult writeFile();
 
-  LogicalResult codeFailure() {
-    if (options.codeFailed)
-      *options.codeFailed = true;
+  LogicalResult noCode() {
+    result.status = ArtifactResult::NoCode;
     return failure();
   }
 
@@ -72,6 +70,7 @@ private:
     return success();
   }
 
+  LogicalResult findTargets();
   /// The table for code `number`; the first is the exported one.
   ModuleDescription describe(size_t number) const;
   LogicalResult lower();
@@ -93,7 +92,10 @@ private:
 
   ArrayRef<CodeForCpu> codes;
   SmallVector<ModuleOp> modules;
+  /// Of each code.
+  SmallVector<CpuTarget> targets;
   const ArtifactOptions &options;
+  ArtifactResult result;
   // Of the code that was generated last.
   std::optional<CodeGenerator> generator;
   llvm::LLVMContext llvmContext;
@@ -106,8 +108,21 @@ std::string tableSymbol(size_t number) {
   return number == 0 ? name : name + "_" + std::to_string(number);
 }
 
-ModuleDescription Compilation::describe(size_t number) const {
-  const CpuTarget &target = codes[number].target;
+LogicalResult ArtifactWriter::findTargets() {
+  for (ModuleOp module : modules) {
+    FailureOr<Machine> machine = machineOf(module);
+    if (failed(machine))
+      return failure();
+    llvm::Expected<CpuTarget> target = cpu::targetFor(*machine);
+    if (!target)
+      return check(target.takeError());
+    targets.push_back(std::move(*target));
+  }
+  return success();
+}
+
+ModuleDescription ArtifactWriter::describe(size_t number) const {
+  const CpuTarget &target = targets[number];
   ModuleDescription description;
   description.producer = options.producer;
   description.targets = {{"x86-64", target.cpu, requiredFeatures(target)}};
@@ -137,48 +152,47 @@ private:
   MLIRContext *context;
 };
 
-LogicalResult Compilation::lower() {
-  Stopwatch watch(time(&PhaseSeconds::lowering));
+LogicalResult ArtifactWriter::lower() {
+  Stopwatch watch(result.seconds.lowering);
   ContextThreads scope(modules.front()->getContext(), options.threads);
-  for (const CodeForCpu &code : codes) {
-    ModuleOp module = code.module;
+  for (auto [module, target] : llvm::zip(modules, targets)) {
     PassManager manager(module.getContext());
     // LLVM's verifier sees what they make.
     manager.enableVerifier(false);
-    LowerToLLVMOptions lowering;
-    lowering.avx2 = code.target.has("avx2");
-    lowering.f16c = code.target.has("f16c");
-    buildLowerToLLVM(manager, lowering);
+    cpu::LowerToLLVMOptions lowering;
+    lowering.avx2 = target.has("avx2");
+    lowering.f16c = target.has("f16c");
+    cpu::buildLowerToLLVM(manager, lowering);
     if (failed(manager.run(module)))
-      return codeFailure();
+      return noCode();
   }
   return success();
 }
 
-LogicalResult Compilation::translate(size_t number,
-                                     const ModuleDescription &weights) {
+LogicalResult ArtifactWriter::translate(size_t number,
+                                        const ModuleDescription &weights) {
   ModuleDescription description = describe(number);
   description.weightPlace = weights.weightPlace;
   description.weightBytes = weights.weightBytes;
   description.weightHash = weights.weightHash;
-  auto created = CodeGenerator::create(codes[number].target, options.optLevel);
+  auto created = CodeGenerator::create(targets[number], options.optLevel);
   if (!created)
     return check(created.takeError());
   generator.emplace(std::move(*created));
-  ModuleOp module = codes[number].module;
-  Stopwatch watch(time(&PhaseSeconds::translation));
+  ModuleOp module = modules[number];
+  Stopwatch watch(result.seconds.translation);
   code = generator->translate(module, llvmContext);
   if (!code || failed(emitModuleTable(module, description, *code)))
-    return codeFailure();
+    return noCode();
   return success();
 }
 
-void Compilation::optimize() {
-  Stopwatch watch(time(&PhaseSeconds::optimization));
+void ArtifactWriter::optimize() {
+  Stopwatch watch(result.seconds.optimization);
   generator->optimize(*code);
 }
 
-FailureOr<TemporaryFile> Compilation::createTemporary(StringRef path,
+FailureOr<TemporaryFile> ArtifactWriter::createTemporary(StringRef path,
                                                       StringRef suffix) {
   auto file = TemporaryFile::create(path, suffix);
   if (!file)
@@ -186,7 +200,7 @@ FailureOr<TemporaryFile> Compilation::createTemporary(StringRef path,
   return std::move(*file);
 }
 
-LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
+LogicalResult ArtifactWriter::writeText(StringRef path, StringRef bytes) {
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error);
   if (!error) {
@@ -203,19 +217,19 @@ LogicalResult Compilation::writeText(StringRef path, StringRef bytes) {
   return success();
 }
 
-FailureOr<CodeBytes> Compilation::emitObject() {
-  Stopwatch watch(time(&PhaseSeconds::codeGeneration));
+FailureOr<CodeBytes> ArtifactWriter::emitObject() {
+  Stopwatch watch(result.seconds.codeGeneration);
   CodeBytes bytes;
   if (failed(check(generator->emit(*code, CodeGenerator::Form::object, bytes))))
     return failure();
   return bytes;
 }
 
-LogicalResult Compilation::emitObjects(size_t number,
-                                       std::vector<TemporaryFile> &objects) {
+LogicalResult ArtifactWriter::emitObjects(size_t number,
+                                          std::vector<TemporaryFile> &objects) {
   std::vector<CodeBytes> bytes;
   std::vector<CodeBytes> parts =
-      cutIntoParts(*code, "." + std::to_string(number));
+      cpu::cutIntoParts(*code, "." + std::to_string(number));
   if (parts.empty()) {
     optimize();
     FailureOr<CodeBytes> object = emitObject();
@@ -224,16 +238,14 @@ LogicalResult Compilation::emitObjects(size_t number,
     bytes.push_back(std::move(*object));
   } else {
     code.reset();
-    PartSeconds seconds;
-    auto compiled = compileParts(parts, codes[number].target, options.optLevel,
+    cpu::PartSeconds seconds;
+    auto compiled = cpu::compileParts(parts, targets[number], options.optLevel,
                                  options.threads, seconds);
     if (!compiled)
       return check(compiled.takeError());
     bytes = std::move(*compiled);
-    if (options.seconds) {
-      options.seconds->optimization += seconds.optimization;
-      options.seconds->codeGeneration += seconds.codeGeneration;
-    }
+    result.seconds.optimization += seconds.optimization;
+    result.seconds.codeGeneration += seconds.codeGeneration;
   }
   for (const CodeBytes &object : bytes) {
     auto file = createTemporary(options.outputPath, ".o");
@@ -246,10 +258,10 @@ LogicalResult Compilation::emitObjects(size_t number,
 }
 
 LogicalResult
-Compilation::placeWeights(TesseraWeightPlace place,
+ArtifactWriter::placeWeights(TesseraWeightPlace place,
                           ModuleDescription &description,
                           std::optional<TemporaryFile> &weightFile) {
-  Stopwatch watch(time(&PhaseSeconds::weights));
+  Stopwatch watch(result.seconds.weights);
   description.weightPlace = place;
   description.weightBytes = weightBytesOf(modules);
   if (description.weightBytes == 0) {
@@ -275,7 +287,7 @@ Compilation::placeWeights(TesseraWeightPlace place,
   return success();
 }
 
-LogicalResult Compilation::emitLibrary() {
+LogicalResult ArtifactWriter::writeLibrary() {
   auto library = createTemporary(options.outputPath, ".tmp");
   if (failed(library))
     return failure();
@@ -296,11 +308,11 @@ LogicalResult Compilation::emitLibrary() {
   for (const TemporaryFile &object : objects)
     objectPaths.push_back(object.path());
   {
-    Stopwatch watch(time(&PhaseSeconds::linking));
+    Stopwatch watch(result.seconds.linking);
     llvm::Error error =
         linkLibrary(objectPaths, library->path(), options.linker);
     if (error.isA<artifact::UnresolvedSymbols>())
-      return (void)check(std::move(error)), codeFailure();
+      return (void)check(std::move(error)), noCode();
     // The linker cannot write, or there is none.
     if (error)
       return check(llvm::createStringError("cannot write '" +
@@ -308,7 +320,7 @@ LogicalResult Compilation::emitLibrary() {
                                            toString(std::move(error))));
   }
   if (description.weightPlace == TESSERA_WEIGHTS_APPENDED) {
-    Stopwatch watch(time(&PhaseSeconds::weights));
+    Stopwatch watch(result.seconds.weights);
     if (failed(appendWeights(modules, library->path(), options.outputPath)))
       return failure();
   }
@@ -317,7 +329,7 @@ LogicalResult Compilation::emitLibrary() {
   return check(library->keep());
 }
 
-LogicalResult Compilation::emitFile(Form form) {
+LogicalResult ArtifactWriter::writeFile() {
   std::optional<TemporaryFile> file;
   std::string path = options.outputPath;
   if (path != "-") {
@@ -332,7 +344,7 @@ LogicalResult Compilation::emitFile(Form form) {
   ModuleDescription description;
   std::optional<TemporaryFile> weightFile;
   TesseraWeightPlace place =
-      form == Form::object && options.weightPlace == TESSERA_WEIGHTS_FILE
+      options.form == ArtifactForm::Object && options.weightPlace == TESSERA_WEIGHTS_FILE
           ? TESSERA_WEIGHTS_FILE
           : TESSERA_WEIGHTS_NONE;
   if (failed(placeWeights(place, description, weightFile)) ||
@@ -340,12 +352,12 @@ LogicalResult Compilation::emitFile(Form form) {
     return failure();
   optimize();
   LogicalResult written = success();
-  if (form == Form::object) {
+  if (options.form == ArtifactForm::Object) {
     FailureOr<CodeBytes> bytes = emitObject();
     if (failed(bytes))
       return failure();
     written = writeText(path, StringRef(bytes->data(), bytes->size()));
-  } else if (form == Form::assembly) {
+  } else if (options.form == ArtifactForm::Assembly) {
     SmallVector<char, 0> text;
     if (failed(
             check(generator->emit(*code, CodeGenerator::Form::assembly, text))))
@@ -362,34 +374,21 @@ LogicalResult Compilation::emitFile(Form form) {
   return file ? check(file->keep()) : success();
 }
 
+ArtifactResult ArtifactWriter::write() {
+  if (failed(findTargets()))
+    result.status = ArtifactResult::NoCode;
+  else if (failed(options.form == ArtifactForm::Library ? writeLibrary()
+                                                        : writeFile()) &&
+           result.status == ArtifactResult::Written)
+    result.status = ArtifactResult::CannotWrite;
+  return result;
+}
+
 } // namespace
 
-LogicalResult emitLibrary(ArrayRef<CodeForCpu> codes,
-                          const ArtifactOptions &options) {
-  return Compilation(codes, options).emitLibrary();
+ArtifactResult writeArtifact(ArrayRef<CodeForCpu> codes,
+                             const ArtifactOptions &options) {
+  return ArtifactWriter(codes, options).write();
 }
 
-LogicalResult emitLibrary(ModuleOp module, const CpuTarget &target,
-                          const ArtifactOptions &options) {
-  return emitLibrary(CodeForCpu{module, target, options.manifest}, options);
-}
-
-LogicalResult emitObject(ModuleOp module, const CpuTarget &target,
-                         const ArtifactOptions &options) {
-  CodeForCpu code{module, target, options.manifest};
-  return Compilation(code, options).emitFile(Compilation::Form::object);
-}
-
-LogicalResult emitAssembly(ModuleOp module, const CpuTarget &target,
-                           const ArtifactOptions &options) {
-  CodeForCpu code{module, target, options.manifest};
-  return Compilation(code, options).emitFile(Compilation::Form::assembly);
-}
-
-LogicalResult emitLlvmIr(ModuleOp module, const CpuTarget &target,
-                         const ArtifactOptions &options) {
-  CodeForCpu code{module, target, options.manifest};
-  return Compilation(code, options).emitFile(Compilation::Form::llvmIr);
-}
-
-} // namespace tessera::cpu
+} // namespace tessera

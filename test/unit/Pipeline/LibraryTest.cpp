@@ -1,24 +1,6 @@
 // Libraries as a loader without our runtime sees them: plain dlopen, the table,
 // the weights and a run with a context filled by hand.
-#include "Runtime/TemporaryFolder.h"
-
-#include "dialects/Graph/IR/Graph.h"
-#include "dialects/Kernel/IR/Kernel.h"
-#include "lib/Target/Artifact/LinkLibrary.h"
-#include "lib/Target/CPU/Code/CompileToLibrary.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Parser/Parser.h"
-
-#include <dlfcn.h>
-#include <filesystem>
-#include <fstream>
-#include <gtest/gtest.h>
-#include <sys/resource.h>
+#include "Pipeline/LibraryFixture.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -27,113 +9,6 @@ using namespace mlir;
 using namespace tessera;
 
 namespace {
-
-/// y[n, 4] = x[n, 4] + w[4], the weights transposed from a file's [2, 2].
-const char *source = R"(
-func.func private @add(%ctx: !llvm.ptr, %x: memref<?x4xf32>, %w: memref<4xf32>, %y: memref<?x4xf32>, %n: index) {
-  %zero = arith.constant 0 : index
-  kernel.parallel_for (%task, %worker) in (%n) of %ctx {
-    %a = vector.load %x[%task, %zero] : memref<?x4xf32>, vector<4xf32>
-    %b = vector.load %w[%zero] : memref<4xf32>, vector<4xf32>
-    %c = arith.addf %a, %b : vector<4xf32>
-    vector.store %c, %y[%task, %zero] : memref<?x4xf32>, vector<4xf32>
-    kernel.end
-  }
-  return
-}
-func.func @main(%ctx: !llvm.ptr) {
-  %n = kernel.symbol %ctx 0
-  %x = kernel.storage %ctx input 0 sizes(%n) : memref<?x4xf32>
-  %w = kernel.storage %ctx weights 64 : memref<4xf32>
-  %t = kernel.storage %ctx value 0 sizes(%n) : memref<?x4xf32>
-  %y = kernel.storage %ctx output 0 sizes(%n) : memref<?x4xf32>
-  call @add(%ctx, %x, %w, %t, %n) : (!llvm.ptr, memref<?x4xf32>, memref<4xf32>, memref<?x4xf32>, index) -> ()
-  call @add(%ctx, %t, %w, %y, %n) : (!llvm.ptr, memref<?x4xf32>, memref<4xf32>, memref<?x4xf32>, index) -> ()
-  return
-}
-graph.weights @flags : tensor<3xi1> from dense<[true, false, true]> : tensor<3xi1> as tensor<3xi1>
-graph.weights @w : tensor<4xf32> from #graph.file<"WEIGHTS", 3, 16> as tensor<2x2xf32>
-  recipe [#graph.transpose<[1, 0]>, #graph.reshape<[4]>]
-kernel.entry @main_entry runs @main
-  inputs [#kernel.port<"x", f32, ()[s0, s1] -> (s0, 4)>, #kernel.port<"mask", ui8, ()[s0, s1] -> (s1), alias 0>]
-  outputs [#kernel.port<"y", f32, ()[s0, s1] -> (s0 * 2 + s1 floordiv 3, 4)>]
-  symbols [#kernel.named_size<"rows", 0, 3, 100>, #kernel.named_size<"length", 1, 2, 9>]
-  values [#kernel.value<()[s0, s1] -> (s0 * 16), 0, 1>]
-  weights [#kernel.weight_place<@flags, 0>, #kernel.weight_place<@w, 64>] bytes 128
-)";
-
-const std::vector<float> fileWeights = {1, 2, 3, 4};
-/// After the transpose.
-const std::vector<float> weights = {1, 3, 2, 4};
-
-class LibraryTest : public testing::Test {
-protected:
-  void SetUp() override {
-    DialectRegistry registry;
-    registry.insert<arith::ArithDialect, func::FuncDialect,
-                    memref::MemRefDialect, scf::SCFDialect,
-                    vector::VectorDialect, graph::GraphDialect,
-                    kernel::KernelDialect>();
-    context.appendDialectRegistry(registry);
-    context.loadAllAvailableDialects();
-    options.outputPath = file("model.so");
-    options.manifest = R"({"test": true})";
-    // The weights begin at an odd offset.
-    std::string bytes = "abc";
-    bytes.append(reinterpret_cast<const char *>(fileWeights.data()), 16);
-    folder.write("weights.bin", bytes);
-  }
-
-  void TearDown() override {
-    if (handle)
-      dlclose(handle);
-  }
-
-  std::string file(const std::string &name) { return folder.path + "/" + name; }
-
-  /// Compiles `source`; its diagnostics go to `messages`.
-  LogicalResult compile() {
-    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      messages += diagnostic.str() + "\n";
-      return success();
-    });
-    std::string text = source;
-    text.replace(text.find("WEIGHTS"), 7, file("weights.bin"));
-    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
-    if (!module)
-      return failure();
-    llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu("x86-64-v3");
-    if (!target)
-      return failure();
-    return cpu::emitLibrary(*module, *target, options);
-  }
-
-  const TesseraModule *load() {
-    handle = dlopen(options.outputPath.c_str(), RTLD_NOW | RTLD_LOCAL);
-    EXPECT_TRUE(handle) << dlerror();
-    return static_cast<const TesseraModule *>(
-        dlsym(handle, TESSERA_MODULE_SYMBOL));
-  }
-
-  std::string read(const std::string &path) {
-    std::ifstream stream(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(stream), {});
-  }
-
-  /// The weight bytes as they must be.
-  std::string expectedBytes() {
-    std::string bytes(128, '\0');
-    bytes[0] = bytes[2] = 1;
-    std::memcpy(&bytes[64], weights.data(), 16);
-    return bytes;
-  }
-
-  TemporaryFolder folder;
-  MLIRContext context;
-  cpu::ArtifactOptions options;
-  std::string messages;
-  void *handle = nullptr;
-};
 
 TEST_F(LibraryTest, SeveralCpusShareTheWeightsOfOneLayout) {
   std::string one = source;
@@ -145,11 +20,9 @@ TEST_F(LibraryTest, SeveralCpusShareTheWeightsOfOneLayout) {
   auto second = parseSourceString<ModuleOp>(other, &context);
   auto third = parseSourceString<ModuleOp>(one, &context);
   ASSERT_TRUE(first && second && third);
-  std::vector<cpu::CodeForCpu> codes = {
-      {*first, *cpu::resolveCpu("x86-64-v2"), R"({"cpu": 2})"},
-      {*second, *cpu::resolveCpu("x86-64-v3"), R"({"cpu": 3})"},
-      {*third, *cpu::resolveCpu("x86-64-v4"), R"({"cpu": 4})"}};
-  ASSERT_TRUE(succeeded(cpu::emitLibrary(codes, options)));
+  ASSERT_TRUE(succeeded(write({codeFor(*first, "x86-64-v2", R"({"cpu": 2})"),
+                               codeFor(*second, "x86-64-v3", R"({"cpu": 3})"),
+                               codeFor(*third, "x86-64-v4", R"({"cpu": 4})")})));
 
   const TesseraModule *module = load();
   ASSERT_TRUE(module);
@@ -364,96 +237,6 @@ TEST_F(LibraryTest, SameBytesWhateverTheName) {
   options.outputPath = file("another-name.so");
   ASSERT_TRUE(succeeded(compile())) << messages;
   EXPECT_EQ(read(options.outputPath), first);
-}
-
-TEST_F(LibraryTest, MissingFolder) {
-  options.outputPath = file("missing/model.so");
-  EXPECT_TRUE(failed(compile()));
-  EXPECT_NE(messages.find("cannot write to folder"), std::string::npos)
-      << messages;
-  EXPECT_NE(messages.find("missing"), std::string::npos) << messages;
-}
-
-TEST_F(LibraryTest, MissingLinker) {
-  options.linker = file("no-linker");
-  EXPECT_TRUE(failed(compile()));
-  EXPECT_NE(messages.find("cannot run the linker"), std::string::npos)
-      << messages;
-  EXPECT_FALSE(std::ifstream(options.outputPath).good());
-}
-
-/// Names in the folder, hidden ones too.
-std::vector<std::string> namesIn(const std::string &folder) {
-  std::vector<std::string> names;
-  for (const auto &file : std::filesystem::directory_iterator(folder))
-    names.push_back(file.path().filename().string());
-  return names;
-}
-
-// lld has a handler for the signal of this limit, which dumps the stack.
-TEST_F(LibraryTest, LinkerMeetsTheLimitOnTheSizeOfFiles) {
-  options.weightPlace = TESSERA_WEIGHTS_NONE;
-  ASSERT_TRUE(succeeded(compile())) << messages;
-  const rlim_t bytes = read(options.outputPath).size();
-  std::string text = source;
-  text.replace(text.find("WEIGHTS"), 7, file("weights.bin"));
-  auto module = parseSourceString<ModuleOp>(text, &context);
-  options.outputPath = file("model.o");
-  ASSERT_TRUE(succeeded(
-      cpu::emitObject(*module, *cpu::resolveCpu("x86-64-v3"), options)));
-  const std::vector<std::string> before = namesIn(folder.path);
-
-  rlimit limit;
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
-  const rlimit less = {bytes - 1, limit.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &less), 0);
-  std::string message = llvm::toString(
-      artifact::linkLibrary({options.outputPath}, file("linked.so")));
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-  EXPECT_NE(message.find("File too large"), std::string::npos) << message;
-  EXPECT_EQ(message.find("Stack dump"), std::string::npos) << message;
-  EXPECT_EQ(namesIn(folder.path), before);
-}
-
-TEST_F(LibraryTest, LinkerDies) {
-  options.linker = folder.write(
-      "linker", "#!/bin/sh\necho Stack dump; touch $3.tmp1234567; kill -ABRT $$\n");
-  std::filesystem::permissions(options.linker, std::filesystem::perms::all);
-  const std::vector<std::string> before = namesIn(folder.path);
-  EXPECT_TRUE(failed(compile()));
-  EXPECT_EQ(messages, "cannot write '" + options.outputPath +
-                          "': linking failed (" + options.linker +
-                          "): ended by a signal: Aborted\n");
-  EXPECT_EQ(namesIn(folder.path), before);
-}
-
-TEST_F(LibraryTest, LinkerSaysNothing) {
-  options.linker = folder.write("linker", "#!/bin/sh\nexit 3\n");
-  std::filesystem::permissions(options.linker, std::filesystem::perms::all);
-  EXPECT_TRUE(failed(compile()));
-  EXPECT_NE(messages.find("): exit code 3\n"), std::string::npos) << messages;
-}
-
-TEST_F(LibraryTest, TruncatedWeightSource) {
-  folder.write("weights.bin", "abcd");
-  EXPECT_TRUE(failed(compile()));
-  EXPECT_NE(messages.find("but the file has 4 bytes"), std::string::npos)
-      << messages;
-  EXPECT_FALSE(std::ifstream(options.outputPath).good());
-}
-
-TEST_F(LibraryTest, UnknownCpu) {
-  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu("z80");
-  ASSERT_FALSE(target);
-  EXPECT_NE(llvm::toString(target.takeError()).find("unknown CPU 'z80'"),
-            std::string::npos);
-}
-
-TEST_F(LibraryTest, Zen4IsTunedByAnotherCpu) {
-  llvm::Expected<cpu::CpuTarget> target = cpu::resolveCpu("znver4");
-  ASSERT_TRUE(bool(target));
-  EXPECT_EQ(target->tune, "emeraldrapids");
-  EXPECT_TRUE(target->has("avx512bf16"));
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-#include "lib/CAPI/ChildProcess.h"
+#include "lib/CAPI/RunProgram.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -34,14 +34,14 @@ void readLines(int descriptor,
 
 } // namespace
 
-ChildResult runChild(const std::string &program,
-                     const std::vector<std::string> &arguments,
-                     const std::function<void(const std::string &)> &line) {
+ProgramResult runProgram(const std::string &program,
+                         const std::vector<std::string> &arguments,
+                         const std::function<void(const std::string &)> &line) {
   // Closed on exec, so that a child another thread starts at this moment does
   // not keep our reading end from seeing the end.
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
-    return {ChildResult::NotStarted, errno};
+    return {ProgramResult::NotStarted, errno};
   std::vector<char *> argv = {const_cast<char *>(program.c_str())};
   for (const std::string &argument : arguments)
     argv.push_back(const_cast<char *>(argument.c_str()));
@@ -60,15 +60,15 @@ ChildResult runChild(const std::string &program,
     readLines(ends[0], line);
   close(ends[0]);
   if (error != 0)
-    return {ChildResult::NotStarted, error};
+    return {ProgramResult::NotStarted, error};
 
   int status;
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR)
-      return {ChildResult::NotStarted, errno};
+      return {ProgramResult::NotStarted, errno};
   if (WIFSIGNALED(status))
-    return {ChildResult::Signalled, WTERMSIG(status)};
-  return {ChildResult::Exited, WEXITSTATUS(status)};
+    return {ProgramResult::Signalled, WTERMSIG(status)};
+  return {ProgramResult::Exited, WEXITSTATUS(status)};
 }
 
 } // namespace tessera
