@@ -2,6 +2,7 @@
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Graph/WeightParts.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

@@ -4,7 +4,9 @@
 
 #include "dialects/Graph/IR/SizeMaterialization.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 
@@ -32,6 +34,7 @@ public:
 
 private:
   RankedTensorType rowsType(Value table);
+  SmallVector<Value> rowSizes(Value table);
   Value repeated(Value source, Value table);
 
   OpBuilder builder;
@@ -83,6 +86,15 @@ RankedTensorType RowBuilder::rowsType(Value table) {
   return typeOf(table).clone(shape);
 }
 
+/// The sizes that are not known of the type of the rows.
+SmallVector<Value> RowBuilder::rowSizes(Value table) {
+  SmallVector<AffineExpr> dims = sizes.dimsOf(gather.getIndices());
+  for (int64_t size : typeOf(table).getShape().drop_front())
+    dims.push_back(builder.getAffineConstantExpr(size));
+  return graph::materializeDynamicSizes(builder, gather.getLoc(), sizes,
+                                        rowsType(table), dims);
+}
+
 /// `source`, which has no index of rows, in the shape of the rows of `table`.
 Value RowBuilder::repeated(Value source, Value table) {
   Location loc = gather.getLoc();
@@ -92,13 +104,8 @@ Value RowBuilder::repeated(Value source, Value table) {
     RankedTensorType row = type.clone(type.getShape().drop_front());
     source = graph::ReshapeOp::create(builder, loc, row, source, ValueRange());
   }
-  RankedTensorType rows = rowsType(table);
-  SmallVector<AffineExpr> dims = sizes.dimsOf(gather.getIndices());
-  for (int64_t size : typeOf(table).getShape().drop_front())
-    dims.push_back(builder.getAffineConstantExpr(size));
-  return graph::BroadcastToOp::create(
-      builder, loc, rows, source,
-      graph::materializeDynamicSizes(builder, loc, sizes, rows, dims));
+  return graph::BroadcastToOp::create(builder, loc, rowsType(table), source,
+                                      rowSizes(table));
 }
 
 Value RowBuilder::rowsOf(Value table) {
@@ -121,23 +128,12 @@ Value RowBuilder::rowsOf(Value table) {
                     typeOf(source).getDimSize(0) != 1;
     if (!isOfRows)
       return repeated(source, table);
-    SmallVector<AffineExpr> dims = sizes.dimsOf(gather.getIndices());
-    for (int64_t size : typeOf(table).getShape().drop_front())
-      dims.push_back(builder.getAffineConstantExpr(size));
-    Value taken = rowsOf(source);
-    return graph::BroadcastToOp::create(
-        builder, loc, rows, taken,
-        graph::materializeDynamicSizes(builder, loc, sizes, rows, dims));
+    return graph::BroadcastToOp::create(builder, loc, rows, rowsOf(source),
+                                        rowSizes(table));
   }
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
-    Value taken = rowsOf(op->getOperand(0));
-    SmallVector<AffineExpr> dims = sizes.dimsOf(gather.getIndices());
-    for (int64_t size : typeOf(table).getShape().drop_front())
-      dims.push_back(builder.getAffineConstantExpr(size));
-    return graph::ReshapeOp::create(
-        builder, loc, rows, taken,
-        graph::materializeDynamicSizes(builder, loc, sizes, rows, dims));
-  }
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return graph::ReshapeOp::create(builder, loc, rows,
+                                    rowsOf(op->getOperand(0)), rowSizes(table));
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(rowsOf(operand));
