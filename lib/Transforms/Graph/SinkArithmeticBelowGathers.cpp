@@ -48,9 +48,12 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// Whether the first dimension is in a group of its own.
-static bool keepsRows(ArrayRef<ReassociationIndices> groups) {
-  return !groups.empty() && groups.front().size() == 1;
+/// Whether a reshape leaves each row, an index of the first dimension, alone.
+static bool isReshapeOfRows(Operation *op) {
+  if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, graph::ReshapeOp>(op))
+    return false;
+  RankedTensorType from = typeOf(op->getOperand(0)), to = typeOf(op->getResult(0));
+  return from.getRank() > 0 && from.getDimSize(0) == to.getDimSize(0);
 }
 
 static bool isElementwise(Operation *op) {
@@ -70,12 +73,8 @@ bool RowBuilder::canTake(Value table) {
     return source.getRank() < typeOf(table).getRank() ||
            source.getDimSize(0) == 1 || canTake(broadcast.getSource());
   }
-  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
-    return keepsRows(expand.getReassociationIndices()) &&
-           canTake(expand.getSrc());
-  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-    return keepsRows(collapse.getReassociationIndices()) &&
-           canTake(collapse.getSrc());
+  if (isReshapeOfRows(op))
+    return canTake(op->getOperand(0));
   return isElementwise(op) && llvm::all_of(op->getOperands(), canTake);
 }
 
@@ -131,7 +130,7 @@ Value RowBuilder::rowsOf(Value table) {
     return graph::BroadcastToOp::create(builder, loc, rows, rowsOf(source),
                                         rowSizes(table));
   }
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+  if (isReshapeOfRows(op))
     return graph::ReshapeOp::create(builder, loc, rows,
                                     rowsOf(op->getOperand(0)), rowSizes(table));
   SmallVector<Value> operands;

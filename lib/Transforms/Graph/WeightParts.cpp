@@ -103,7 +103,7 @@ WeightPart WeightParts::compute(Operation *op) {
   DenseElementsAttr constant;
   if (matchPattern(op, m_Constant(&constant)))
     return {graph::PartAttr::get(op->getContext(), constant, type, empty),
-            constant.isSplat() ? 0 : bytesOf(type), 1, false};
+            constant.isSplat() ? 0 : bytesOf(type), 1, !constant.isSplat()};
   if (isa<tensor::ConcatOp>(op))
     return joined(op);
   if (OpTrait::hasElementwiseMappableTraits(op)) {

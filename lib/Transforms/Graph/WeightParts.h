@@ -20,7 +20,8 @@ struct WeightPart {
   int64_t storedBytes = 0;
   /// Operations on the way.
   int64_t steps = 0;
-  /// Whether there are weights among what it is made of.
+  /// Whether there are weights, or constants of several numbers, among what it is
+  /// made of.
   bool readsWeights = false;
 
   explicit operator bool() const { return static_cast<bool>(part); }

@@ -32,7 +32,7 @@ func.func @dequantized() -> tensor<2x4xf32> {
 // A filter less the mean of its columns; joins; entries at constant indices. Equal
 // computations are stored once.
 
-// CHECK-DAG:   recipe [#graph.elementwise<"arith.subf" to f32 with [{{.*}}#graph.reduce<"arith.addf", [0]>
+// CHECK-DAG:   recipe [#graph.elementwise<"arith.subf" to f32 with[{{.*}}#graph.reduce<"arith.addf", [0]>
 // CHECK-DAG:   from #graph.concat<{{.*}}> as tensor<8x2xf32>
 // CHECK-DAG:   #graph.take<1, <dense<[1, 0, 1]>
 // CHECK-LABEL: func.func @others
