@@ -3,28 +3,28 @@
 // A filter that is dequantized by one scale for each output: computed once, and read
 // through the transpose behind it.
 
-// CHECK:       graph.weights @[[W:computed.*]] : tensor<4x2xf32> from #graph.file<"m", 0, 8> as tensor<4x2xi8>
+// CHECK:       graph.weights @[[W:computed.*]] : tensor<4x8xf32> from #graph.file<"m", 0, 32> as tensor<4x8xi8>
 // CHECK-SAME:    recipe [#graph.elementwise<"arith.extsi" to i32>, #graph.elementwise<"arith.subi" to i32 with
 // CHECK-SAME:      #graph.elementwise<"arith.sitofp" to f32>, #graph.elementwise<"arith.mulf" to f32 with
-// CHECK-SAME:      recipe [#graph.reshape<[4, 1]>, #graph.broadcast<[4, 2]>]>
+// CHECK-SAME:      recipe [#graph.reshape<[4, 1]>, #graph.broadcast<[4, 8]>]>
 // CHECK-LABEL: func.func @dequantized
-// CHECK-NEXT:    %[[V:.*]] = graph.weight @[[W]] : tensor<4x2xf32>
+// CHECK-NEXT:    %[[V:.*]] = graph.weight @[[W]] : tensor<4x8xf32>
 // CHECK-NOT:     arith
 // CHECK:         linalg.transpose ins(%[[V]]
-graph.weights @w : tensor<4x2xi8> from #graph.file<"m", 0, 8> as tensor<4x2xi8>
-func.func @dequantized() -> tensor<2x4xf32> {
-  %w = graph.weight @w : tensor<4x2xi8>
-  %zero = arith.constant dense<3> : tensor<4x2xi32>
+graph.weights @w : tensor<4x8xi8> from #graph.file<"m", 0, 32> as tensor<4x8xi8>
+func.func @dequantized() -> tensor<8x4xf32> {
+  %w = graph.weight @w : tensor<4x8xi8>
+  %zero = arith.constant dense<3> : tensor<4x8xi32>
   %scales = arith.constant dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
-  %i = arith.extsi %w : tensor<4x2xi8> to tensor<4x2xi32>
-  %c = arith.subi %i, %zero : tensor<4x2xi32>
-  %f = arith.sitofp %c : tensor<4x2xi32> to tensor<4x2xf32>
+  %i = arith.extsi %w : tensor<4x8xi8> to tensor<4x8xi32>
+  %c = arith.subi %i, %zero : tensor<4x8xi32>
+  %f = arith.sitofp %c : tensor<4x8xi32> to tensor<4x8xf32>
   %s = tensor.expand_shape %scales [[0, 1]] output_shape [4, 1] : tensor<4xf32> into tensor<4x1xf32>
-  %b = graph.broadcast_to %s : tensor<4x1xf32> -> tensor<4x2xf32>
-  %d = arith.mulf %f, %b : tensor<4x2xf32>
-  %e = tensor.empty() : tensor<2x4xf32>
-  %t = linalg.transpose ins(%d : tensor<4x2xf32>) outs(%e : tensor<2x4xf32>) permutation = [1, 0]
-  return %t : tensor<2x4xf32>
+  %b = graph.broadcast_to %s : tensor<4x1xf32> -> tensor<4x8xf32>
+  %d = arith.mulf %f, %b : tensor<4x8xf32>
+  %e = tensor.empty() : tensor<8x4xf32>
+  %t = linalg.transpose ins(%d : tensor<4x8xf32>) outs(%e : tensor<8x4xf32>) permutation = [1, 0]
+  return %t : tensor<8x4xf32>
 }
 
 // -----
