@@ -38,6 +38,11 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addPass(createFoldConstants());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
+    // Before everything that looks for weights: computed ones are weights, too.
+    passes.addPass(createSinkArithmeticBelowGathers());
+    passes.addPass(createFoldWeightArithmetic());
+    passes.addPass(createCanonicalize());
+    passes.addPass(createCSEPass());
     passes.addNestedPass<func::FuncOp>(createSimplifyPowers());
     // Before anything moves scales, transposes and reshapes of its parts.
     passes.addNestedPass<func::FuncOp>(createRaiseAttention());

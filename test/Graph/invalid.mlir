@@ -38,12 +38,6 @@ graph.weights @w : tensor<4xf32> from #graph.concat<<1 : i64 as tensor<4xf32> re
 
 // -----
 
-// weights_c1_recipe
-// expected-error @+1 {{C1: expects no recipe behind parts}}
-graph.weights @w : tensor<2x2xf32> from #graph.concat<<#graph.file<"m", 0, 16> as tensor<4xf32> recipe []>> as tensor<4xf32> recipe [#graph.reshape<[2, 2]>]
-
-// -----
-
 // weights_c2_part
 // expected-error @+1 {{C2: expects parts of 'tensor<4x2xf32>', but got 'tensor<2x3xf32>'}}
 graph.weights @w : tensor<4x2xf32> from #graph.concat<<#graph.file<"m", 0, 16> as tensor<2x2xf32> recipe []>, <#graph.file<"m", 0, 24> as tensor<2x3xf32> recipe []>> as tensor<4x2xf32>
@@ -69,7 +63,7 @@ graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> r
 // -----
 
 // weights_c3_pack
-// expected-error @+1 {{C3: the recipe does not apply: a pack needs two dimensions and a positive width}}
+// expected-error @+1 {{C3: the recipe does not apply: a pack needs two dimensions, a positive width and depth group}}
 graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.pack<2>]
 
 // -----
@@ -77,6 +71,86 @@ graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> r
 // weights_c3_scale
 // expected-error @+1 {{C3: the recipe does not apply: a scale needs f32 elements and a value for each index of its dimension}}
 graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.scale<0, dense<1.0> : tensor<3xf32>>]
+
+// -----
+
+// weights_c3_depth_group
+// expected-error @+1 {{C3: the recipe does not apply: a pack needs two dimensions, a positive width and depth group}}
+graph.weights @w : tensor<1x4x4xi8> from #graph.file<"m", 0, 16> as tensor<4x4xi8> recipe [#graph.pack<4, depthGroup 0>]
+
+// -----
+
+// weights_c3_reverse
+// expected-error @+1 {{C3: the recipe does not apply: a reverse names a dimension that its source lacks}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.reverse<[1]>]
+
+// -----
+
+// weights_c3_slice
+// expected-error @+1 {{C3: the recipe does not apply: a slice is not within its source}}
+graph.weights @w : tensor<2xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.slice<[3] sizes [2] strides [1]>]
+
+// -----
+
+// weights_c3_broadcast
+// expected-error @+1 {{C3: the recipe does not apply: a broadcast changes a dimension that is not 1}}
+graph.weights @w : tensor<8xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.broadcast<[8]>]
+
+// -----
+
+// weights_c3_elementwise_name
+// expected-error @+1 {{C3: the recipe does not apply: no step does 'arith.sort'}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.elementwise<"arith.sort" to f32>]
+
+// -----
+
+// weights_c3_elementwise_position
+// expected-error @+1 {{C3: the recipe does not apply: an elementwise step has no operand number 1}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.elementwise<"arith.negf" to f32 at 1>]
+
+// -----
+
+// weights_c3_elementwise_shape
+// expected-error @+1 {{C3: the recipe does not apply: an operand of 'arith.addf' has not the source's shape}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32>
+  recipe [#graph.elementwise<"arith.addf" to f32 with [<dense<1.0> : tensor<2xf32> as tensor<2xf32> recipe []>]>]
+
+// -----
+
+// weights_c3_elementwise_operand
+// expected-error @+1 {{C3: the recipe does not apply: C2: expects 16 bytes for 'tensor<4xf32>', but got 8}}
+graph.weights @w : tensor<4xf32> from #graph.file<"m", 0, 16> as tensor<4xf32>
+  recipe [#graph.elementwise<"arith.addf" to f32 with [<#graph.file<"m", 0, 8> as tensor<4xf32> recipe []>]>]
+
+// -----
+
+// weights_c3_elementwise_type
+// expected-error @+1 {{C3: the recipe does not apply: 'arith.sitofp' does not take or give such elements}}
+graph.weights @w : tensor<4xi8> from #graph.file<"m", 0, 4> as tensor<4xi8> recipe [#graph.elementwise<"arith.sitofp" to i32>]
+
+// -----
+
+// weights_c3_unpack_bits
+// expected-error @+1 {{C3: the recipe does not apply: bits are unpacked by 2 or 4 from a vector of as many bytes as they fill}}
+graph.weights @w : tensor<3x3xi8> from #graph.file<"m", 0, 4> as tensor<4xi8> recipe [#graph.unpack_bits<4, [3, 3]>]
+
+// -----
+
+// weights_c3_take
+// expected-error @+1 {{C3: the recipe does not apply: a take needs a dimension with entries and at most 16 Mi indices, i32 or i64}}
+graph.weights @w : tensor<2xf32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.take<0, <dense<0> : tensor<2xi8> as tensor<2xi8> recipe []>>]
+
+// -----
+
+// weights_c3_reduce_dimensions
+// expected-error @+1 {{C3: the recipe does not apply: a reduction needs increasing dimensions of its source}}
+graph.weights @w : tensor<f32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.reduce<"arith.addf", [0, 0]>]
+
+// -----
+
+// weights_c3_reduce_operation
+// expected-error @+1 {{C3: the recipe does not apply: no reduction of such elements joins by 'arith.subf'}}
+graph.weights @w : tensor<f32> from #graph.file<"m", 0, 16> as tensor<4xf32> recipe [#graph.reduce<"arith.subf", [0]>]
 
 // -----
 

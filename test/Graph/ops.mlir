@@ -27,6 +27,26 @@ func.func @sizes_and_weights() -> (index, tensor<3x8x16xf32>) {
   return %n, %w : index, tensor<3x8x16xf32>
 }
 
+// Steps that compute, and a recipe behind parts.
+// CHECK: graph.weights @dequantized : tensor<2x3xf32> from #graph.file<"m", 0, 6> as tensor<6xi8>
+// CHECK-SAME: #graph.reshape<[2, 3]>, #graph.elementwise<"arith.sitofp" to f32>
+// CHECK-SAME: #graph.elementwise<"arith.divf" to f32 with[<dense<2.000000e+00> : tensor<1xf32> as tensor<1xf32> recipe [#graph.broadcast<[2, 3]>]>] at 1>
+graph.weights @dequantized : tensor<2x3xf32> from #graph.file<"m", 0, 6> as tensor<6xi8>
+  recipe [#graph.reshape<[2, 3]>, #graph.elementwise<"arith.sitofp" to f32>,
+          #graph.elementwise<"arith.divf" to f32 with
+            [<dense<2.0> : tensor<1xf32> as tensor<1xf32> recipe [#graph.broadcast<[2, 3]>]>] at 1>]
+// CHECK: graph.weights @unpacked : tensor<1x2x16x2xi8> {{.*}} recipe [#graph.unpack_bits<4, [3, 3]>, #graph.pack<16, depthGroup 2>]
+graph.weights @unpacked : tensor<1x2x16x2xi8> from #graph.file<"m", 0, 5> as tensor<5xi8>
+  recipe [#graph.unpack_bits<4, [3, 3]>, #graph.pack<16, depthGroup 2>]
+// CHECK: graph.weights @compared : tensor<2xi1> {{.*}} recipe [#graph.elementwise<"arith.cmpf" to i1 with[{{.*}}] predicate 2>]
+graph.weights @compared : tensor<2xi1> from #graph.file<"m", 0, 8> as tensor<2xf32>
+  recipe [#graph.elementwise<"arith.cmpf" to i1 with [<dense<0.0> : tensor<2xf32> as tensor<2xf32> recipe []>] predicate 2>]
+// CHECK: graph.weights @taken : tensor<2xf32> {{.*}} recipe [#graph.take<0, <dense<[1, 0]> : tensor<2xi64> as tensor<2xi64> recipe []>>, #graph.reduce<"arith.addf", [1]>]
+graph.weights @taken : tensor<2xf32>
+  from #graph.concat<<#graph.file<"m", 0, 8> as tensor<2x1xf32> recipe []>> as tensor<2x1xf32>
+  recipe [#graph.take<0, <dense<[1, 0]> : tensor<2xi64> as tensor<2xi64> recipe []>>,
+          #graph.reduce<"arith.addf", [1]>]
+
 // CHECK-LABEL: @data_movement
 func.func @data_movement(%x: tensor<?x1xf32>, %i: tensor<2xi64>, %n: index) {
   // CHECK: graph.broadcast_to %{{.+}} sizes(%{{.+}}, %{{.+}}) : tensor<?x1xf32> -> tensor<3x?x?xf32>

@@ -11,10 +11,15 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/Error.h"
 
 // Passes that are built elsewhere link these (docs/extending.md), whatever the
 // visibility that this file is compiled with.
 #pragma GCC visibility push(default)
+namespace tessera::graph {
+class WeightReader;
+} // namespace tessera::graph
+#include "dialects/Graph/IR/RecipeStep.h.inc"
 #include "dialects/Graph/IR/GraphDialect.h.inc"
 #include "dialects/Graph/IR/GraphEnums.h.inc"
 
@@ -42,6 +47,14 @@ constexpr llvm::StringLiteral kElementTypeAttr = "graph.element_type";
 mlir::FailureOr<mlir::RankedTensorType>
 applyRecipe(mlir::RankedTensorType source, mlir::ArrayAttr recipe,
             std::string &reason);
+
+/// The type of what `part` makes, or failure where its bytes or steps do not fit;
+/// `reason` then says why.
+mlir::FailureOr<mlir::RankedTensorType> typeOf(PartAttr part,
+                                               std::string &reason);
+
+/// `part` with more steps behind its own.
+PartAttr withSteps(PartAttr part, mlir::ArrayRef<mlir::Attribute> steps);
 
 /// How a window moves over one spatial dimension.
 struct WindowSteps {

@@ -1,5 +1,5 @@
-// Verifiers, folds and result sizes of the graph dialect's size, weight, shape
-// and data movement operations.
+// Verifiers, folds and result sizes of the graph dialect's size, shape and
+// data movement operations.
 #include "dialects/Graph/IR/Graph.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,7 +29,7 @@ static void printInteger(OpAsmPrinter &printer, Operation *,
 #include "dialects/Graph/IR/GraphOps.cpp.inc"
 
 //===----------------------------------------------------------------------===//
-// Sizes and weights
+// Sizes
 //===----------------------------------------------------------------------===//
 
 LogicalResult SymbolOp::verify() {
@@ -44,166 +44,6 @@ LogicalResult SizeOp::verifySymbolUses(SymbolTableCollection &tables) {
   if (!tables.lookupNearestSymbolFrom<SymbolOp>(*this, getSymbolAttr()))
     return emitOpError("C1: expects a graph.symbol, but got ")
            << getSymbolAttr();
-  return success();
-}
-
-static bool isSliceOf(ArrayRef<int64_t> shape, SliceAttr slice) {
-  ArrayRef<int64_t> offsets = slice.getOffsets(), sizes = slice.getSizes(),
-                    strides = slice.getStrides();
-  if (offsets.size() != shape.size() || sizes.size() != shape.size() ||
-      strides.size() != shape.size())
-    return false;
-  for (auto [source, offset, size, stride] :
-       llvm::zip(shape, offsets, sizes, strides))
-    if (offset < 0 || size < 0 || stride < 1 ||
-        (size > 0 && (offset >= source ||
-                      (size - 1) > (source - 1 - offset) / stride)))
-      return false;
-  return true;
-}
-
-FailureOr<RankedTensorType> graph::applyRecipe(RankedTensorType source,
-                                               ArrayAttr recipe,
-                                               std::string &reason) {
-  SmallVector<int64_t> shape(source.getShape());
-  for (Attribute step : recipe) {
-    if (auto transpose = dyn_cast<TransposeAttr>(step)) {
-      ArrayRef<int64_t> permutation = transpose.getPermutation();
-      if (permutation.size() != shape.size() ||
-          !isPermutationVector(permutation)) {
-        reason = "a transpose does not permute its source's dimensions";
-        return failure();
-      }
-      shape = applyPermutation(shape, permutation);
-    } else if (auto reverse = dyn_cast<ReverseAttr>(step)) {
-      if (llvm::any_of(reverse.getDimensions(), [&](int64_t dimension) {
-            return dimension < 0 ||
-                   dimension >= static_cast<int64_t>(shape.size());
-          })) {
-        reason = "a reverse names a dimension that its source lacks";
-        return failure();
-      }
-    } else if (auto slice = dyn_cast<SliceAttr>(step)) {
-      if (!isSliceOf(shape, slice)) {
-        reason = "a slice is not within its source";
-        return failure();
-      }
-      shape.assign(slice.getSizes().begin(), slice.getSizes().end());
-    } else if (auto reshape = dyn_cast<ReshapeAttr>(step)) {
-      if (llvm::any_of(reshape.getShape(), [](int64_t d) { return d < 0; }) ||
-          ShapedType::getNumElements(reshape.getShape()) !=
-              ShapedType::getNumElements(shape)) {
-        reason = "a reshape changes the number of elements";
-        return failure();
-      }
-      shape.assign(reshape.getShape().begin(), reshape.getShape().end());
-    } else if (auto pack = dyn_cast<PackAttr>(step)) {
-      if (shape.size() < 2 || pack.getWidth() <= 0) {
-        reason = "a pack needs two dimensions and a positive width";
-        return failure();
-      }
-      int64_t rows = shape[shape.size() - 2], columns = shape.back();
-      shape.pop_back_n(2);
-      shape.append({llvm::divideCeilSigned(columns, pack.getWidth()), rows,
-                    pack.getWidth()});
-    } else if (auto scale = dyn_cast<ScaleAttr>(step)) {
-      int64_t axis = scale.getAxis();
-      ShapedType type = scale.getValues().getType();
-      if (!source.getElementType().isF32() || !type.getElementType().isF32() ||
-          axis < 0 || axis >= static_cast<int64_t>(shape.size()) ||
-          type.getShape() != ArrayRef(shape[axis])) {
-        reason = "a scale needs f32 elements and a value for each index of its "
-                 "dimension";
-        return failure();
-      }
-    } else {
-      reason = "it has an unknown step";
-      return failure();
-    }
-  }
-  return RankedTensorType::get(shape, source.getElementType());
-}
-
-/// Whether `source` has the elements of `sourceType`; `type` is what `recipe`
-/// makes of them.
-static LogicalResult verifySteps(WeightsOp op, Attribute source,
-                                 RankedTensorType sourceType, ArrayAttr recipe,
-                                 RankedTensorType &type);
-
-/// Whether the parts make `type`.
-static LogicalResult verifyParts(WeightsOp op, ConcatAttr concat,
-                                 RankedTensorType type) {
-  int64_t size = 0;
-  for (PartAttr part : concat.getParts()) {
-    RankedTensorType made;
-    if (failed(verifySteps(op, part.getSource(), part.getSourceType(),
-                           part.getRecipe(), made)))
-      return failure();
-    if (made.getRank() == 0 || made.getRank() != type.getRank() ||
-        made.getElementType() != type.getElementType() ||
-        made.getShape().drop_front() != type.getShape().drop_front())
-      return op.emitOpError("C2: expects parts of ")
-             << type << ", but got " << made;
-    size += made.getDimSize(0);
-  }
-  if (type.getRank() == 0 || size != type.getDimSize(0))
-    return op.emitOpError("C2: expects parts of ")
-           << type << ", but they have " << size << " together";
-  return success();
-}
-
-static LogicalResult verifySteps(WeightsOp op, Attribute source,
-                                 RankedTensorType sourceType, ArrayAttr recipe,
-                                 RankedTensorType &type) {
-  if (auto file = dyn_cast<FileAttr>(source)) {
-    uint64_t bits = sourceType.getElementTypeBitWidth();
-    uint64_t bytes =
-        sourceType.getNumElements() * (bits == 1 ? 8 : bits) / 8;
-    if (bytes != file.getBytes())
-      return op.emitOpError("C2: expects ")
-             << bytes << " bytes for " << sourceType << ", but got "
-             << file.getBytes();
-  } else if (auto elements = dyn_cast<ElementsAttr>(source)) {
-    if (elements.getType() != sourceType)
-      return op.emitOpError("C2: expects elements of ")
-             << sourceType << ", but got " << elements.getType();
-  } else if (auto concat = dyn_cast<ConcatAttr>(source)) {
-    if (!recipe.empty())
-      return op.emitOpError("C1: expects no recipe behind parts");
-    if (failed(verifyParts(op, concat, sourceType)))
-      return failure();
-  } else {
-    return op.emitOpError("C1: expects a file or elements as source");
-  }
-  std::string reason;
-  FailureOr<RankedTensorType> made = applyRecipe(sourceType, recipe, reason);
-  if (failed(made))
-    return op.emitOpError("C3: the recipe does not apply: ") << reason;
-  type = *made;
-  return success();
-}
-
-LogicalResult WeightsOp::verify() {
-  RankedTensorType made;
-  if (failed(verifySteps(*this, getSource(),
-                         cast<RankedTensorType>(getSourceType()), getRecipe(),
-                         made)))
-    return failure();
-  if (made != getType())
-    return emitOpError("C3: the recipe gives ")
-           << made << ", but the type is " << getType();
-  return success();
-}
-
-LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
-  auto weights =
-      tables.lookupNearestSymbolFrom<WeightsOp>(*this, getWeightsAttr());
-  if (!weights)
-    return emitOpError("C1: expects a graph.weights, but got ")
-           << getWeightsAttr();
-  if (weights.getType() != getResult().getType())
-    return emitOpError("C1: expects the type of its weights, ")
-           << weights.getType() << ", but got " << getResult().getType();
   return success();
 }
 

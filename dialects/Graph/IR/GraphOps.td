@@ -4,13 +4,11 @@
 #define TESSERA_GRAPH_OPS
 
 include "dialects/Graph/IR/GraphDialect.td"
+include "dialects/Graph/IR/WeightRecipes.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
-
-class Graph_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Graph_Dialect, mnemonic, traits>;
 
 //===----------------------------------------------------------------------===//
 // Sizes
@@ -51,51 +49,6 @@ def Graph_SizeOp : Graph_Op<"size", [Pure, DeclareOpInterfaceMethods<SymbolUserO
   let arguments = (ins FlatSymbolRefAttr:$symbol);
   let results = (outs Index:$result);
   let assemblyFormat = "$symbol attr-dict";
-}
-
-//===----------------------------------------------------------------------===//
-// Weights
-//===----------------------------------------------------------------------===//
-
-def Graph_WeightsOp : Graph_Op<"weights", [Symbol]> {
-  let summary = "Declare constant data by its place and the steps that shape it";
-  let description = [{
-    `source` is `#graph.file<path, offset, bytes>` (row-major, little-endian,
-    `source_type`), an elements attribute, or a `#graph.concat` of such parts. The
-    `recipe` steps turn it into `type`; they run once, streaming, when the artifact
-    is written.
-
-    C1: `source` is a file or elements attribute, or a concatenation of them without
-    steps behind it. C2: the file holds exactly the bytes of `source_type`; parts
-    make it together. C3: applying the recipe to `source_type` gives `type`.
-
-    ```mlir
-    graph.weights @w : tensor<192x768x16xf32> from #graph.file<"m.onnx", 64, 9437184>
-      as tensor<768x3072xf32> recipe [#graph.pack<16>]
-    ```
-  }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
-                       AnyAttr:$source, TypeAttrOf<AnyStaticShapeTensor>:$source_type,
-                       DefaultValuedAttr<ArrayAttr, "{}">:$recipe);
-  let assemblyFormat = [{
-    $sym_name `:` $type `from` $source `as` $source_type (`recipe` $recipe^)? attr-dict
-  }];
-  let hasVerifier = 1;
-}
-
-def Graph_WeightOp : Graph_Op<"weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "Use declared constant data as a tensor";
-  let description = [{
-    C1: `weights` names a `graph.weights` of the module, whose type is the
-    result's type.
-
-    ```mlir
-    %w = graph.weight @w : tensor<192x768x16xf32>
-    ```
-  }];
-  let arguments = (ins FlatSymbolRefAttr:$weights);
-  let results = (outs AnyStaticShapeTensor:$result);
-  let assemblyFormat = "$weights attr-dict `:` type($result)";
 }
 
 //===----------------------------------------------------------------------===//

@@ -26,7 +26,7 @@ DenseElementsAttr elementsFromBytes(RankedTensorType type, StringRef bytes) {
 }
 
 /// Replaces packed elements of less than a byte, which are read if they are in a
-/// file, by one byte each.
+/// file, by one byte each: those of small constants.
 static llvm::Error unpack(TensorBytes &bytes, int64_t count,
                           unsigned bits) {
   if (!bytes.file.empty()) {
@@ -57,25 +57,33 @@ FailureOr<Value> ModelImporter::constantOf(const onnx::TensorProto &tensor,
   auto type = RankedTensorType::get(
       SmallVector<int64_t>(tensor.dims().begin(), tensor.dims().end()),
       elementType);
-  if (elementBits(tensor.data_type()) < 8)
-    if (llvm::Error error = unpack(*bytes, type.getNumElements(),
-                                   elementBits(tensor.data_type())))
+  RankedTensorType sourceType = type;
+  SmallVector<Attribute> recipe;
+  if (unsigned bits = elementBits(tensor.data_type()); bits < 8) {
+    if (type.getNumElements() > static_cast<int64_t>(kLargePayloadBytes)) {
+      recipe.push_back(
+          graph::UnpackBitsAttr::get(context, bits, type.getShape()));
+      sourceType = type.clone({static_cast<int64_t>(bytes->bytes)});
+    } else if (llvm::Error error =
+                   unpack(*bytes, type.getNumElements(), bits)) {
       return node.error("constant '" + name +
                         "': " + llvm::toString(std::move(error)));
-  if (bytes->file.empty() && bytes->bytes <= kLargePayloadBytes)
+    }
+  }
+  if (recipe.empty() && bytes->file.empty() && bytes->bytes <= kLargePayloadBytes)
     return Value(arith::ConstantOp::create(
         builder, node.loc, elementsFromBytes(type, bytes->contents)));
 
   Attribute source;
   if (bytes->file.empty())
-    source = elementsFromBytes(type, bytes->contents);
+    source = elementsFromBytes(sourceType, bytes->contents);
   else
     source =
         graph::FileAttr::get(context, bytes->file, bytes->offset, bytes->bytes);
   OpBuilder detached(context);
   auto weights = graph::WeightsOp::create(
       detached, NameLoc::get(builder.getStringAttr(name)), name, type, source,
-      type, builder.getArrayAttr({}));
+      sourceType, builder.getArrayAttr(recipe));
   symbols.insert(weights, entry->getIterator());
   return Value(graph::WeightOp::create(builder, node.loc, type,
                                        FlatSymbolRefAttr::get(weights)));

@@ -2,9 +2,10 @@
 #include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/ModelImporter.h"
 
+#include "dialects/Graph/IR/WeightReader.h"
+
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 
@@ -88,16 +89,11 @@ std::optional<DenseElementsAttr> constantList(Value tensor) {
     return std::nullopt;
   auto declared = SymbolTable::lookupNearestSymbolFrom<graph::WeightsOp>(
       weight, weight.getWeightsAttr());
-  if (auto elements = dyn_cast<DenseElementsAttr>(declared.getSource()))
-    return elements;
-  auto place = dyn_cast<graph::FileAttr>(declared.getSource());
-  if (!place)
-    return std::nullopt;
-  auto bytes = llvm::MemoryBuffer::getFileSlice(
-      place.getPath(), place.getBytes(), place.getOffset());
-  if (!bytes)
-    return std::nullopt;
-  return elementsFromBytes(weight.getType(), (*bytes)->getBuffer());
+  auto elements = graph::elementsOf(declared.getPart(), kMaxListElements * 8);
+  if (elements)
+    return *elements;
+  llvm::consumeError(elements.takeError());
+  return std::nullopt;
 }
 
 /// The integers of a constant list of any length.

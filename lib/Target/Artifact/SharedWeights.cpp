@@ -7,8 +7,6 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <tuple>
-
 using namespace mlir;
 
 namespace tessera::artifact {
@@ -25,9 +23,7 @@ public:
 private:
   uint64_t offsetOf(graph::WeightsOp weights, uint64_t size);
 
-  /// Source, recipe, source type and type, which decide the bytes.
-  using Content = std::tuple<Attribute, Attribute, Attribute, Attribute>;
-  DenseMap<Content, uint64_t> offsets;
+  DenseMap<graph::PartAttr, uint64_t> offsets;
   uint64_t bytes = 0;
 };
 
@@ -38,9 +34,7 @@ uint64_t sizeOf(graph::WeightsOp weights) {
 }
 
 uint64_t Section::offsetOf(graph::WeightsOp weights, uint64_t size) {
-  Content content = {weights.getSource(), weights.getRecipe(),
-                     weights.getSourceTypeAttr(), weights.getTypeAttr()};
-  auto [known, isNew] = offsets.try_emplace(content, bytes);
+  auto [known, isNew] = offsets.try_emplace(weights.getPart(), bytes);
   if (isNew)
     bytes += llvm::alignTo(size, weightAlignment);
   return known->second;

@@ -1,10 +1,8 @@
 // Writes the weight bytes of an artifact: runs each weight's recipe, streaming.
 #include "lib/Target/Artifact/WeightWriter.h"
-#include "lib/Target/Artifact/StridedView.h"
 #include "lib/Target/Artifact/TemporaryFile.h"
-#include "lib/Target/Artifact/WeightSource.h"
 
-#include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/WeightReader.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -27,7 +25,9 @@ namespace tessera::artifact {
 namespace {
 
 constexpr uint64_t pageBytes = 4096;
-constexpr uint64_t chunkBytes = 32 << 20;
+constexpr int64_t chunkBytes = 32 << 20;
+/// What is read at once on the way to a temporary file.
+constexpr int64_t storeBytes = 4 << 20;
 
 std::error_code lastError() {
   return std::error_code(errno, std::generic_category());
@@ -77,240 +77,57 @@ private:
   XXH64_state_t state;
 };
 
-/// Factors of a weight's elements: the same steps lead from `values` to them as
-/// from the source to the weight.
-struct WeightScale {
-  std::vector<float> values;
-  StridedView view;
-
-  /// Factors along dimension `axis` of a weight of `shape`.
-  static WeightScale along(graph::ScaleAttr step, ArrayRef<int64_t> shape) {
-    WeightScale scale;
-    llvm::append_range(scale.values, step.getValues().getValues<float>());
-    for (auto [i, size] : llvm::enumerate(shape))
-      scale.view.dims.push_back(
-          {size, static_cast<int64_t>(i) == step.getAxis() ? 1 : 0});
-    return scale;
-  }
-};
-
-/// Part of a weight with the factors that its elements are multiplied by.
-struct WeightPart {
-  StridedView view;
-  SmallVector<StridedView> scales;
-
-  WeightPart slice(int64_t dim, int64_t begin, int64_t size) const {
-    WeightPart part{view.slice(dim, begin, size), {}};
-    for (const StridedView &scale : scales)
-      part.scales.push_back(scale.slice(dim, begin, size));
-    return part;
-  }
-};
-
-/// Runs the recipe of one weight, or of a part of it.
-class RecipeRun {
-public:
-  RecipeRun(graph::PartAttr weight, ByteSink &sink, StringRef outputPath,
-            std::vector<char> &buffer)
-      : weight(weight), sink(&sink), outputPath(outputPath), buffer(buffer) {}
-
-  llvm::Error run() {
-    if (auto concat = dyn_cast<graph::ConcatAttr>(weight.getSource()))
-      return writeParts(concat);
-    RankedTensorType type = weight.getSourceType();
-    Type element = type.getElementType();
-    unsigned bits = element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
-    if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
-      return llvm::createStringError(
-          "expects elements of 1, 8, 16, 32 or 64 bits, but got " +
-          llvm::Twine(bits));
-    elementBytes = bits / 8;
-
-    auto opened = WeightSource::open(weight.getSource());
-    if (!opened)
-      return opened.takeError();
-    WeightSource source = std::move(*opened);
-    if (source.size() !=
-        static_cast<uint64_t>(type.getNumElements()) * elementBytes)
-      return llvm::createStringError(
-          "expects " + llvm::Twine(type.getNumElements() * elementBytes) +
-          " bytes, but the source has " + llvm::Twine(source.size()));
-    view = StridedView::dense(type.getShape());
-    for (Attribute step : weight.getRecipe()) {
-      if (apply(step))
-        continue;
-      if (llvm::Error error = materialize(source))
-        return error;
-      bool applied = apply(step);
-      (void)applied;
-      assert(applied && "a dense view takes any step");
-    }
-    return emit(source);
-  }
-
-private:
-  llvm::Error writeParts(graph::ConcatAttr concat) {
-    for (graph::PartAttr part : concat.getParts())
-      if (auto error = RecipeRun(part, *sink, outputPath, buffer).run())
-        return error;
-    return llvm::Error::success();
-  }
-
-  /// False if the view has to be materialized first.
-  bool apply(Attribute step) {
-    if (auto scale = dyn_cast<graph::ScaleAttr>(step)) {
-      // Lanes beyond the last column have no factor.
-      if (view.isPadded())
-        return false;
-      scales.push_back(WeightScale::along(scale, view.shape()));
-      return true;
-    }
-    StridedView stepped = view;
-    if (!applyTo(stepped, step))
-      return false;
-    SmallVector<StridedView> steppedScales;
-    for (const WeightScale &scale : scales) {
-      steppedScales.push_back(scale.view);
-      if (!applyTo(steppedScales.back(), step))
-        return false;
-    }
-    view = stepped;
-    for (auto [scale, steppedScale] : llvm::zip(scales, steppedScales))
-      scale.view = steppedScale;
-    return true;
-  }
-
-  static bool applyTo(StridedView &view, Attribute step) {
-    if (auto transpose = dyn_cast<graph::TransposeAttr>(step))
-      return view.transpose(transpose.getPermutation());
-    if (auto reverse = dyn_cast<graph::ReverseAttr>(step))
-      return view.reverse(reverse.getDimensions());
-    if (auto slice = dyn_cast<graph::SliceAttr>(step))
-      return view.cut(slice.getOffsets(), slice.getSizes(), slice.getStrides());
-    if (auto reshape = dyn_cast<graph::ReshapeAttr>(step))
-      return view.reshape(reshape.getShape());
-    return view.pack(cast<graph::PackAttr>(step).getWidth());
-  }
-
-  /// Writes the view to a temporary file, which becomes the source.
-  llvm::Error materialize(WeightSource &source) {
-    auto temporary = TemporaryFile::create(outputPath, ".weight");
-    if (!temporary)
-      return temporary.takeError();
-    int file = ::open(temporary->path().c_str(), O_WRONLY | O_CLOEXEC);
-    if (file < 0)
-      return fileError("cannot write", temporary->path(), lastError());
-    llvm::scope_exit close([&] { ::close(file); });
-    ByteSink intermediate(file);
-    ByteSink *final = std::exchange(sink, &intermediate);
-    llvm::Error error = emit(source);
-    sink = final;
-    if (error)
+/// Writes all elements of one weight to a sink.
+llvm::Error writeElements(graph::WeightReader &reader, ByteSink &sink,
+                          std::vector<char> &buffer, StringRef outputPath) {
+  const int64_t elementBytes = reader.elementBytes();
+  const int64_t count = reader.type().getNumElements();
+  // Whole indices of an outer dimension, so that a source which is read in another
+  // order is read in large pieces.
+  int64_t chunk = 1;
+  for (int64_t size : llvm::reverse(reader.type().getShape()))
+    if (size > 0 && chunk * size * elementBytes <= chunkBytes)
+      chunk *= size;
+    else
+      break;
+  chunk *= std::max<int64_t>(chunkBytes / (chunk * elementBytes), 1);
+  for (int64_t begin = 0; begin < count; begin += chunk) {
+    int64_t part = std::min(chunk, count - begin);
+    if (buffer.size() < size_t(part * elementBytes))
+      buffer.resize(part * elementBytes);
+    if (llvm::Error error = reader.read(begin, part, buffer.data()))
       return error;
-    auto written =
-        WeightSource::openFile(temporary->path(), 0, intermediate.size());
-    if (!written)
-      return written.takeError();
-    source = std::move(*written); // keeps the file open beyond its name
-    view = StridedView::dense(view.shape());
-    scales.clear();
-    return llvm::Error::success();
-  }
-
-  llvm::Error emit(WeightSource &source) {
-    if (view.isDense() && scales.empty())
-      return emitDense(source);
-    llvm::Expected<const char *> bytes = source.map();
-    if (!bytes)
-      return bytes.takeError();
-    WeightPart whole{view, {}};
-    for (const WeightScale &scale : scales)
-      whole.scales.push_back(scale.view);
-    return emitPart(whole, 0, *bytes);
-  }
-
-  llvm::Error emitDense(WeightSource &source) {
-    uint64_t begin = view.offset * elementBytes;
-    uint64_t end = begin + view.elementCount() * elementBytes;
-    for (uint64_t offset = begin; offset < end; offset += chunkBytes) {
-      uint64_t count = std::min(end - offset, chunkBytes);
-      reserve(count);
-      if (llvm::Error error = source.read(offset, count, buffer.data()))
-        return error;
-      if (llvm::Error error = flush(count))
-        return error;
-    }
-    return llvm::Error::success();
-  }
-
-  /// Writes `part`, whose dimensions before `dim` have size 1, in chunks.
-  llvm::Error emitPart(const WeightPart &part, int64_t dim,
-                       const char *source) {
-    int64_t size = part.view.dims[dim].size;
-    if (size == 0)
-      return llvm::Error::success();
-    uint64_t indexBytes = part.view.elementCount() / size * elementBytes;
-    if (indexBytes == 0)
-      return llvm::Error::success();
-    // Chunks of the dimension, or of the next one within each of its indices.
-    int64_t count = indexBytes > chunkBytes ? 1 : chunkBytes / indexBytes;
-    bool descend = indexBytes > chunkBytes;
-    for (int64_t begin = 0; begin < size; begin += count) {
-      count = std::min(count, size - begin);
-      WeightPart slice = part.slice(dim, begin, count);
-      if (descend) {
-        if (llvm::Error error = emitPart(slice, dim + 1, source))
-          return error;
-        continue;
-      }
-      uint64_t bytes = count * indexBytes;
-      reserve(bytes);
-      copyElements(slice.view, elementBytes, source, buffer.data());
-      multiply(slice);
-      if (llvm::Error error = flush(bytes))
-        return error;
-    }
-    return llvm::Error::success();
-  }
-
-  /// Multiplies the elements of `part`, which are in the buffer, by its
-  /// factors.
-  void multiply(const WeightPart &part) {
-    for (auto [scale, factorsView] : llvm::zip(scales, part.scales)) {
-      std::vector<float> factors(factorsView.elementCount());
-      copyElements(factorsView, sizeof(float),
-                   reinterpret_cast<const char *>(scale.values.data()),
-                   reinterpret_cast<char *>(factors.data()));
-      char *element = buffer.data();
-      for (float factor : factors) {
-        float value;
-        std::memcpy(&value, element, sizeof value);
-        value *= factor;
-        std::memcpy(element, &value, sizeof value);
-        element += sizeof value;
-      }
-    }
-  }
-
-  void reserve(uint64_t bytes) {
-    if (buffer.size() < bytes)
-      buffer.resize(bytes);
-  }
-
-  llvm::Error flush(uint64_t bytes) {
-    if (std::error_code error = sink->write(buffer.data(), bytes))
+    if (std::error_code error = sink.write(buffer.data(), part * elementBytes))
       return fileError("cannot write", outputPath, error);
-    return llvm::Error::success();
   }
+  return llvm::Error::success();
+}
 
-  graph::PartAttr weight;
-  ByteSink *sink;
-  StringRef outputPath;
-  std::vector<char> &buffer;
-  int64_t elementBytes = 0;
-  StridedView view;
-  SmallVector<WeightScale> scales;
-};
+/// Keeps elements in a temporary file beside `outputPath`.
+llvm::Expected<graph::WeightSource> storeInFile(graph::WeightStream &stream,
+                                                int64_t count,
+                                                int64_t elementBytes,
+                                                StringRef outputPath) {
+  auto temporary = TemporaryFile::create(outputPath, ".weight");
+  if (!temporary)
+    return temporary.takeError();
+  int file = ::open(temporary->path().c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0)
+    return fileError("cannot write", temporary->path(), lastError());
+  llvm::scope_exit close([&] { ::close(file); });
+  ByteSink sink(file);
+  const int64_t chunk = storeBytes / elementBytes;
+  std::vector<char> buffer(std::min(chunk, count) * elementBytes);
+  for (int64_t begin = 0; begin < count; begin += chunk) {
+    int64_t part = std::min(chunk, count - begin);
+    if (llvm::Error error = stream.read(begin, part, buffer.data()))
+      return std::move(error);
+    if (std::error_code error = sink.write(buffer.data(), part * elementBytes))
+      return fileError("cannot write", temporary->path(), error);
+  }
+  // Keeps the file open beyond its name.
+  return graph::WeightSource::openFile(temporary->path(), 0, sink.size());
+}
 
 /// The weights that entries place, in the order of their offsets.
 LogicalResult
@@ -341,8 +158,7 @@ collectPlaces(ModuleOp module,
 
 /// Whether both have the same bytes, as weights that share a place.
 bool haveSameBytes(graph::WeightsOp a, graph::WeightsOp b) {
-  return a.getSource() == b.getSource() && a.getRecipe() == b.getRecipe() &&
-         a.getType() == b.getType() && a.getSourceType() == b.getSourceType();
+  return a.getPart() == b.getPart();
 }
 
 /// The weights of all modules by their place, each once.
@@ -439,6 +255,10 @@ FailureOr<WeightDigest> writeWeights(ArrayRef<ModuleOp> modules, int file,
     return failure();
   ByteSink sink(file);
   std::vector<char> buffer;
+  graph::StoreElements store = [&](graph::WeightStream &stream, int64_t count,
+                                   int64_t elementBytes) {
+    return storeInFile(stream, count, elementBytes, outputPath);
+  };
   auto pad = [&](uint64_t position) -> LogicalResult {
     if (std::error_code error = sink.padTo(position))
       return emitError(
@@ -452,10 +272,11 @@ FailureOr<WeightDigest> writeWeights(ArrayRef<ModuleOp> modules, int file,
              << offset;
     if (failed(pad(offset)))
       return failure();
-    auto whole = graph::PartAttr::get(
-        weights.getContext(), weights.getSource(),
-        cast<RankedTensorType>(weights.getSourceType()), weights.getRecipe());
-    if (llvm::Error error = RecipeRun(whole, sink, outputPath, buffer).run())
+    // Opened here, so that one weight at a time is mapped.
+    auto reader = graph::WeightReader::open(weights.getPart(), store);
+    llvm::Error error = reader ? writeElements(*reader, sink, buffer, outputPath)
+                               : reader.takeError();
+    if (error)
       return emitError(weights.getLoc(), llvm::toString(std::move(error)));
   }
   uint64_t bytes = weightBytesOf(modules);

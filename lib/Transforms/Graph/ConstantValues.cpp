@@ -1,10 +1,11 @@
 // Values of small constant tensors.
 #include "lib/Transforms/Graph/ConstantValues.h"
 
+#include "dialects/Graph/IR/WeightReader.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 #include <cmath>
 
@@ -45,8 +46,7 @@ DenseElementsAttr ConstantValues::compute(Operation *op) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   if (auto weight = dyn_cast<graph::WeightOp>(op)) {
     auto weights = symbols.lookup<graph::WeightsOp>(weight.getWeights());
-    DenseElementsAttr elements = weights ? read(weights) : DenseElementsAttr();
-    return elements ? elements.reshape(type) : elements;
+    return weights ? read(weights) : DenseElementsAttr();
   }
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
     DenseElementsAttr source = of(op->getOperand(0));
@@ -80,23 +80,10 @@ DenseElementsAttr ConstantValues::compute(Operation *op) {
 }
 
 DenseElementsAttr ConstantValues::read(graph::WeightsOp weights) {
-  auto type = cast<RankedTensorType>(weights.getSourceType());
-  if (!llvm::all_of(weights.getRecipe(), llvm::IsaPred<graph::ReshapeAttr>))
-    return {};
-  if (auto elements = dyn_cast<DenseElementsAttr>(weights.getSource()))
-    return elements;
-  auto file = dyn_cast<graph::FileAttr>(weights.getSource());
-  // Booleans are bytes in a file and bits in an attribute.
-  if (!file || type.getElementType().isInteger(1))
-    return {};
-  auto bytes = llvm::MemoryBuffer::getFileSlice(file.getPath(), file.getBytes(),
-                                                file.getOffset());
-  if (!bytes || (*bytes)->getBufferSize() != file.getBytes())
-    return {};
-  StringRef data = (*bytes)->getBuffer();
-  ArrayRef<char> raw(data.data(), data.size());
-  bool isSplat = false;
-  return DenseElementsAttr::isValidRawBuffer(type, raw, isSplat)
-             ? DenseElementsAttr::getFromRawBuffer(type, raw)
-             : DenseElementsAttr();
+  auto elements = graph::elementsOf(weights.getPart(), kMostElements * 8);
+  if (elements)
+    return *elements;
+  // Who writes the artifact reports it.
+  llvm::consumeError(elements.takeError());
+  return {};
 }

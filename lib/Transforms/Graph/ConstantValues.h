@@ -10,9 +10,9 @@
 namespace tessera {
 
 /// Computes tensors of up to `kMostElements` elements that follow from constants
-/// and weights by reshapes and elementwise operations with folders. Reads the
-/// bytes of weights whose recipes only reshape; a file that cannot be read gives
-/// no value: who writes the artifact reports it.
+/// and weights by reshapes and elementwise operations with folders. Runs the
+/// recipes of weights; a file that cannot be read gives no value: who writes the
+/// artifact reports it.
 class ConstantValues {
 public:
   explicit ConstantValues(mlir::SymbolTable &symbols) : symbols(symbols) {}

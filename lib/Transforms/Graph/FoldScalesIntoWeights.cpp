@@ -160,14 +160,13 @@ Value ScaleFolder::scaledWeight(OpBuilder &builder, graph::WeightOp weight,
   auto from = symbols.lookup<graph::WeightsOp>(weight.getWeights());
   auto type = RankedTensorType::get(static_cast<int64_t>(scale.size()),
                                     builder.getF32Type());
-  SmallVector<Attribute> recipe(from.getRecipe().getValue());
-  recipe.push_back(graph::ScaleAttr::get(
-      builder.getContext(), axis, DenseElementsAttr::get(type, scale)));
+  Attribute step = graph::ScaleAttr::get(builder.getContext(), axis,
+                                         DenseElementsAttr::get(type, scale));
   OpBuilder atWeights(from);
   auto scaled = graph::WeightsOp::create(
       atWeights, from.getLoc(), from.getSymNameAttr(), from.getTypeAttr(),
       from.getSource(), from.getSourceTypeAttr(),
-      builder.getArrayAttr(recipe));
+      graph::withSteps(from.getPart(), step).getRecipe());
   scaled->remove();
   symbols.insert(scaled, Block::iterator(from));
   return graph::WeightOp::create(builder, weight.getLoc(), weight.getType(),

@@ -59,16 +59,6 @@ Value ContractionMerger::declare(OpBuilder &builder, Location loc,
                                  FlatSymbolRefAttr::get(weights));
 }
 
-static graph::PartAttr partOf(graph::WeightsOp weights,
-                              ArrayRef<Attribute> steps = {}) {
-  SmallVector<Attribute> recipe(weights.getRecipe().getValue());
-  llvm::append_range(recipe, steps);
-  return graph::PartAttr::get(
-      weights.getContext(), weights.getSource(),
-      cast<RankedTensorType>(weights.getSourceType()),
-      ArrayAttr::get(weights.getContext(), recipe));
-}
-
 /// `columns` elements of a vector or splat.
 graph::PartAttr ContractionMerger::part(Value vector, int64_t columns) {
   auto weight = vector.getDefiningOp<graph::WeightOp>();
@@ -78,7 +68,7 @@ graph::PartAttr ContractionMerger::part(Value vector, int64_t columns) {
     if (weight.getType() != type)
       steps.push_back(
           graph::ReshapeAttr::get(vector.getContext(), type.getShape()));
-    return partOf(weightsOf(weight), steps);
+    return graph::withSteps(weightsOf(weight).getPart(), steps);
   }
   DenseElementsAttr splat;
   matchPattern(vector, m_Constant(&splat));
@@ -93,7 +83,7 @@ Value ContractionMerger::product(OpBuilder &builder, Location loc,
   SmallVector<graph::PartAttr> parts;
   int64_t columns = 0;
   for (ContractionMember &member : members) {
-    parts.push_back(partOf(weightsOf(member.panels)));
+    parts.push_back(weightsOf(member.panels).getPart());
     columns += member.columns();
   }
   auto panelType = cast<RankedTensorType>(first.panels.getType());

@@ -34,6 +34,19 @@ static void storeBooleansAsBytes(ModuleOp module) {
     if (!getElementTypeOrSelf(weights.getType()).isInteger(1))
       continue;
     weights.setType(bytesType(weights.getType()));
+    // Booleans that a recipe computes, or joins, become bytes at its end.
+    auto isView = [](Attribute step) {
+      return cast<graph::RecipeStep>(step).mapsIndices();
+    };
+    if (isa<graph::ConcatAttr>(weights.getSource()) ||
+        !llvm::all_of(weights.getRecipe(), isView)) {
+      Attribute widen = graph::ElementwiseAttr::get(
+          weights.getContext(), "arith.extui",
+          getElementTypeOrSelf(weights.getType()), {}, 0, 0);
+      weights.setRecipeAttr(
+          graph::withSteps(weights.getPart(), widen).getRecipe());
+      continue;
+    }
     weights.setSourceType(bytesType(weights.getSourceType()));
     if (auto elements = dyn_cast<DenseElementsAttr>(weights.getSource()))
       weights.setSourceAttr(bytesOf(elements));

@@ -187,14 +187,58 @@ def FoldConstants : Pass<"graph-fold-constants", "mlir::ModuleOp"> {
   let summary = "Compute elementwise operations on small constants and weights";
   let description = [{
     What a model computes from its weights alone, vectors of channels mostly, is
-    computed here, up to 64 Ki elements a tensor; the bytes of weights in files are
-    read.
+    computed here, up to 64 Ki elements a tensor; weights in files are read, with
+    their recipes.
 
       %w = graph.weight @variance
       %e = arith.addf %w, %epsilon   ==>   %f = arith.constant dense<[0.7, …]>
       %f = math.rsqrt %e
   }];
   let dependentDialects = ["mlir::arith::ArithDialect"];
+}
+
+def SinkArithmeticBelowGathers
+    : Pass<"graph-sink-arithmetic-below-gathers", "mlir::ModuleOp"> {
+  let summary = "Gather rows of narrow tables and compute with these";
+  let description = [{
+    A dequantized table that only gathers read would be stored, or widened in every
+    run, at four times its bytes. A few rows of it are read:
+
+      %t = arith.sitofp %table                %r = graph.gather %table[%ids]
+      %s = arith.mulf %t, %scales       ==>   %q = graph.gather (row scales)[%ids]
+      %g = graph.gather %s[%ids]              %g = arith.mulf (sitofp %r), %q
+
+    Where a product, or anything else, reads the table too, it is stored widened
+    (`graph-fold-weight-arithmetic`), and gathers read that. So it is where the result
+    is no larger than what it is computed from. Gathers of rows (axis 0) only, at
+    indices that are not constant.
+  }];
+  let dependentDialects = ["mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+                           "tessera::graph::GraphDialect"];
+}
+
+def FoldWeightArithmetic : Pass<"graph-fold-weight-arithmetic", "mlir::ModuleOp"> {
+  let summary = "Turn what is computed from weights alone into recipes";
+  let description = [{
+    Dequantized, converted, joined or reparametrised weights are computed once, when
+    the artifact is written:
+
+      %w = graph.weight @w : tensor<64x3xi8>
+      %f = arith.sitofp %w               ==>   %p = graph.weight @computed : tensor<64x3xf32>
+      %p = arith.mulf %f, %scales              (recipe [#graph.elementwise<"arith.sitofp" …>,
+                                                        #graph.elementwise<"arith.mulf" … with …>])
+
+    Elementwise operations, sums and extrema along dimensions, gathers at constant
+    indices and joins; reshapes, transposes, slices and broadcasts between them. Values
+    that follow from constants without weights are left to the run, which computes
+    masks and ramps without reading. So is what takes more than 64 steps or would be
+    more than 8 times as large as what it is made of. A missed remark names what else
+    is computed from weights in every run.
+
+    Weights that something else reads as they are stay beside what is computed from
+    them.
+  }];
+  let dependentDialects = ["tessera::graph::GraphDialect"];
 }
 
 def FoldScalesIntoWeights : Pass<"graph-fold-scales-into-weights", "mlir::ModuleOp"> {

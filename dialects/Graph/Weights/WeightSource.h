@@ -1,25 +1,27 @@
 // The bytes that a weight is made from, in memory only while they are used.
-#ifndef TESSERA_TARGET_ARTIFACT_WEIGHTSOURCE_H
-#define TESSERA_TARGET_ARTIFACT_WEIGHTSOURCE_H
+#ifndef TESSERA_DIALECTS_GRAPH_WEIGHTS_WEIGHTSOURCE_H
+#define TESSERA_DIALECTS_GRAPH_WEIGHTS_WEIGHTSOURCE_H
 
-#include "dialects/Graph/IR/Graph.h"
-
+#include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/Support/Error.h"
 
 #include <string>
 #include <vector>
 
-namespace tessera::artifact {
+namespace tessera::graph {
 
 /// Row-major elements, whole bytes each. Closes and unmaps at its end, so the
 /// pages of a file leave the process together with it.
 class WeightSource {
 public:
-  /// The source of a `graph.weights`: a part of a file or an elements attribute.
-  /// Fails, naming the file, if it cannot be read or is too short.
-  static llvm::Expected<WeightSource> open(mlir::Attribute source);
+  /// Dense elements, or those of a resource. Booleans are a byte each; of a splat
+  /// there is one element.
+  static llvm::Expected<WeightSource> ofElements(mlir::ElementsAttr elements);
 
-  /// All of the file `path`.
+  static WeightSource ofBytes(std::vector<char> bytes);
+
+  /// A part of the file `path`. Fails, naming the file, if it cannot be read or is too
+  /// short.
   static llvm::Expected<WeightSource> openFile(llvm::StringRef path,
                                                uint64_t offset, uint64_t bytes);
 
@@ -48,6 +50,6 @@ private:
   std::vector<char> owned;
 };
 
-} // namespace tessera::artifact
+} // namespace tessera::graph
 
-#endif // TESSERA_TARGET_ARTIFACT_WEIGHTSOURCE_H
+#endif // TESSERA_DIALECTS_GRAPH_WEIGHTS_WEIGHTSOURCE_H

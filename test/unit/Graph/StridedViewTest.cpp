@@ -1,12 +1,12 @@
 // Recipe steps on strided views against the same steps on whole tensors.
-#include "lib/Target/Artifact/StridedView.h"
+#include "dialects/Graph/Weights/StridedView.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 #include <random>
 
-using tessera::artifact::StridedView;
+using tessera::graph::StridedView;
 
 namespace {
 
@@ -170,14 +170,85 @@ TEST(StridedView, ReshapesWhatStaysAView) {
   EXPECT_EQ(elements(view, source), expected.data);
 }
 
+TEST(StridedView, JoinsDimensionsWhoseStridesDoNotFit) {
+  Tensor source = Tensor::numbered({4, 6});
+  StridedView view = StridedView::dense({4, 6});
+  ASSERT_TRUE(view.transpose({1, 0}));
+  ASSERT_TRUE(view.reshape({24}));
+  EXPECT_TRUE(view.shape() == llvm::ArrayRef<int64_t>({24}));
+  Tensor expected = source.transposed({1, 0});
+  EXPECT_EQ(elements(view, source), expected.data);
+  ASSERT_TRUE(view.cut({4}, {8}, {1}));
+  EXPECT_EQ(elements(view, source),
+            std::vector<int32_t>(expected.data.begin() + 4,
+                                 expected.data.begin() + 12));
+  EXPECT_FALSE(view.cut({1}, {2}, {1}));
+}
+
 TEST(StridedView, RefusesReshapesThatMoveBytes) {
   StridedView view = StridedView::dense({4, 6});
   ASSERT_TRUE(view.transpose({1, 0}));
-  EXPECT_FALSE(view.reshape({24}));
+  EXPECT_FALSE(view.reshape({8, 3}));
   StridedView padded = StridedView::dense({4, 6});
   ASSERT_TRUE(padded.pack(4));
   EXPECT_FALSE(padded.reshape({32}));
   EXPECT_FALSE(padded.transpose({1, 0, 2}));
+}
+
+TEST(StridedView, Broadcasts) {
+  Tensor source = Tensor::numbered({2, 1, 2});
+  StridedView view = StridedView::dense(source.shape);
+  ASSERT_TRUE(view.broadcast({2, 2, 3, 2}));
+  std::vector<int32_t> once = {1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4};
+  std::vector<int32_t> expected = once;
+  expected.insert(expected.end(), once.begin(), once.end());
+  EXPECT_EQ(elements(view, source), expected);
+  // Blocks of three, as one dimension.
+  StridedView blocks = StridedView::dense({2, 2, 1});
+  ASSERT_TRUE(blocks.broadcast({2, 2, 3}));
+  ASSERT_TRUE(blocks.reshape({2, 6}));
+  EXPECT_EQ(elements(blocks, source),
+            (std::vector<int32_t>{1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4}));
+}
+
+TEST(StridedView, PacksGroupsOfRows) {
+  for (int64_t rows : {1, 4, 7})
+    for (int64_t columns : {3, 16, 21})
+      for (int64_t group : {2, 4}) {
+        Tensor source = Tensor::numbered({2, rows, columns});
+        StridedView view = StridedView::dense(source.shape);
+        ASSERT_TRUE(view.pack(16, group));
+        Tensor result;
+        result.shape = {2, (columns + 15) / 16, (rows + group - 1) / group, 16,
+                        group};
+        for (int64_t at = 0; at < result.count(); ++at) {
+          std::vector<int64_t> to = result.index(at);
+          int64_t row = to[2] * group + to[4], column = to[1] * 16 + to[3];
+          bool exists = row < rows && column < columns;
+          result.data.push_back(
+              exists ? source.data[source.position({to[0], row, column})] : 0);
+        }
+        EXPECT_TRUE(view.shape() == llvm::ArrayRef(result.shape));
+        EXPECT_EQ(elements(view, source), result.data);
+      }
+}
+
+/// Ranges of any beginning and length are what the whole has there.
+TEST(StridedView, CopiesRanges) {
+  Tensor source = Tensor::numbered({5, 37});
+  StridedView view = StridedView::dense(source.shape);
+  ASSERT_TRUE(view.transpose({1, 0}));
+  ASSERT_TRUE(view.pack(4, 2));
+  std::vector<int32_t> whole = elements(view, source);
+  for (int64_t begin = 0; begin < int64_t(whole.size()); ++begin)
+    for (int64_t count : {0, 1, 7, 64}) {
+      count = std::min<int64_t>(count, whole.size() - begin);
+      std::vector<int32_t> part(count, -1);
+      copyRange(view, 4, reinterpret_cast<const char *>(source.data.data()),
+                begin, count, reinterpret_cast<char *>(part.data()));
+      ASSERT_TRUE(std::equal(part.begin(), part.end(), whole.begin() + begin))
+          << begin;
+    }
 }
 
 TEST(StridedView, EmptyAndScalar) {

@@ -1,6 +1,5 @@
 // The bytes that a weight is made from, in memory only while they are used.
-#include "lib/Target/Artifact/WeightSource.h"
-#include "lib/Target/Artifact/TemporaryFile.h"
+#include "dialects/Graph/Weights/WeightSource.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
 
@@ -13,28 +12,16 @@
 
 using namespace mlir;
 
-namespace tessera::artifact {
+namespace tessera::graph {
 namespace {
 
 std::error_code lastError() {
   return std::error_code(errno, std::generic_category());
 }
 
-/// The bytes of an elements attribute; booleans are one byte each.
-llvm::Expected<std::vector<char>> elementBytes(DenseElementsAttr attribute) {
-  std::vector<char> result;
-  Type element = attribute.getElementType();
-  if (element.isInteger(1)) {
-    for (bool value : attribute.getValues<bool>())
-      result.push_back(value);
-    return result;
-  }
-  ArrayRef<char> raw = attribute.getRawData();
-  int64_t copies = attribute.isSplat() ? attribute.getNumElements() : 1;
-  result.reserve(raw.size() * copies);
-  for (int64_t i = 0; i < copies; ++i)
-    result.insert(result.end(), raw.begin(), raw.end());
-  return result;
+llvm::Error fileError(llvm::StringRef path, std::error_code reason) {
+  return llvm::createStringError("cannot read weights from '" + path +
+                                 "': " + reason.message());
 }
 
 } // namespace
@@ -47,7 +34,7 @@ llvm::Expected<WeightSource> WeightSource::openFile(llvm::StringRef path,
   source.file = ::open(source.path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info;
   if (source.file < 0 || ::fstat(source.file, &info) != 0)
-    return fileError("cannot read weights from", path, lastError());
+    return fileError(path, lastError());
   uint64_t size = info.st_size;
   if (offset > size || bytes > size - offset)
     return llvm::createStringError(
@@ -59,25 +46,38 @@ llvm::Expected<WeightSource> WeightSource::openFile(llvm::StringRef path,
   return source;
 }
 
-llvm::Expected<WeightSource> WeightSource::open(Attribute attribute) {
-  if (auto file = dyn_cast<graph::FileAttr>(attribute))
-    return openFile(file.getPath(), file.getOffset(), file.getBytes());
-  WeightSource source;
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(attribute)) {
+llvm::Expected<WeightSource> WeightSource::ofElements(ElementsAttr elements) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(elements)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob)
       return llvm::createStringError("the resource has no bytes");
+    WeightSource source;
     source.memory = blob->getData().data();
     source.bytes = blob->getData().size();
     return source;
   }
-  auto dense = dyn_cast<DenseElementsAttr>(attribute);
+  auto dense = dyn_cast<DenseElementsAttr>(elements);
   if (!dense)
     return llvm::createStringError("expects a file or dense elements");
-  auto bytes = elementBytes(dense);
-  if (!bytes)
-    return bytes.takeError();
-  source.owned = std::move(*bytes);
+  if (!dense.getElementType().isInteger(1)) {
+    // Those of the attribute, which is never freed.
+    WeightSource source;
+    source.memory = dense.getRawData().data();
+    source.bytes = dense.getRawData().size();
+    return source;
+  }
+  std::vector<char> booleans;
+  if (dense.isSplat())
+    booleans.push_back(dense.getSplatValue<bool>());
+  else
+    for (bool value : dense.getValues<bool>())
+      booleans.push_back(value);
+  return ofBytes(std::move(booleans));
+}
+
+WeightSource WeightSource::ofBytes(std::vector<char> bytes) {
+  WeightSource source;
+  source.owned = std::move(bytes);
   source.memory = source.owned.data();
   source.bytes = source.owned.size();
   return source;
@@ -113,7 +113,7 @@ llvm::Error WeightSource::read(uint64_t offset, uint64_t count,
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
-      return fileError("cannot read weights from", path, lastError());
+      return fileError(path, lastError());
     if (got == 0)
       return llvm::createStringError("'" + path +
                                      "' became shorter while it was read");
@@ -133,11 +133,11 @@ llvm::Expected<const char *> WeightSource::map() {
     void *address = ::mmap(nullptr, bytes + lead, PROT_READ, MAP_PRIVATE, file,
                            fileOffset - lead);
     if (address == MAP_FAILED)
-      return fileError("cannot map weights from", path, lastError());
+      return fileError(path, lastError());
     mapping = address;
     mappedBytes = bytes + lead;
   }
   return static_cast<const char *>(mapping) + lead;
 }
 
-} // namespace tessera::artifact
+} // namespace tessera::graph
