@@ -35,9 +35,16 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       if (!kernel.getSchedules().empty())
         continue;
       SmallVector<Attribute> schedules;
-      if (std::optional<ContractionShape> shape = contractionShapeOf(kernel)) {
-        schedules.push_back(
-            chooseContractionSchedule(&getContext(), *shape, *machine));
+      if (std::optional<Contraction> product = contractionIn(kernel)) {
+        if (auto accumulate = chooseMultiplyAccumulate(*product, *machine)) {
+          schedules.push_back(chooseContractionSchedule(
+              &getContext(), shapeOf(*product, kernel, *accumulate), *machine));
+        } else {
+          kernel->setAttr(kernel::kMissedAttr,
+                          builder.getStringAttr(
+                              "the machine has no multiply-accumulate for the "
+                              "types of its product"));
+        }
       } else if (std::optional<AttentionShape> shape =
                      attentionShapeOf(kernel)) {
         if (std::optional<kernel::AttentionAttr> schedule =

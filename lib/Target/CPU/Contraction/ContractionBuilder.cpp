@@ -1,5 +1,6 @@
 // Kernels for matrix products and convolutions: operands, tasks.
 #include "lib/Target/CPU/Contraction/ContractionBuilder.h"
+#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 
@@ -184,15 +185,14 @@ LogicalResult ContractionBuilder::emit() {
   if (failed(stores))
     return failure();
   OperandViews views(memrefs, elements);
-  RowAccess rows(c, elements);
-  rows.prepare(builder, loc, views);
-  PanelAccess panels(c, elements, schedule.getLanes(),
-                     schedule.getVectors() * schedule.getLanes(),
-                     schedule.getTaskPanels());
+  std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
+      schedule.getAccumulate(), schedule.getLanes());
+  LeftOperand left(c, elements, *multiply);
+  left.prepare(builder, loc, views);
+  PanelAccess panels(c, elements, *multiply, schedule);
   panels.prepare(builder, loc, views);
-  RegisterTile tile(c, rows, panels, elements, *stores, sizes,
-                    schedule.getLanes(), schedule.getPrefetchRows());
-  TaskTiles tiles(c, tile, panels, elements, schedule, sizes);
+  TaskTiles tiles({c, *multiply, left, panels, elements, *stores, schedule,
+                   sizes});
 
   TaskGrid grid = cut();
   IndexBuilder index(builder, loc);
@@ -211,12 +211,9 @@ LogicalResult ContractionBuilder::emit() {
 
 LogicalResult cpu::emitContractionKernel(kernel::FuncOp kernel,
                                          func::FuncOp function) {
-  FailureOr<Contraction> contraction = matchContraction(kernel);
+  auto schedule = cast<kernel::ContractionAttr>(kernel.getSchedule());
+  FailureOr<Contraction> contraction = matchContraction(kernel, schedule);
   if (failed(contraction))
     return failure();
-  auto schedule = cast<kernel::ContractionAttr>(kernel.getSchedule());
-  if (schedule.getDepth() != 0)
-    return kernel.emitOpError("expects a schedule with depth 0, but got ")
-           << schedule.getDepth();
   return ContractionBuilder(kernel, function, *contraction, schedule).emit();
 }
