@@ -235,12 +235,17 @@ static Tile chooseTile(const ContractionShape &shape, const Machine &machine) {
     return std::max<int64_t>(0, rowsPerSet(tile.rows, shape, machine) -
                                     machine.l1Ways * 3 / 4);
   };
+  // Broadcasts of groups are shared by all vectors.
+  bool isGrouped = kernel::stepLengthOf(shape.accumulate) > 1;
+  auto rank = [&](Tile tile) {
+    return std::make_tuple(-crowding(tile), tile.rows,
+                           isGrouped ? tile.vectors : 0);
+  };
   std::optional<Tile> best;
   for (auto [tile, estimate] : llvm::zip(tiles, cycles)) {
     if (estimate > least * kEqual)
       continue;
-    if (!best || std::make_pair(-crowding(tile), tile.rows) >
-                     std::make_pair(-crowding(*best), best->rows))
+    if (!best || rank(tile) > rank(*best))
       best = tile;
   }
   return *best;
@@ -287,7 +292,7 @@ tessera::chooseContractionSchedule(MLIRContext *context,
   constexpr int64_t kFewTiles = 8;
   bool copies =
       kernel::stepLengthOf(shape.accumulate) > 1 && !shape.panelWidth;
-  int64_t few = (copies ? 2 : 1) * kFewTiles * tile.rows;
+  int64_t few = (copies ? 4 : 1) * kFewTiles * tile.rows;
   while (tasks() < wanted) {
     if (taskRows / 2 >= std::max(least, few))
       taskRows = divideCeil(taskRows, 2);
