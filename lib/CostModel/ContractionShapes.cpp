@@ -1,7 +1,7 @@
 // The shape of a kernel's contraction for the cost model.
-#include "lib/Transforms/Kernel/ContractionShapes.h"
+#include "lib/CostModel/ContractionShapes.h"
 
-#include "lib/Transforms/Kernel/TypicalSizes.h"
+#include "lib/CostModel/TypicalSizes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
