@@ -62,6 +62,40 @@ kernel.func @reversed_sums(%x: tensor<4x6xf32>, %out: tensor<4xf32>) -> tensor<4
   kernel.yield %s : tensor<4xf32>
 }
 
+// Rows of one element: what a pass has stored is a vector, and no element.
+
+// CHECK-LABEL: kernel.func @stored_vector
+// CHECK-SAME:    kernel.missed = "element emitter: the bound value cannot be read here"
+kernel.func @stored_vector(%x: tensor<1x1xf32>, %out: tensor<1xf32>) -> tensor<1xf32>
+    attributes {outputs = 1 : i64, schedules = [#rows, #kernel.generic],
+                shapes = [affine_map<() -> (1, 1)>, affine_map<() -> (1)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1xf32>) -> tensor<1xf32>
+  %s = math.sinh %x : tensor<1x1xf32>
+  %r = linalg.reduce { arith.addf } ins(%s : tensor<1x1xf32>) outs(%f : tensor<1xf32>) dimensions = [1]
+  %c = tensor.collapse_shape %s [[0, 1]] : tensor<1x1xf32> into tensor<1xf32>
+  %d = arith.subf %c, %r : tensor<1xf32>
+  %w = tensor.expand_shape %d [[0, 1]] output_shape [1, 1] : tensor<1xf32> into tensor<1x1xf32>
+  %t = linalg.reduce { arith.addf } ins(%w : tensor<1x1xf32>) outs(%f : tensor<1xf32>) dimensions = [1]
+  kernel.yield %t : tensor<1xf32>
+}
+
+// By position a sum is there only where it is repeated.
+
+// CHECK-LABEL: kernel.func @single_sum
+// CHECK-SAME:    kernel.missed = "element emitter: the bound value cannot be read here"
+kernel.func @single_sum(%x: tensor<1x1x1xf32>, %out: tensor<1x1x1xf32>) -> tensor<1x1x1xf32>
+    attributes {outputs = 1 : i64, schedules = [#rows, #kernel.generic],
+                shapes = [affine_map<() -> (1, 1, 1)>, affine_map<() -> (1, 1, 1)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x1xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %r = linalg.reduce { arith.addf } ins(%x : tensor<1x1x1xf32>) outs(%f : tensor<1x1xf32>) dimensions = [1]
+  %w = tensor.expand_shape %r [[0], [1, 2]] output_shape [1, 1, 1] : tensor<1x1xf32> into tensor<1x1x1xf32>
+  kernel.yield %w : tensor<1x1x1xf32>
+}
+
 // The same through a transpose that a second one undoes is in the row.
 
 // CHECK-LABEL: kernel.func @turned_twice

@@ -213,8 +213,12 @@ LogicalResult ElementCheck::checkNew(Value tensor, const Access &access) {
     if (!source->second)
       return success();
     auto type = cast<RankedTensorType>(tensor.getType());
-    for (int64_t i = 0, e = type.getRank(); i < e; ++i)
-      if (type.getDimSize(i) != 1 && access[i] != (*source->second)[i]) {
+    auto isVector = [&](int64_t index) {
+      return laneLoop >= 0 && index == laneLoop;
+    };
+    for (auto [size, read, there] :
+         llvm::zip(type.getShape(), access, *source->second))
+      if (read != there && (size != 1 || isVector(read) || isVector(there))) {
         error(tensor) << "the bound value cannot be read here";
         return failure();
       }

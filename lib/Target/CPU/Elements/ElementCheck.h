@@ -26,10 +26,13 @@ public:
   static constexpr int64_t kZero = -1, kElsewhere = -2;
   using Access = llvm::SmallVector<int64_t, 4>;
 
-  explicit ElementCheck(kernel::FuncOp kernel)
-      : kernel(kernel), analysis(kernel.getContext()) {}
+  /// `laneLoop`: the loop along which vectors lie. What is bound there is a vector,
+  /// and no element even where the size is 1.
+  explicit ElementCheck(kernel::FuncOp kernel, int64_t laneLoop = kZero)
+      : kernel(kernel), laneLoop(laneLoop), analysis(kernel.getContext()) {}
 
-  /// From now on `tensor` is there at `access`; dimensions of size 1 are at any.
+  /// From now on `tensor` is there at `access`; a dimension of size 1 that is not
+  /// along the lanes is at any index.
   void bind(mlir::Value tensor, Access access);
   /// The same at all indices.
   void bindAnywhere(mlir::Value tensor);
@@ -68,6 +71,7 @@ private:
   void forget();
 
   kernel::FuncOp kernel;
+  int64_t laneLoop;
   graph::SizeAnalysis analysis;
   /// Where it is bound, or nothing: anywhere.
   llvm::DenseMap<mlir::Value, std::optional<Access>> bound;

@@ -17,7 +17,7 @@ namespace {
 class PassCheck {
 public:
   PassCheck(kernel::FuncOp kernel, RowStages &stages)
-      : kernel(kernel), stages(stages), elements(kernel) {}
+      : kernel(kernel), stages(stages), elements(kernel, stages.rank() - 1) {}
 
   LogicalResult run();
 
@@ -28,6 +28,7 @@ private:
     return kernel.getYield().getValues()[output];
   }
   bool readsLinearly();
+  LogicalResult checkRoot(Value root);
   /// Where a value of the rows is read: at the loops that its dimensions are.
   Access accessOf(Value value, ArrayRef<int64_t> dimensions);
   LogicalResult knowRowValues(int64_t number);
@@ -37,6 +38,8 @@ private:
   kernel::FuncOp kernel;
   RowStages &stages;
   ElementCheck elements;
+  /// Rows are read by position.
+  bool linear = false;
 };
 
 } // namespace
@@ -84,25 +87,60 @@ LogicalResult PassCheck::knowRowValues(int64_t number) {
   return success();
 }
 
+/// What a pass computes. By position a value of the rows is there only where it is
+/// repeated along them.
+LogicalResult PassCheck::checkRoot(Value root) {
+  if (failed(elements.check(root)))
+    return failure();
+  if (!linear)
+    return success();
+  llvm::SmallDenseSet<Value> known;
+  for (const RowPass &pass : stages.passes) {
+    for (const RowReduction &reduction : pass.reductions)
+      known.insert(reduction.result);
+    for (const StoredRow &stored : pass.stored)
+      known.erase(stored.value);
+  }
+  for (const RowValue &row : stages.rowValues)
+    known.insert(row.value);
+  SmallVector<Value> pending = {root};
+  llvm::SmallDenseSet<Value> seen;
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (known.contains(value))
+      return emitError(value.getLoc(), "element emitter: the bound value cannot "
+                                       "be read here");
+    if (!seen.insert(value).second || !value.getDefiningOp() ||
+        llvm::is_contained(stages.repetitions, value))
+      continue;
+    llvm::append_range(pending, value.getDefiningOp()->getOperands());
+  }
+  return success();
+}
+
 LogicalResult PassCheck::checkPass(int64_t number) {
   const RowPass &pass = stages.passes[number];
   if (failed(knowRowValues(number)))
     return failure();
   for (const RowReduction &reduction : pass.reductions)
-    if (failed(elements.check(reduction.input)))
+    if (failed(checkRoot(reduction.input)))
       return failure();
   for (const StoredRow &stored : pass.stored)
-    if (failed(elements.check(stored.value)))
+    if (failed(checkRoot(stored.value)))
       return failure();
   for (int64_t output : pass.outputs)
-    if (failed(elements.check(yielded(output))))
+    if (failed(checkRoot(yielded(output))))
       return failure();
   // What later passes find.
   for (const RowReduction &reduction : pass.reductions) {
     if (Value initial = reduction.combiner.initial())
       if (failed(elements.check(initial, accessOf(initial, stages.kept))))
         return failure();
-    elements.bind(reduction.result, accessOf(reduction.result, stages.kept));
+    // Across rows the sums are a vector.
+    Access there = accessOf(reduction.result, stages.kept);
+    if (!linear && !stages.reducesLast())
+      there.back() = stages.rank() - 1;
+    elements.bind(reduction.result, there);
   }
   Access space;
   for (int64_t i = 0; i < stages.rank(); ++i)
@@ -133,7 +171,8 @@ LogicalResult PassCheck::run() {
   if (failed(elements.checkSizes(stages.space)))
     return failure();
   // By position nothing is read elsewhere.
-  if (readsLinearly())
+  linear = readsLinearly();
+  if (linear)
     for (Value repeated : stages.repetitions)
       elements.bindAnywhere(repeated);
   for (int64_t number = 0, e = stages.passes.size(); number < e; ++number)
