@@ -1,7 +1,9 @@
 // The choice of a contraction's register tile and tasks.
 #include "lib/CostModel/ContractionSchedule.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 
 #include <numeric>
 #include <tuple>
@@ -18,6 +20,8 @@ constexpr double kSupplyShare = 0.4;
 /// Vector loads per cycle of the cores we know.
 constexpr double kLoadsPerCycle = 2;
 constexpr int64_t kCacheLine = 64;
+/// What a task may allocate (the kernel ABI).
+constexpr int64_t kScratchBytes = 64 << 10;
 constexpr int64_t kMostRows = 14, kMostVectors = 6;
 
 struct Tile {
@@ -25,6 +29,89 @@ struct Tile {
 };
 
 } // namespace
+
+//===----------------------------------------------------------------------===//
+// Multiply-accumulates
+//===----------------------------------------------------------------------===//
+
+static bool hasFeature(const Machine &machine, StringRef feature) {
+  SmallVector<StringRef> features;
+  if (llvm::X86::parseArchX86(machine.cpu) != llvm::X86::CK_None)
+    llvm::X86::getFeaturesForCPU(machine.cpu, features);
+  return llvm::is_contained(features, feature);
+}
+
+/// Steps of full vectors in a cycle; 0: the machine has none.
+static double stepsPerCycle(kernel::MultiplyAccumulate kind,
+                            const Machine &machine) {
+  switch (kind) {
+  case kernel::MultiplyAccumulate::F32:
+    return machine.f32MacsPerCycle;
+  case kernel::MultiplyAccumulate::Bf16Pairs:
+    return hasFeature(machine, "avx512bf16") ? machine.bf16MacsPerCycle : 0;
+  case kernel::MultiplyAccumulate::U8S8Quads:
+    return hasFeature(machine, "avx512vnni") ||
+                   (machine.lanes == 8 && hasFeature(machine, "avxvnni"))
+               ? machine.int8MacsPerCycle
+               : 0;
+  }
+  llvm_unreachable("all multiply-accumulates have a rate");
+}
+
+std::optional<kernel::MultiplyAccumulate>
+tessera::chooseMultiplyAccumulate(const Contraction &product,
+                                  const Machine &machine) {
+  using kernel::MultiplyAccumulate;
+  // Steps of several elements are those of contracted dimensions of known size, of
+  // operands that differ in what they have.
+  bool isGrouped =
+      !product.lhsIsVector && llvm::none_of(product.reduction, [&](unsigned i) {
+        return ShapedType::isDynamic(product.loops[i].size);
+      });
+  Type lhs = product.lhsType(), rhs = product.rhsType();
+  if (product.sumType().isInteger(32)) {
+    bool isBytes = lhs.isInteger(8) && rhs.isInteger(8) &&
+                   product.lhsSignedness == Signedness::Unsigned &&
+                   product.rhsSignedness == Signedness::Signed;
+    if (isBytes && isGrouped &&
+        stepsPerCycle(MultiplyAccumulate::U8S8Quads, machine) > 0)
+      return MultiplyAccumulate::U8S8Quads;
+    return std::nullopt;
+  }
+  auto isFloat = [](Type type) {
+    return type.isF32() || type.isF16() || type.isBF16();
+  };
+  if (!product.sumType().isF32() || !isFloat(lhs) || !isFloat(rhs))
+    return std::nullopt;
+  // Pairs need their operands interleaved, which f32 does not.
+  constexpr double kGain = 1.5;
+  if (lhs.isBF16() && rhs.isBF16() && isGrouped &&
+      stepsPerCycle(MultiplyAccumulate::Bf16Pairs, machine) * 2 >=
+          kGain * machine.f32MacsPerCycle)
+    return MultiplyAccumulate::Bf16Pairs;
+  return MultiplyAccumulate::F32;
+}
+
+//===----------------------------------------------------------------------===//
+// Registers
+//===----------------------------------------------------------------------===//
+
+int64_t tessera::tilesAtOnce(int64_t rows, int64_t vectors, int64_t lanes,
+                             int64_t most) {
+  // Two multiply-accumulates a cycle that take four.
+  constexpr int64_t kSumsInFlight = 8;
+  // The shorter side of the tile stays in registers, of the other one element.
+  int64_t registers = lanes == 16 ? 31 : 15;
+  auto fits = [&](int64_t tiles) {
+    int64_t sums = rows * vectors * tiles;
+    return sums + std::min(rows, vectors * tiles) + 1 <= registers;
+  };
+  int64_t tiles = 1;
+  while (rows * vectors * tiles < kSumsInFlight && fits(tiles + 1) &&
+         tiles + 1 <= most)
+    ++tiles;
+  return tiles;
+}
 
 /// Registers that a tile needs: accumulators, a vector of each panel, one
 /// element of the left operand. One register stays free for the compiler. A
@@ -50,24 +137,20 @@ static int64_t rowsPerSet(int64_t rows, const ContractionShape &shape,
 }
 
 /// Cycles of one step of the contracted dimension for `rows` rows and `vectors`
-/// vectors.
-static double stepCycles(int64_t rows, int64_t vectors,
+/// vectors, of which `atOnce` tiles are computed together.
+static double stepCycles(Tile tile, int64_t atOnce,
                          const ContractionShape &shape,
                          const Machine &machine) {
-  double macs = rows * vectors / machine.f32MacsPerCycle;
+  double rows = tile.rows, vectors = tile.vectors;
+  double rate = stepsPerCycle(shape.accumulate, machine);
+  double macs = rows * vectors / rate;
   double loads = shape.isDepthwise ? vectors + rows * vectors : vectors + rows;
-  double bytes = vectors * machine.lanes * shape.rhsElementBytes;
+  double bytes = vectors * machine.lanes * shape.rhsElementBytes *
+                 kernel::stepLengthOf(shape.accumulate);
   double supply = shape.isDepthwise
                       ? 0
                       : bytes / (kSupplyShare * machine.l2BytesPerCycle);
-  // Short tiles take several column tiles at once until the sums in flight
-  // cover the latency; what the registers do not allow is lost.
-  int64_t wide = vectors;
-  while (rows * wide < machine.f32MacsPerCycle * machine.macLatency &&
-         fitsRegisters({rows, wide + vectors}, shape, machine))
-    wide += vectors;
-  double latency =
-      double(machine.macLatency) * vectors / wide;
+  double latency = double(machine.macLatency) / atOnce;
   return std::max({macs, latency, loads / kLoadsPerCycle, supply});
 }
 
@@ -75,18 +158,21 @@ double tessera::estimateContractionCycles(const ContractionShape &shape,
                                           int64_t rows, int64_t vectors,
                                           const Machine &machine) {
   // A tile starts with empty accumulators and ends with stores.
-  auto tileCycles = [&](int64_t tileRows, int64_t tileVectors) {
+  int64_t steps =
+      divideCeil(shape.depth, kernel::stepLengthOf(shape.accumulate));
+  auto tileCycles = [&](int64_t tileRows, int64_t tileVectors, int64_t most) {
     double ends = 2 * machine.macLatency +
                   machine.storeCycles * tileRows * tileVectors;
-    return ends + shape.depth * stepCycles(tileRows, tileVectors, shape,
-                                           machine);
+    int64_t atOnce = tilesAtOnce(tileRows, tileVectors, machine.lanes, most);
+    return ends + steps * stepCycles({tileRows, tileVectors}, atOnce, shape,
+                                     machine);
   };
   int64_t columns = vectors * machine.lanes;
   int64_t fullColumns = shape.columns / columns;
   int64_t restVectors = divideCeil(shape.columns % columns, machine.lanes);
   auto rowCycles = [&](int64_t tileRows) {
-    double cycles = fullColumns * tileCycles(tileRows, vectors);
-    return restVectors ? cycles + tileCycles(tileRows, restVectors) : cycles;
+    double cycles = fullColumns * tileCycles(tileRows, vectors, fullColumns);
+    return restVectors ? cycles + tileCycles(tileRows, restVectors, 1) : cycles;
   };
   // Row tiles as the builder cuts them: the last two share their rows.
   int64_t full = shape.rows / rows, rest = shape.rows % rows;
@@ -103,6 +189,12 @@ double tessera::estimateContractionCycles(const ContractionShape &shape,
   return cycles * shape.outer;
 }
 
+/// Bytes of a column whose elements lie in groups.
+static int64_t groupedBytes(const ContractionShape &shape) {
+  return alignTo(shape.depth, kernel::stepLengthOf(shape.accumulate)) *
+         shape.rhsElementBytes;
+}
+
 /// Tiles that the registers, the panels and the L1 cache allow.
 static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
                                        const Machine &machine) {
@@ -115,6 +207,10 @@ static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
       continue;
     // A part of a panel's row wastes the rest of the cache line that holds it.
     if (columns < std::min(shape.panelWidth, shape.columns))
+      continue;
+    // Groups that no recipe has packed are copied by each task.
+    if (kernel::stepLengthOf(shape.accumulate) > 1 && !shape.panelWidth &&
+        vectors > 1 && columns * groupedBytes(shape) > kScratchBytes)
       continue;
     for (int64_t rows = 1; rows <= kMostRows; ++rows)
       if (fitsRegisters({rows, vectors}, shape, machine) &&
@@ -140,12 +236,17 @@ static Tile chooseTile(const ContractionShape &shape, const Machine &machine) {
     return std::max<int64_t>(0, rowsPerSet(tile.rows, shape, machine) -
                                     machine.l1Ways * 3 / 4);
   };
+  // Broadcasts of groups are shared by all vectors.
+  bool isGrouped = kernel::stepLengthOf(shape.accumulate) > 1;
+  auto rank = [&](Tile tile) {
+    return std::make_tuple(-crowding(tile), tile.rows,
+                           isGrouped ? tile.vectors : 0);
+  };
   std::optional<Tile> best;
   for (auto [tile, estimate] : llvm::zip(tiles, cycles)) {
     if (estimate > least * kEqual)
       continue;
-    if (!best || std::make_pair(-crowding(tile), tile.rows) >
-                     std::make_pair(-crowding(*best), best->rows))
+    if (!best || rank(tile) > rank(*best))
       best = tile;
   }
   return *best;
@@ -194,8 +295,11 @@ static kernel::ContractionAttr scheduleWith(Tile tile, MLIRContext *context,
   // Rows first: a task with many panels reads its rows once. Below some tiles
   // of rows the panels are read too often.
   constexpr int64_t kFewTiles = 8;
+  bool copies =
+      kernel::stepLengthOf(shape.accumulate) > 1 && !shape.panelWidth;
+  int64_t few = (copies ? 4 : 1) * kFewTiles * tile.rows;
   while (tasks() < wanted) {
-    if (taskRows / 2 >= std::max(least, kFewTiles * tile.rows))
+    if (taskRows / 2 >= std::max(least, few))
       taskRows = divideCeil(taskRows, 2);
     else if (taskPanels > 1)
       taskPanels = divideCeil(taskPanels, 2);
@@ -211,7 +315,7 @@ static kernel::ContractionAttr scheduleWith(Tile tile, MLIRContext *context,
     taskRows = kFewTiles * tile.rows;
   return kernel::ContractionAttr::get(
       context, tile.rows, tile.vectors, machine.lanes, taskRows, taskPanels,
-      /*depth=*/0, machine.prefetchPanels ? 16 : 0);
+      machine.prefetchPanels ? 16 : 0, shape.accumulate);
 }
 
 kernel::ContractionAttr

@@ -12,8 +12,11 @@
 #ifndef TESSERA_LIB_COSTMODEL_CONTRACTIONSCHEDULE_H
 #define TESSERA_LIB_COSTMODEL_CONTRACTIONSCHEDULE_H
 
+#include "dialects/Interfaces/Contraction.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/Machine.h"
+
+#include <optional>
 
 namespace tessera {
 
@@ -35,7 +38,18 @@ struct ContractionShape {
   bool isWindowed = false;
   /// Depthwise: both operands vary along the columns.
   bool isDepthwise = false;
+  kernel::MultiplyAccumulate accumulate = kernel::MultiplyAccumulate::F32;
 };
+
+/// The multiply-accumulate for `product` that is the fastest on `machine`, or
+/// nothing where it has none for the types.
+std::optional<kernel::MultiplyAccumulate>
+chooseMultiplyAccumulate(const Contraction &product, const Machine &machine);
+
+/// How many column tiles a tile of `rows` rows and `vectors` vectors takes at once,
+/// at most `most`: a short tile must have enough sums in flight to cover the latency
+/// of the multiply-add, within the registers. The rule of estimate and builder.
+int64_t tilesAtOnce(int64_t rows, int64_t vectors, int64_t lanes, int64_t most);
 
 /// The register tile with the lowest estimate, and tasks large enough to pay for
 /// handing them out and small enough for 2 to 64 threads. Depends on the shape

@@ -1,129 +1,86 @@
 // The shape of a kernel's contraction for the cost model.
 #include "lib/CostModel/ContractionShapes.h"
 
-#include "dialects/Graph/IR/Graph.h"
 #include "lib/CostModel/TypicalSizes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace tessera;
 
-static int64_t elementBytes(Value tensor) {
-  return llvm::divideCeil(
-      getElementTypeOrSelf(tensor.getType()).getIntOrFloatBitWidth(), 8);
+static int64_t bytesOf(Type element) {
+  return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
 }
 
-/// Columns of the packed panels that `rhs` is unpacked from, or 0.
-static int64_t panelWidthOf(Value rhs) {
+/// Columns of the packed panels that `rhs` is unpacked from, in groups of `group`
+/// elements, or 0.
+static int64_t panelWidthOf(Value rhs, int64_t group) {
   if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>())
     rhs = expand.getSrc();
   auto unpack = rhs.getDefiningOp<linalg::UnPackOp>();
-  if (!unpack || unpack.getStaticInnerTiles().size() != 1 ||
-      ShapedType::isDynamic(unpack.getStaticInnerTiles()[0]))
+  if (!unpack || ShapedType::isDynamicShape(unpack.getStaticInnerTiles()))
     return 0;
-  return unpack.getStaticInnerTiles()[0];
+  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
+  bool fits = group == 1 ? tiles.size() == 1
+                         : tiles.size() == 2 && tiles[1] == group;
+  return fits ? tiles[0] : 0;
 }
 
-static std::optional<ContractionShape> shapeOfProduct(linalg::LinalgOp op,
-                                                      TypicalSizes &sizes) {
-  FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(op);
-  if (failed(dims))
-    return std::nullopt;
-  ContractionShape shape;
-  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  // A sum over everything has no columns.
-  if (result.getNumResults() == 0)
-    return std::nullopt;
-  unsigned last = result.getNumResults() - 1;
-  bool swapped = llvm::is_contained(dims->m, result.getDimPosition(last));
-  const auto &rowDims = swapped ? dims->n : dims->m;
-  OpOperand *lhs = op.getDpsInputOperand(swapped ? 1 : 0);
-  OpOperand *rhs = op.getDpsInputOperand(swapped ? 0 : 1);
-  // A vector times a matrix has no rows.
-  unsigned row = rowDims.empty() ? op.getNumLoops() : rowDims.front();
-  for (unsigned i = 0; i < last; ++i)
-    if (llvm::is_contained(rowDims, result.getDimPosition(i)))
-      row = result.getDimPosition(i);
-  for (unsigned i = 0; i <= last; ++i) {
-    int64_t size = sizes.of(op->getResult(0), i);
-    bool isRow = result.getDimPosition(i) == row;
-    shape.rowsVary |=
-        isRow && op.getShape(op.getDpsInitOperand(0))[i] == ShapedType::kDynamic;
-    (i == last ? shape.columns : isRow ? shape.rows : shape.outer) *= size;
-  }
-  AffineMap left = op.getMatchingIndexingMap(lhs);
-  int64_t stride = elementBytes(lhs->get());
-  for (unsigned i = left.getNumResults(); i-- > 0;) {
-    unsigned dim = left.getDimPosition(i);
-    if (dim == row)
-      shape.rowStrideBytes = stride;
-    int64_t size = sizes.of(lhs->get(), i);
-    stride *= size;
-    if (llvm::is_contained(dims->k, dim))
-      shape.depth *= size;
-  }
-  shape.panelWidth = panelWidthOf(rhs->get());
-  shape.rhsElementBytes = elementBytes(rhs->get());
-  return shape;
+/// What an index grows by from one row to the next; 0 where it is no constant.
+static int64_t growthOf(AffineExpr index, unsigned row) {
+  AffineExpr dim = getAffineDimExpr(row, index.getContext());
+  auto growth = dyn_cast<AffineConstantExpr>(
+      simplifyAffineExpr(index.replace(dim, dim + 1) - index, row + 64, 0));
+  return growth ? growth.getValue() : 0;
 }
 
-static ContractionShape shapeOfConvolution(graph::ConvOp conv,
-                                           TypicalSizes &sizes) {
-  ContractionShape shape;
-  Value input = conv.getInput(), filter = conv.getFilter();
-  auto outputType = cast<RankedTensorType>(conv.getResult().getType());
-  auto filterType = cast<RankedTensorType>(filter.getType());
-  int64_t spatial = outputType.getRank() - 2;
-  int64_t channels = filterType.getDimSize(spatial);
-  shape.columns = filterType.getShape().back() / conv.getGroups();
-  shape.isDepthwise = channels == 1 && shape.columns == 1;
-  shape.outer = sizes.of(input, 0) * conv.getGroups();
-  if (shape.isDepthwise) {
-    shape.columns = conv.getGroups();
-    shape.outer = sizes.of(input, 0);
+/// Bytes from a row's element of the left operand to the next row's.
+static int64_t rowStrideOf(const Contraction &c, TypicalSizes &sizes) {
+  auto type = cast<RankedTensorType>(c.lhs().getType());
+  int64_t stride = bytesOf(c.lhsType()), rowStride = 0;
+  int64_t dimension = type.getRank();
+  for (unsigned i = c.lhsMap.getNumResults(); i-- > 0;) {
+    rowStride += growthOf(c.lhsMap.getResult(i), c.row) * stride;
+    int64_t joined = c.lhsGroups.empty() ? 1 : c.lhsGroups[i].size();
+    for (; joined > 0; --joined)
+      stride *= sizes.of(c.lhs(), --dimension);
   }
-  // The row dimension is the longest, from the inside; without windows all
-  // positions of an image are rows.
-  bool pointwise = llvm::all_of(filterType.getShape().take_front(spatial),
-                                [](int64_t k) { return k == 1; }) &&
-                   llvm::all_of(conv.getStrides(),
-                                [](int64_t s) { return s == 1; });
-  constexpr int64_t kEnoughRows = 12;
-  int64_t row = spatial - 1;
-  for (int64_t i = spatial - 1; i >= 0; --i)
-    if (sizes.of(conv.getResult(), row + 1) < kEnoughRows &&
-        sizes.of(conv.getResult(), i + 1) > sizes.of(conv.getResult(), row + 1))
-      row = i;
-  int64_t stride = elementBytes(input) * sizes.of(input, spatial + 1);
-  for (int64_t i = spatial - 1; i >= 0; --i) {
-    int64_t positions = sizes.of(conv.getResult(), i + 1);
-    (pointwise || i == row ? shape.rows : shape.outer) *= positions;
-    shape.depth *= std::max<int64_t>(filterType.getDimSize(i), 1);
-    if (i == row)
-      shape.rowStrideBytes = stride * conv.getStrides()[i];
-    stride *= sizes.of(input, i + 1);
-  }
-  shape.depth *= channels;
-  shape.isWindowed = conv.getPadLow()[row] > 0 || conv.getPadHigh()[row] > 0;
-  shape.rowsVary = outputType.isDynamicDim(row + 1);
-  shape.panelWidth = panelWidthOf(filter);
-  shape.rhsElementBytes = elementBytes(filter);
-  return shape;
+  return rowStride;
 }
 
-std::optional<ContractionShape>
-tessera::contractionShapeOf(kernel::FuncOp kernel) {
-  TypicalSizes sizes(kernel);
-  for (Operation &op : kernel.getBody().front()) {
-    if (auto conv = dyn_cast<graph::ConvOp>(op))
-      return shapeOfConvolution(conv, sizes);
-    auto structured = dyn_cast<linalg::LinalgOp>(op);
-    if (structured && linalg::isaContractionOpInterface(structured))
-      return shapeOfProduct(structured, sizes);
-  }
+std::optional<Contraction> tessera::contractionIn(kernel::FuncOp kernel) {
+  for (Operation &op : kernel.getBody().front())
+    if (FailureOr<Contraction> product = contractionOf(&op);
+        succeeded(product))
+      return *product;
   return std::nullopt;
+}
+
+ContractionShape tessera::shapeOf(const Contraction &product,
+                                  kernel::FuncOp kernel,
+                                  kernel::MultiplyAccumulate accumulate) {
+  TypicalSizes sizes(kernel);
+  auto sizeOf = [&](unsigned number) {
+    const ContractionLoop &loop = product.loops[number];
+    return ShapedType::isDynamic(loop.size)
+               ? sizes.of(loop.origin.tensor, loop.origin.dimension)
+               : loop.size;
+  };
+  ContractionShape shape;
+  for (unsigned loop : product.outer)
+    shape.outer *= sizeOf(loop);
+  for (unsigned loop : product.reduction)
+    shape.depth *= sizeOf(loop);
+  shape.rows = sizeOf(product.row);
+  shape.columns = sizeOf(product.column);
+  shape.rowsVary = ShapedType::isDynamic(product.loops[product.row].size);
+  shape.rowStrideBytes = rowStrideOf(product, sizes);
+  shape.isWindowed = product.rowWindow() != nullptr;
+  shape.isDepthwise = product.lhsIsVector;
+  shape.accumulate = accumulate;
+  shape.panelWidth =
+      panelWidthOf(product.rhs(), kernel::stepLengthOf(accumulate));
+  shape.rhsElementBytes = bytesOf(product.rhsType());
+  return shape;
 }

@@ -9,10 +9,14 @@
 
 namespace tessera {
 
-/// The shape of the contraction or convolution of `kernel`, or nothing when it has
-/// none. A size takes the typical value of its symbol, read from the first
-/// `kernel.call` of the kernel.
-std::optional<ContractionShape> contractionShapeOf(kernel::FuncOp kernel);
+/// The contraction or convolution of `kernel`, or nothing when it has none or one
+/// without rows and columns.
+std::optional<Contraction> contractionIn(kernel::FuncOp kernel);
+
+/// The shape of `product`, of `kernel`, as `accumulate` takes it. A size takes the
+/// typical value of its symbol, read from the first `kernel.call` of the kernel.
+ContractionShape shapeOf(const Contraction &product, kernel::FuncOp kernel,
+                         kernel::MultiplyAccumulate accumulate);
 
 } // namespace tessera
 

@@ -75,7 +75,10 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(createOnePerOp());
   } else {
     // Before groups, which the conversions join.
-    passes.addNestedPass<func::FuncOp>(createStoreOperands());
+    StoreOperandsOptions operands;
+    operands.cpu = options.machine.cpu;
+    operands.machineFile = options.machineFile;
+    passes.addNestedPass<func::FuncOp>(createStoreOperands(operands));
     passes.addPass(createOutlineGroups());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
@@ -174,6 +177,7 @@ void tessera::registerDialects(DialectRegistry &registry) {
                   memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, attention::AttentionDialect,
                   graph::GraphDialect, kernel::KernelDialect>();
+  registerLinalgContractions(registry);
   cpu::registerGenericKernelInterfaces(registry);
   cpu::registerRoutes(registry);
 }

@@ -399,3 +399,12 @@ func.func @pool_c3_channels(%x: tensor<1x8x4xf32>) {
     : tensor<1x8x4xf32> -> tensor<1x4x3xf32>
   return
 }
+
+// -----
+
+func.func @conv_c5_unsigned(%x: tensor<1x8x4xf32>, %w: tensor<3x4x6xf32>) {
+  // expected-error @+1 {{C5: expects an unsigned input of i8, but got}}
+  %r = graph.conv %x, %w strides [1] dilations [1] pads [0], [0] groups 1 unsigned
+    : tensor<1x8x4xf32>, tensor<3x4x6xf32> -> tensor<1x6x6xf32>
+  return
+}

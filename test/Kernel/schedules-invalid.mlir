@@ -4,22 +4,22 @@
 // RUN: tessera-opt %s --split-input-file --verify-diagnostics --allow-unregistered-dialect
 
 // expected-error @+1 {{C1: expects positive tile and task sizes}}
-"test.contraction_c1_rows"() {s = #kernel.contraction<rows = 0, vectors = 2, lanes = 8, taskRows = 96, taskPanels = 4, depth = 0, prefetchRows = 0>} : () -> ()
+"test.contraction_c1_rows"() {s = #kernel.contraction<rows = 0, vectors = 2, lanes = 8, taskRows = 96, taskPanels = 4, prefetchRows = 0>} : () -> ()
 
 // -----
 
 // expected-error @+1 {{C1: expects positive tile and task sizes}}
-"test.contraction_c1_task_panels"() {s = #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96, taskPanels = 0, depth = 0, prefetchRows = 0>} : () -> ()
+"test.contraction_c1_task_panels"() {s = #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96, taskPanels = 0, prefetchRows = 0>} : () -> ()
 
 // -----
 
 // expected-error @+1 {{C1: expects positive tile and task sizes}}
-"test.contraction_c1_prefetch_rows"() {s = #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96, taskPanels = 4, depth = 0, prefetchRows = -1>} : () -> ()
+"test.contraction_c1_prefetch_rows"() {s = #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96, taskPanels = 4, prefetchRows = -1>} : () -> ()
 
 // -----
 
 // expected-error @+1 {{C2: expects taskRows to be a multiple of rows, but got 95 and 6}}
-"test.contraction_c2_task_rows"() {s = #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 95, taskPanels = 4, depth = 0, prefetchRows = 0>} : () -> ()
+"test.contraction_c2_task_rows"() {s = #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 95, taskPanels = 4, prefetchRows = 0>} : () -> ()
 
 // -----
 

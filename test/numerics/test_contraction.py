@@ -18,7 +18,7 @@ TYPES = {"f32": np.float32, "f16": np.float16}
 
 def schedule(rows=6, vectors=2, lanes=8, task_rows=60, task_panels=4, prefetch=0):
     return (f"#kernel.contraction<rows = {rows}, vectors = {vectors}, lanes = {lanes}, "
-            f"taskRows = {task_rows}, taskPanels = {task_panels}, depth = 0, "
+            f"taskRows = {task_rows}, taskPanels = {task_panels}, "
             f"prefetchRows = {prefetch}>")
 
 

@@ -16,7 +16,7 @@ import kernels
 INPUTS = Path(__file__).resolve().parents[1] / "Target" / "Inputs"
 
 CONTRACTION = ("#kernel.contraction<rows = 6, vectors = 2, lanes = 8, "
-               "taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>")
+               "taskRows = 60, taskPanels = 1, prefetchRows = 0>")
 ROWS = "#kernel.rows<lanes = 8, unroll = 2, taskElements = 4096>"
 GENERIC = "#kernel.generic"
 # The contractions have no generic test: their f32 products need an intermediate

@@ -71,11 +71,14 @@ static Value createWindowRead(OpBuilder &builder, Location loc, Value input,
 }
 
 /// `value` in the wider type `type` of the accumulator.
-static Value widen(OpBuilder &builder, Location loc, Value value, Type type) {
+static Value widen(OpBuilder &builder, Location loc, Value value, Type type,
+                   bool isUnsigned = false) {
   if (value.getType() == type)
     return value;
   if (isa<FloatType>(type))
     return arith::ExtFOp::create(builder, loc, type, value);
+  if (isUnsigned)
+    return arith::ExtUIOp::create(builder, loc, type, value);
   return arith::ExtSIOp::create(builder, loc, type, value);
 }
 
@@ -193,7 +196,7 @@ private:
               ? createWindowRead(nested, loc, op.getInput(), read, sizes,
                                  padding)
               : tensor::ExtractOp::create(nested, loc, op.getInput(), read);
-      x = widen(nested, loc, x, accumulator);
+      x = widen(nested, loc, x, accumulator, op.getUnsignedInput());
       Value w = widen(nested, loc, elements[0], accumulator);
       Value sum;
       if (isa<FloatType>(accumulator))

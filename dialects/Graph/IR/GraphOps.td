@@ -5,6 +5,7 @@
 
 include "dialects/Graph/IR/GraphDialect.td"
 include "dialects/Graph/IR/WeightRecipes.td"
+include "dialects/Interfaces/ContractionOpInterface.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -228,21 +229,23 @@ def Graph_ReverseOp : Graph_SizedOp<"reverse", [SameOperandsAndResultType]> {
 // Windows
 //===----------------------------------------------------------------------===//
 
-def Graph_ConvOp : Graph_SizedOp<"conv"> {
+def Graph_ConvOp
+    : Graph_SizedOp<"conv", [DeclareOpInterfaceMethods<ContractionOpInterface>]> {
   let summary = "N-d convolution, channels last";
   let description = [{
     input [batch, spatial..., channels], filter [spatial..., channels / groups,
     outputChannels], result [batch, spatial..., outputChannels]; as in ONNX the
     filter is not flipped, padding reads zero, and output channel o belongs to
     group o / (outputChannels / groups). f16 and bf16 accumulate in f32 and give
-    an f32 result.
+    an f32 result; bytes, of which the input's are numbers from 0 to 255 with
+    `unsigned` and all others from -128 to 127, wrap in i32.
 
     C1: ranks agree and are at least 3. C2: `strides`, `dilations`, `pad_low`,
     `pad_high` have one entry for each spatial dimension; strides and dilations
     are positive, pads are not negative. C3: channels and outputChannels are
     static and divisible by `groups`, and the filter has channels / groups. C4: a
     static result size is floor((size + pads - dilation * (kernel - 1) - 1) /
-    stride) + 1.
+    stride) + 1. C5: `unsigned` is for an input of i8.
 
     ```mlir
     %y = graph.conv %x, %w strides [2, 2] dilations [1, 1] pads [1, 1], [1, 1] groups 2
@@ -252,11 +255,11 @@ def Graph_ConvOp : Graph_SizedOp<"conv"> {
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$filter,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
                        DenseI64ArrayAttr:$pad_low, DenseI64ArrayAttr:$pad_high,
-                       I64Attr:$groups);
+                       I64Attr:$groups, UnitAttr:$unsigned_input);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $input `,` $filter `strides` $strides `dilations` $dilations `pads` $pad_low
-    `,` $pad_high `groups` $groups attr-dict `:` type($input) `,` type($filter) `->` type($result)
+    `,` $pad_high `groups` $groups (`unsigned` $unsigned_input^)? attr-dict `:` type($input) `,` type($filter) `->` type($result)
   }];
   let hasVerifier = 1;
 }

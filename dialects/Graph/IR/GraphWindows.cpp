@@ -123,6 +123,8 @@ LogicalResult ConvOp::verify() {
       return emitOpError("C4: expects size ")
              << expected << " in dimension " << i << ", but got " << got;
   }
+  if (getUnsignedInput() && !input.getElementType().isInteger(8))
+    return emitOpError("C5: expects an unsigned input of i8, but got ") << input;
   return success();
 }
 

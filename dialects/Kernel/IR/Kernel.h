@@ -34,6 +34,10 @@ inline bool givesFloat(ComputedSizeKind kind) {
   return kind >= ComputedSizeKind::ToFloat &&
          kind < ComputedSizeKind::FloatLess;
 }
+
+/// Elements of the contracted dimension that a step of `kind` takes. They lie
+/// together in both operands, in 32 bits where they are several.
+int64_t stepLengthOf(MultiplyAccumulate kind);
 } // namespace tessera::kernel
 
 #define GET_OP_CLASSES

@@ -36,13 +36,25 @@ StringRef GenericAttr::getRoute() const { return "generic"; }
 StringRef GuardedAttr::getRoute() const { return getSchedule().getRoute(); }
 StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
 
+int64_t tessera::kernel::stepLengthOf(MultiplyAccumulate kind) {
+  switch (kind) {
+  case MultiplyAccumulate::F32:
+    return 1;
+  case MultiplyAccumulate::Bf16Pairs:
+    return 2;
+  case MultiplyAccumulate::U8S8Quads:
+    return 4;
+  }
+  llvm_unreachable("all multiply-accumulates have a step");
+}
+
 LogicalResult
 ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t rows, int64_t vectors, int64_t lanes,
-                        int64_t taskRows, int64_t taskPanels, int64_t depth,
-                        int64_t prefetchRows) {
+                        int64_t taskRows, int64_t taskPanels,
+                        int64_t prefetchRows, MultiplyAccumulate) {
   if (rows < 1 || vectors < 1 || lanes < 1 || taskRows < 1 || taskPanels < 1 ||
-      depth < 0 || prefetchRows < 0)
+      prefetchRows < 0)
     return emitError() << "C1: expects positive tile and task sizes";
   if (taskRows % rows)
     return emitError() << "C2: expects taskRows to be a multiple of rows, but "

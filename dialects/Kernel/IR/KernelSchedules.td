@@ -3,6 +3,7 @@
 #define TESSERA_KERNEL_SCHEDULES
 
 include "dialects/Kernel/IR/KernelBase.td"
+include "mlir/IR/EnumAttr.td"
 
 def Kernel_ScheduleAttrInterface : AttrInterface<"ScheduleAttrInterface"> {
   let cppNamespace = "::tessera::kernel";
@@ -18,27 +19,40 @@ def Kernel_ScheduleAttrInterface : AttrInterface<"ScheduleAttrInterface"> {
 class Kernel_Schedule<string name, string mnemonic>
     : Kernel_Attr<name, mnemonic, [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface>]>;
 
+def Kernel_MultiplyAccumulate : I32EnumAttr<"MultiplyAccumulate", "How products are accumulated", [
+    I32EnumAttrCase<"F32", 0, "f32">,
+    I32EnumAttrCase<"Bf16Pairs", 1, "bf16_pairs">,
+    I32EnumAttrCase<"U8S8Quads", 2, "u8s8_quads">]> {
+  let cppNamespace = "::tessera::kernel";
+  let genSpecializedAttr = 0;
+}
+def Kernel_MultiplyAccumulateParameter : EnumParameter<Kernel_MultiplyAccumulate> {
+  let defaultValue = "::tessera::kernel::MultiplyAccumulate::F32";
+}
+
 def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction"> {
   let summary = "Register-tile kernel for a matrix product or convolution";
   let description = [{
-    The register tile is `rows` x `vectors * lanes` accumulators, `lanes` f32
-    elements a vector. A task covers `taskRows` rows (a multiple of `rows`) and
-    `taskPanels` column panels of `vectors * lanes` columns. `depth` elements of
-    the contracted dimension are summed before the result is written (0: all of
-    them). `prefetchRows` is the distance, in steps of the contracted dimension,
-    at which panels are prefetched (0: not).
+    The register tile is `rows` x `vectors * lanes` accumulators, `lanes` of 32
+    bits a vector. A task covers `taskRows` rows (a multiple of `rows`) and
+    `taskPanels` column panels of `vectors * lanes` columns. `prefetchRows` is the
+    distance, in steps of the contracted dimension, at which panels are prefetched
+    (0: not). `accumulate` names the multiply-accumulate, which says how many
+    elements of the contracted dimension a step takes: `f32` one, `bf16_pairs` two,
+    `u8s8_quads` four.
 
-    C1: rows, vectors, lanes, taskRows, taskPanels are positive and depth and
-    prefetchRows not negative. C2: rows divides taskRows.
+    C1: rows, vectors, lanes, taskRows, taskPanels are positive and prefetchRows
+    not negative. C2: rows divides taskRows.
 
     ```mlir
     #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96,
-                        taskPanels = 4, depth = 256, prefetchRows = 0>
+                        taskPanels = 4, prefetchRows = 0, accumulate = u8s8_quads>
     ```
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$vectors, "int64_t":$lanes,
                         "int64_t":$taskRows, "int64_t":$taskPanels,
-                        "int64_t":$depth, "int64_t":$prefetchRows);
+                        "int64_t":$prefetchRows,
+                        Kernel_MultiplyAccumulateParameter:$accumulate);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -12,10 +12,12 @@ llvm::SmallVector<int64_t> toChannelsFirst(int64_t rank);
 
 /// `image` [batch, channels, spatial...], of input 0's shape, convolved with
 /// `weights` [outputs, channels / groups, spatial...] by the node's attributes
-/// of a window: channels-last, f32 if both are narrower floats. Fails with a
-/// report.
+/// of a window: channels-last, f32 if both are narrower floats. With `bytePad`, a
+/// scalar, the image has bytes without a sign, the filter some with one, the result
+/// is i32, and pads are that byte. Fails with a report.
 mlir::FailureOr<mlir::Value> convolve(NodeContext &node, mlir::Value image,
-                                      mlir::Value weights);
+                                      mlir::Value weights,
+                                      mlir::Value bytePad = {});
 
 /// Adds `bias` [channels] to a channels-last tensor of its type.
 mlir::FailureOr<mlir::Value> addBias(NodeContext &node, mlir::Value tensor,

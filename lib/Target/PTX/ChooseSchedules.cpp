@@ -1,6 +1,7 @@
 // Schedules for an sm_90a device by the root of each kernel.
 #include "lib/Target/PTX/Passes.h"
 
+#include "dialects/Interfaces/Contraction.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
 namespace tessera::ptx {
@@ -18,8 +19,7 @@ static constexpr int64_t kElementwiseThreads = 256, kElementwiseUnroll = 2;
 
 static bool hasContraction(kernel::FuncOp kernel) {
   return llvm::any_of(kernel.getBody().front(), [](Operation &op) {
-    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-    return linalgOp && linalg::isaContractionOpInterface(linalgOp);
+    return isa<linalg::LinalgOp>(op) && isContraction(&op);
   });
 }
 

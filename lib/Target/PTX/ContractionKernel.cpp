@@ -1,5 +1,6 @@
 // Recognition of the contraction at the root of a kernel body.
 #include "lib/Target/PTX/ContractionKernel.h"
+#include "dialects/Interfaces/Contraction.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/IR/Matchers.h"
@@ -13,7 +14,7 @@ static FailureOr<linalg::LinalgOp> findContraction(kernel::FuncOp kernel) {
   linalg::LinalgOp root;
   for (Operation &op : kernel.getBody().front()) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-    if (!linalgOp || !linalg::isaContractionOpInterface(linalgOp))
+    if (!linalgOp || !isContraction(linalgOp))
       continue;
     if (root)
       return op.emitOpError("expects one contraction in a kernel")

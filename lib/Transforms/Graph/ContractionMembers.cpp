@@ -12,7 +12,7 @@ using namespace mlir;
 using namespace tessera;
 
 std::optional<ContractionMember> ContractionMember::of(linalg::LinalgOp op) {
-  if (!linalg::isaContractionOpInterface(op) || op.getNumDpsInputs() != 2)
+  if (!isContraction(op) || op.getNumDpsInputs() != 2)
     return std::nullopt;
   ContractionMember member{op, {}, {}, {}};
   auto unpack = op.getDpsInputs()[1].getDefiningOp<linalg::UnPackOp>();

@@ -61,32 +61,18 @@ private:
 } // namespace
 
 std::optional<ColumnOperand> ColumnOperand::of(Operation *op) {
-  if (isa<graph::ConvOp>(op)) {
-    OpOperand &filter = op->getOpOperand(1);
-    return ColumnOperand{
-        &filter, cast<RankedTensorType>(filter.get().getType()).getRank() - 1};
-  }
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || !linalg::isaContractionOpInterface(linalgOp))
+  FailureOr<Contraction> product = contractionOf(op);
+  if (failed(product) || product->init || !isa<FloatType>(product->rhsType()))
     return std::nullopt;
-  auto fill = linalgOp.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  if (!fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+  // A filter [spatial..., channels, columns] is collapsed.
+  if (!product->rhsGroups.empty())
+    return ColumnOperand{product->rhsUse,
+                         product->rhsGroups.back().back()};
+  std::optional<unsigned> axis = product->rhsMap.getResultPosition(
+      getAffineDimExpr(product->column, op->getContext()));
+  if (!axis)
     return std::nullopt;
-  AffineMap result =
-      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
-  if (result.getNumResults() == 0) // a dot product has no columns
-    return std::nullopt;
-  AffineExpr column = result.getResults().back();
-  std::optional<ColumnOperand> found;
-  for (OpOperand *operand : linalgOp.getDpsInputOperands())
-    if (std::optional<unsigned> axis =
-            linalgOp.getMatchingIndexingMap(operand).getResultPosition(column)) {
-      // A batch dimension is in both.
-      if (found)
-        return std::nullopt;
-      found = ColumnOperand{operand, *axis};
-    }
-  return found;
+  return ColumnOperand{product->rhsUse, *axis};
 }
 
 /// The constant for each column that `value`, of a contraction's shape, holds.
@@ -219,7 +205,7 @@ struct FoldScalesIntoWeights
     ScaleFolder folder(symbols);
     SmallVector<Operation *> contractions;
     getOperation().walk([&](Operation *op) {
-      if (isa<graph::ConvOp, linalg::LinalgOp>(op) && op->getNumResults() == 1)
+      if (isContraction(op) && op->getNumResults() == 1)
         contractions.push_back(op);
     });
     for (Operation *op : contractions)

@@ -264,9 +264,9 @@ struct MergeContractions
     Value operand;
     getOperation().walk([&](Operation *op) {
       auto product = dyn_cast<linalg::LinalgOp>(op);
-      bool isProduct = product && linalg::isaContractionOpInterface(product);
-      if (!isProduct && !isa<graph::ConvOp, attention::SdpaOp>(op))
+      if (!isContraction(op) && !isa<attention::SdpaOp>(op))
         return;
+      bool isProduct = product != nullptr;
       if (!isProduct || product.getDpsInputs()[0] != operand) {
         operand = isProduct ? product.getDpsInputs()[0] : Value();
         open = groups.size();

@@ -5,7 +5,6 @@
 #include "dialects/Graph/IR/TypicalValue.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
@@ -27,27 +26,20 @@ using WeightReads = SmallVector<graph::WeightOp>;
 /// panel of `width` columns by one product: the right-hand side of a plain product,
 /// or the filter of a convolution whose groups are whole panels.
 bool isColumnOperand(OpOperand &use, int64_t width) {
-  Operation *op = use.getOwner();
-  if (auto conv = dyn_cast<graph::ConvOp>(op)) {
-    int64_t outputs = cast<RankedTensorType>(conv.getType()).getShape().back();
-    return use.getOperandNumber() == 1 &&
-           (conv.getGroups() == 1 || outputs / conv.getGroups() % width == 0);
-  }
   if (use.getOperandNumber() != 1)
     return false;
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || !linalg::isaContractionOpInterface(linalgOp))
+  FailureOr<Contraction> product = contractionOf(use.getOwner());
+  if (failed(product) || product->rhsUse != &use || product->lhsIsVector ||
+      product->rhsMap.getNumResults() != 2)
     return false;
-  FailureOr<linalg::ContractionDimensions> dims =
-      linalg::inferContractionDims(linalgOp);
-  if (failed(dims) || dims->n.size() != 1 || dims->k.size() != 1)
-    return false;
-  AffineMap map = linalgOp.getMatchingIndexingMap(&use);
-  AffineMap result =
-      linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
-  return map.getNumResults() == 2 && map.getDimPosition(0) == dims->k[0] &&
-         map.getDimPosition(1) == dims->n[0] &&
-         result.getDimPosition(result.getNumResults() - 1) == dims->n[0];
+  AffineExpr rows = product->rhsMap.getResult(0);
+  AffineExpr columns = product->rhsMap.getResult(1);
+  AffineExpr column = getAffineDimExpr(product->column, use.get().getContext());
+  // The filter of a convolution is collapsed to a matrix.
+  if (product->rhsGroups.empty())
+    return product->reduction.size() == 1 && columns == column &&
+           rows.isFunctionOfDim(product->reduction[0]);
+  return columns.replace(column, column * width).isMultipleOf(width);
 }
 
 /// Whether the operand is the table of a gather, which reads a part of it.
@@ -67,18 +59,19 @@ bool hasColumnOperand(const WeightReads &reads, int64_t width) {
 double multiplyAddsOf(ModuleOp module) {
   graph::SizeAnalysis sizes(module.getContext());
   double total = 0;
-  module.walk([&](linalg::LinalgOp op) {
-    FailureOr<linalg::ContractionDimensions> dims =
-        linalg::inferContractionDims(op);
-    if (failed(dims) || op.getNumDpsInputs() != 2)
+  module.walk([&](Operation *op) {
+    FailureOr<Contraction> product = contractionOf(op);
+    if (failed(product))
       return;
-    double count = graph::typicalElementCountOf(op->getResult(0), sizes);
-    OpOperand *lhs = op.getDpsInputOperand(0);
-    AffineMap map = op.getMatchingIndexingMap(lhs);
-    for (unsigned loop : dims->k)
-      if (auto at = map.getResultPosition(
-              getAffineDimExpr(loop, module.getContext())))
-        count *= graph::typicalValueOf(sizes.dimOf(lhs->get(), *at), sizes, op);
+    double count = graph::typicalElementCountOf(product->result, sizes);
+    for (unsigned number : product->reduction) {
+      const ContractionLoop &loop = product->loops[number];
+      count *= ShapedType::isDynamic(loop.size)
+                   ? graph::typicalValueOf(
+                         sizes.dimOf(loop.origin.tensor, loop.origin.dimension),
+                         sizes, op)
+                   : loop.size;
+    }
     total += count;
   });
   return total;

@@ -36,8 +36,7 @@ Value tessera::scalarTensor(Value value) {
 
 bool tessera::isPlainContraction(Operation *op) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  if (!linalgOp || !linalg::isaContractionOpInterface(linalgOp) ||
-      !linalgOp.hasPureTensorSemantics())
+  if (!linalgOp || !isContraction(op) || !linalgOp.hasPureTensorSemantics())
     return false;
   auto fill =
       linalgOp.getDpsInitOperand(0)->get().getDefiningOp<linalg::FillOp>();

@@ -46,10 +46,8 @@ struct Reshape {
 bool isComputed(Value value) {
   Operation *op = value.getDefiningOp();
   return op && (OpTrait::hasElementwiseMappableTraits(op) ||
-                isa<graph::ConvOp, graph::PoolOp, linalg::ReduceOp,
-                    linalg::SoftmaxOp>(op) ||
-                (isa<linalg::LinalgOp>(op) &&
-                 linalg::isaContractionOpInterface(cast<linalg::LinalgOp>(op))));
+                isa<graph::PoolOp, linalg::ReduceOp, linalg::SoftmaxOp>(op) ||
+                isContraction(op));
 }
 
 /// `value`, of the reshape's result shape, in the shape of its source.

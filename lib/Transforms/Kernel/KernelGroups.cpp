@@ -49,7 +49,8 @@ bool tessera::isClonedIntoGroups(Operation *op) {
     Operation *source = op->getOperand(0).getDefiningOp();
     return movesOnlyOnes(op) || (source && isClonedIntoGroups(source));
   }
-  return isClonedIntoKernels(op);
+  // Costs no more than to read what is stored.
+  return isClonedIntoKernels(op) || isSignFlip(op);
 }
 
 namespace {
@@ -74,13 +75,6 @@ std::pair<Value, SmallVector<int64_t>> reductionOf(Operation *op) {
     return {softmax.getInput(), {static_cast<int64_t>(softmax.getDimension())}};
   auto arg = cast<graph::ArgReduceOp>(op);
   return {arg.getSource(), {static_cast<int64_t>(arg.getDimension())}};
-}
-
-bool isContraction(Operation *op) {
-  if (isa<graph::ConvOp>(op))
-    return true;
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  return linalgOp && linalg::isaContractionOpInterface(linalgOp);
 }
 
 RootKind kindOf(Operation *op) {

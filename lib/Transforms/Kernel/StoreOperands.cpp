@@ -1,4 +1,5 @@
 // Stores operands that a kernel would convert or gather again at every use.
+#include "lib/CostModel/ContractionSchedule.h"
 #include "lib/Transforms/Kernel/KernelGroups.h"
 #include "lib/Transforms/Kernel/Passes.h"
 
@@ -32,24 +33,15 @@ static bool isTransposed(Value value) {
 /// The operand of `op` whose elements a register tile broadcasts, each once for
 /// every tile of columns; null if there is none or one tile has all columns.
 static OpOperand *broadcastOperand(Operation *op) {
-  if (auto conv = dyn_cast<graph::ConvOp>(op))
-    return &conv.getInputMutable();
-  auto structured = dyn_cast<linalg::LinalgOp>(op);
-  if (!structured || !linalg::isaContractionOpInterface(structured) ||
-      structured.getNumDpsInputs() != 2)
+  FailureOr<Contraction> product = contractionOf(op);
+  if (failed(product))
     return nullptr;
   constexpr int64_t kTileColumns = 32;
-  OpOperand *init = structured.getDpsInitOperand(0);
-  auto result = cast<RankedTensorType>(init->get().getType());
-  AffineMap map = structured.getMatchingIndexingMap(init);
-  if (result.getRank() == 0 || (!result.isDynamicDim(result.getRank() - 1) &&
-                                result.getShape().back() <= kTileColumns))
+  int64_t columns = product->loops[product->column].size;
+  bool isFilter = !product->rhsGroups.empty();
+  if (!isFilter && !ShapedType::isDynamic(columns) && columns <= kTileColumns)
     return nullptr;
-  unsigned column = map.getDimPosition(map.getNumResults() - 1);
-  for (OpOperand *operand : structured.getDpsInputOperands())
-    if (!structured.getMatchingIndexingMap(operand).isFunctionOfDim(column))
-      return operand;
-  return nullptr;
+  return product->lhsUse;
 }
 
 /// Whether `op` takes dimension 1 to the end, or with `back` the last one to 1.
@@ -170,7 +162,28 @@ static void dropWidening(OpOperand &operand) {
 
 namespace {
 struct StoreOperands : tessera::impl::StoreOperandsBase<StoreOperands> {
+  using StoreOperandsBase::StoreOperandsBase;
+
+  /// Whether the machine multiplies the operands as they are.
+  static bool isMultipliedNarrow(Operation *op, const Machine &machine) {
+    FailureOr<Contraction> product = contractionOf(op);
+    return succeeded(product) &&
+           chooseMultiplyAccumulate(*product, machine)
+                   .value_or(kernel::MultiplyAccumulate::F32) !=
+               kernel::MultiplyAccumulate::F32;
+  }
+
   void runOnOperation() override {
+    std::optional<Machine> machine;
+    if (!cpu.empty() || !machineFile.empty()) {
+      llvm::Expected<Machine> given =
+          machineFile.empty() ? machineFor(cpu) : readMachine(machineFile);
+      if (!given) {
+        getOperation().emitError(llvm::toString(given.takeError()));
+        return signalPassFailure();
+      }
+      machine = *given;
+    }
     DenseMap<Value, Value> copies, widened;
     auto replace = [](OpOperand &operand, DenseMap<Value, Value> &known,
                       Value (*create)(OpBuilder &, Location, Value)) {
@@ -189,7 +202,8 @@ struct StoreOperands : tessera::impl::StoreOperandsBase<StoreOperands> {
           replace(pool.getInputMutable(), copies, createCopy);
       } else if (OpOperand *operand = broadcastOperand(op)) {
         Type element = getElementTypeOrSelf(operand->get().getType());
-        if (element.isF16() || element.isBF16()) {
+        if ((element.isF16() || element.isBF16()) &&
+            !(machine && isMultipliedNarrow(op, *machine))) {
           replace(*operand, widened, createWidened);
           dropWidening(*operand);
         }

@@ -16,7 +16,7 @@
 // CHECK-COUNT-4:       memref.load %[[INPUT]]
 // CHECK-NOT:       memref.alloc
 kernel.func @window(%x: tensor<1x8x8x4xf32>, %w: tensor<1x36x16xf32>, %out: tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (1, 8, 8, 4)>, affine_map<() -> (1, 36, 16)>, affine_map<() -> (1, 8, 8, 16)>]} {
   %into = tensor.empty() : tensor<36x16xf32>
   %matrix = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [16] into %into : tensor<1x36x16xf32> -> tensor<36x16xf32>
@@ -37,13 +37,13 @@ kernel.func @window(%x: tensor<1x8x8x4xf32>, %w: tensor<1x36x16xf32>, %out: tens
 // CHECK-COUNT-18:  vector.load %arg1
 // CHECK-NOT:       vector.load %arg1
 kernel.func @depthwise(%x: tensor<1x6x6x8xf32>, %w: tensor<3x3x1x8xf32>, %out: tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 4, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 4, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (1, 6, 6, 8)>, affine_map<() -> (3, 3, 1, 8)>, affine_map<() -> (1, 4, 4, 8)>]} {
   %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 8 : tensor<1x6x6x8xf32>, tensor<3x3x1x8xf32> -> tensor<1x4x4x8xf32>
   kernel.yield %y : tensor<1x4x4x8xf32>
 }
 kernel.func @depthwise_loads(%x: tensor<1x6x6x8xf32>, %w: tensor<3x3x1x8xf32>, %out: tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 4, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 4, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (1, 6, 6, 8)>, affine_map<() -> (3, 3, 1, 8)>, affine_map<() -> (1, 4, 4, 8)>]} {
   %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 8 : tensor<1x6x6x8xf32>, tensor<3x3x1x8xf32> -> tensor<1x4x4x8xf32>
   kernel.yield %y : tensor<1x4x4x8xf32>
@@ -67,7 +67,7 @@ kernel.func @depthwise_loads(%x: tensor<1x6x6x8xf32>, %w: tensor<3x3x1x8xf32>, %
 // CHECK:           vector.fma
 // CHECK-NOT:       vector.fma
 kernel.func @unknown_width(%x: tensor<1x8x?x4xf32>, %w: tensor<1x4x8xf32>, %out: tensor<1x8x?x8xf32>, %width: index) -> tensor<1x8x?x8xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 1, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<()[s0] -> (1, 8, s0, 4)>, affine_map<()[s0] -> (1, 4, 8)>, affine_map<()[s0] -> (1, 8, s0, 8)>]} {
   %into = tensor.empty() : tensor<4x8xf32>
   %matrix = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [8] into %into : tensor<1x4x8xf32> -> tensor<4x8xf32>
@@ -83,7 +83,7 @@ kernel.func @unknown_width(%x: tensor<1x8x?x4xf32>, %w: tensor<1x4x8xf32>, %out:
 // CHECK-LABEL: func.func private @very_many_pixels
 // CHECK:         vector.fma
 kernel.func @very_many_pixels(%x: tensor<1x1099511627776x4xf32>, %w: tensor<1x12x8xf32>, %out: tensor<1x1099511627776x8xf32>) -> tensor<1x1099511627776x8xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 1, lanes = 8, taskRows = 1099511627778, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 1, lanes = 8, taskRows = 1099511627778, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (1, 1099511627776, 4)>, affine_map<() -> (1, 12, 8)>, affine_map<() -> (1, 1099511627776, 8)>]} {
   %into = tensor.empty() : tensor<12x8xf32>
   %matrix = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [8] into %into : tensor<1x12x8xf32> -> tensor<12x8xf32>

@@ -14,7 +14,7 @@
 // CHECK:             :8 = scf.for
 // CHECK-COUNT-8:       vector.fma
 kernel.func @static_rows(%x: tensor<26x5xf32>, %w: tensor<3x5x16xf32>, %out: tensor<26x40xf32>) -> tensor<26x40xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (26, 5)>, affine_map<() -> (3, 5, 16)>, affine_map<() -> (26, 40)>]} {
   %zero = arith.constant 0.0 : f32
   %unpacked = tensor.empty() : tensor<5x40xf32>
@@ -40,7 +40,7 @@ kernel.func @static_rows(%x: tensor<26x5xf32>, %w: tensor<3x5x16xf32>, %out: ten
 // CHECK:           %[[SUM:.*]] = arith.addf %[[SUMS]]#0, %[[BIAS]]
 // CHECK:           vector.store %[[SUM]], %arg4
 kernel.func @dynamic_rows(%x: tensor<?x5xf32>, %w: tensor<4x5x16xf32>, %bias: tensor<64xf32>, %out: tensor<?x64xf32>, %rows: index) -> tensor<?x64xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 4, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 4, prefetchRows = 0>],
                 shapes = [affine_map<()[s0] -> (s0, 5)>, affine_map<()[s0] -> (4, 5, 16)>, affine_map<()[s0] -> (64)>, affine_map<()[s0] -> (s0, 64)>]} {
   %zero = arith.constant 0.0 : f32
   %unpacked = tensor.empty() : tensor<5x64xf32>
@@ -66,7 +66,7 @@ kernel.func @dynamic_rows(%x: tensor<?x5xf32>, %w: tensor<4x5x16xf32>, %bias: te
 // CHECK:           vector.load %[[SCRATCH]]
 // CHECK:           vector.fma
 kernel.func @copied_panels(%q: tensor<6x8xf32>, %key: tensor<16x8xf32>, %out: tensor<6x16xf32>) -> tensor<6x16xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (6, 8)>, affine_map<() -> (16, 8)>, affine_map<() -> (6, 16)>]} {
   %zero = arith.constant 0.0 : f32
   %into = tensor.empty() : tensor<8x16xf32>
@@ -84,7 +84,7 @@ kernel.func @copied_panels(%q: tensor<6x8xf32>, %key: tensor<16x8xf32>, %out: te
 // CHECK-LABEL: func.func private @very_many_rows
 // CHECK:         vector.fma
 kernel.func @very_many_rows(%x: tensor<1099511627776x5xf32>, %w: tensor<1x5x16xf32>, %out: tensor<1099511627776x16xf32>) -> tensor<1099511627776x16xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 6, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 6, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (1099511627776, 5)>, affine_map<() -> (1, 5, 16)>, affine_map<() -> (1099511627776, 16)>]} {
   %zero = arith.constant 0.0 : f32
   %unpacked = tensor.empty() : tensor<5x16xf32>
@@ -110,7 +110,7 @@ kernel.func @very_many_rows(%x: tensor<1099511627776x5xf32>, %w: tensor<1x5x16xf
 // CHECK-NOT:     scf.if
 // CHECK:         kernel.end
 kernel.func @many_rows(%x: tensor<?x5xf32>, %w: tensor<2x5x16xf32>, %out: tensor<?x32xf32>, %n: index) -> tensor<?x32xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<()[s0] -> (s0 * 100, 5)>, affine_map<()[s0] -> (2, 5, 16)>, affine_map<()[s0] -> (s0 * 100, 32)>]} {
   %zero = arith.constant 0.0 : f32
   %c100 = arith.constant 100 : index
@@ -136,7 +136,7 @@ kernel.func @many_rows(%x: tensor<?x5xf32>, %w: tensor<2x5x16xf32>, %out: tensor
 // CHECK:         vector.maskedstore %arg4{{.*}}, %[[COPY]]
 // CHECK:         vector.maskedstore %arg5{{.*}}, %[[SUM]]
 kernel.func @one_column(%x: tensor<4x5xf32>, %w: tensor<5x1xf32>, %out: tensor<4x1xf32>, %other: tensor<4x1xf32>, %line: tensor<4xf32>) -> (tensor<4x1xf32>, tensor<4x1xf32>, tensor<4xf32>)
-    attributes {outputs = 3 : i64, schedules = [#kernel.contraction<rows = 1, vectors = 1, lanes = 8, taskRows = 4, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 3 : i64, schedules = [#kernel.contraction<rows = 1, vectors = 1, lanes = 8, taskRows = 4, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (4, 5)>, affine_map<() -> (5, 1)>, affine_map<() -> (4, 1)>, affine_map<() -> (4, 1)>, affine_map<() -> (4)>]} {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<4x1xf32>

@@ -11,7 +11,7 @@
 // CHECK: vector.store %{{.*}}, %[[OUT]][%[[B]],
 kernel.func @vectors(%x: tensor<5x7xf32>, %w: tensor<5x7x8xf32>, %out: tensor<5x8xf32>) -> tensor<5x8xf32>
     attributes {outputs = 1 : i64,
-                schedules = [#kernel.contraction<rows = 1, vectors = 1, lanes = 8, taskRows = 8, taskPanels = 1, depth = 0, prefetchRows = 0>],
+                schedules = [#kernel.contraction<rows = 1, vectors = 1, lanes = 8, taskRows = 8, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<() -> (5, 7)>, affine_map<() -> (5, 7, 8)>, affine_map<() -> (5, 8)>]} {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<5x8xf32>

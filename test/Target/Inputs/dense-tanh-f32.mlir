@@ -1,6 +1,6 @@
 // A kernel with dynamic rows, packed weights, a bias and an activation.
 kernel.func @dense_tanh(%x: tensor<?x48xf32>, %w: tensor<3x48x16xf32>, %bias: tensor<40xf32>, %out: tensor<?x40xf32>, %rows: index) -> tensor<?x40xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, depth = 0, prefetchRows = 0>],
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 60, taskPanels = 1, prefetchRows = 0>],
                 shapes = [affine_map<()[s0] -> (s0, 48)>, affine_map<()[s0] -> (3, 48, 16)>, affine_map<()[s0] -> (40)>, affine_map<()[s0] -> (s0, 40)>]} {
   %zero = arith.constant 0.0 : f32
   %unpacked = tensor.empty() : tensor<48x40xf32>

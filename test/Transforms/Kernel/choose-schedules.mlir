@@ -83,3 +83,56 @@ kernel.func @powers(%x: tensor<99xf32>, %y: tensor<99xf32>, %out: tensor<99xf32>
   %p = math.powf %x, %y : tensor<99xf32>
   kernel.yield %p : tensor<99xf32>
 }
+
+// The rows of a convolution are those of the kernel that is built: of 36 x 14 x 8
+// positions 8 are too few, and then the most are taken, of which a task has three
+// lines.
+// CHECK-LABEL: kernel.func @rows_of_the_longest
+// AVX512-SAME:   taskRows = 126,
+kernel.func @rows_of_the_longest(%x: tensor<1x36x14x8x16xf32>, %w: tensor<3x3x3x16x16xf32>, %out: tensor<1x36x14x8x16xf32>) -> tensor<1x36x14x8x16xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (1, 36, 14, 8, 16)>, affine_map<() -> (3, 3, 3, 16, 16)>, affine_map<() -> (1, 36, 14, 8, 16)>]} {
+  %y = graph.conv %x, %w strides [1, 1, 1] dilations [1, 1, 1] pads [1, 1, 1], [1, 1, 1] groups 1
+    : tensor<1x36x14x8x16xf32>, tensor<3x3x3x16x16xf32> -> tensor<1x36x14x8x16xf32>
+  kernel.yield %y : tensor<1x36x14x8x16xf32>
+}
+
+// Several elements of the contracted dimension a step where the machine has it.
+// CHECK-LABEL: kernel.func @bytes_by_bytes
+// AVX2-SAME:     kernel.missed = "the machine has no multiply-accumulate for the types of its product"
+// AVX2-SAME:     schedules = [#kernel.generic]
+// AVX512-SAME:   #kernel.contraction<{{.*}}accumulate = u8s8_quads>
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#result = affine_map<(m, n, k) -> (m, n)>
+kernel.func @bytes_by_bytes(%x: tensor<6x4xi8>, %w: tensor<4x8xi8>, %out: tensor<6x8xi32>) -> tensor<6x8xi32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6, 4)>, affine_map<() -> (4, 8)>, affine_map<() -> (6, 8)>]} {
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<6x8xi32>
+  %f = linalg.fill ins(%zero : i32) outs(%e : tensor<6x8xi32>) -> tensor<6x8xi32>
+  %p = linalg.generic {indexing_maps = [#lhs, #rhs, #result], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<6x4xi8>, tensor<4x8xi8>) outs(%f : tensor<6x8xi32>) {
+  ^bb0(%a: i8, %b: i8, %sum: i32):
+    %c = arith.extui %a : i8 to i32
+    %d = arith.extsi %b : i8 to i32
+    %q = arith.muli %c, %d : i32
+    %s = arith.addi %sum, %q : i32
+    linalg.yield %s : i32
+  } -> tensor<6x8xi32>
+  kernel.yield %p : tensor<6x8xi32>
+}
+
+// Pairs of bf16 are twice as fast as f32 on one of these machines and half as fast
+// on another.
+// CHECK-LABEL: kernel.func @bf16_by_bf16
+// AVX2-NOT:      accumulate
+// AVX512-SAME:   #kernel.contraction<{{.*}}accumulate = bf16_pairs>
+// PREFETCH:      kernel.func @bf16_by_bf16
+// PREFETCH-NOT:  accumulate
+kernel.func @bf16_by_bf16(%x: tensor<6x4xbf16>, %w: tensor<4x8xbf16>, %out: tensor<6x8xf32>) -> tensor<6x8xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6, 4)>, affine_map<() -> (4, 8)>, affine_map<() -> (6, 8)>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6x8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<6x8xf32>) -> tensor<6x8xf32>
+  %p = linalg.matmul ins(%x, %w : tensor<6x4xbf16>, tensor<4x8xbf16>) outs(%f : tensor<6x8xf32>) -> tensor<6x8xf32>
+  kernel.yield %p : tensor<6x8xf32>
+}

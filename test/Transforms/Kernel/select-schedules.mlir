@@ -19,7 +19,7 @@ kernel.func @scale(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
 // CHECK-SAME:    schedules = [#kernel.generic]
 kernel.func @no_contraction(%x: tensor<6xf32>, %out: tensor<6xf32>) -> tensor<6xf32>
     attributes {outputs = 1 : i64,
-                schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 6, taskPanels = 1, depth = 0, prefetchRows = 0>, #kernel.generic],
+                schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 6, taskPanels = 1, prefetchRows = 0>, #kernel.generic],
                 shapes = [affine_map<() -> (6)>, affine_map<() -> (6)>]} {
   %r = arith.mulf %x, %x : tensor<6xf32>
   kernel.yield %r : tensor<6xf32>

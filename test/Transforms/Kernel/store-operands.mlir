@@ -1,4 +1,8 @@
 // RUN: tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands))" | FileCheck %s
+// RUN: tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands{cpu=znver4}))" | FileCheck %s --check-prefix=PAIRS
+// RUN: not tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands{cpu=pentium}))" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+
+// UNKNOWN: unknown CPU 'pentium'
 
 // CHECK-LABEL: func.func @transposed_window
 // CHECK: %[[TURNED:.*]] = linalg.transpose
@@ -103,4 +107,15 @@ func.func @unknown_width(%x: tensor<1x4x16x?xf32>, %w: index) -> tensor<1x4x16x?
   %f = tensor.empty(%w) : tensor<1x4x16x?xf32>
   %y = linalg.transpose ins(%p : tensor<1x16x?x4xf32>) outs(%f : tensor<1x4x16x?xf32>) permutation = [0, 3, 1, 2]
   return %y : tensor<1x4x16x?xf32>
+}
+
+// Where pairs of bf16 are multiplied, nothing is widened.
+
+// CHECK-LABEL: func.func @pairs
+// CHECK: arith.extf
+// PAIRS-LABEL: func.func @pairs
+// PAIRS-NOT: arith.extf
+func.func @pairs(%a: tensor<?x64xbf16>, %b: tensor<64x96xbf16>, %c: tensor<?x96xf32>) -> tensor<?x96xf32> {
+  %q = linalg.matmul ins(%a, %b : tensor<?x64xbf16>, tensor<64x96xbf16>) outs(%c : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %q : tensor<?x96xf32>
 }

@@ -132,6 +132,34 @@ TEST_F(ContractionScheduleTest, AWindowedTaskTakesWholeRows) {
   EXPECT_GE(choose(shape, "znver3").getTaskRows(), shape.rows);
 }
 
+TEST_F(ContractionScheduleTest, ShortTilesAreTakenTogetherWithinTheRegisters) {
+  // One row of one vector: eight sums in flight.
+  EXPECT_EQ(tilesAtOnce(1, 1, 16, 100), 8);
+  EXPECT_EQ(tilesAtOnce(1, 1, 16, 3), 3);
+  EXPECT_EQ(tilesAtOnce(1, 1, 16, 0), 1);
+  EXPECT_EQ(tilesAtOnce(4, 2, 8, 100), 1);
+  for (int64_t lanes : {8, 16})
+    for (int64_t rows = 1; rows <= 14; ++rows)
+      for (int64_t vectors = 1; vectors <= 6; ++vectors) {
+        int64_t tiles = tilesAtOnce(rows, vectors, lanes, 100);
+        EXPECT_TRUE(tiles == 1 || rows * vectors * tiles <=
+                                      (lanes == 16 ? 30 : 14));
+      }
+}
+
+TEST_F(ContractionScheduleTest, CopiedGroupsFitTheScratchOfATask) {
+  ContractionShape shape = product(1024, 1024, 2048);
+  shape.panelWidth = 0;
+  shape.rhsElementBytes = 1;
+  shape.accumulate = kernel::MultiplyAccumulate::U8S8Quads;
+  kernel::ContractionAttr chosen = choose(shape, "znver4");
+  EXPECT_LE(chosen.getVectors() * chosen.getLanes() * shape.depth, 64 << 10);
+  EXPECT_EQ(chosen.getAccumulate(), kernel::MultiplyAccumulate::U8S8Quads);
+  // Longer ones take one vector at a time.
+  shape.depth = 8192;
+  EXPECT_EQ(choose(shape, "znver4").getVectors(), 1);
+}
+
 TEST_F(ContractionScheduleTest, EstimatesAreNotBelowThePeak) {
   Machine record = machine("znver3");
   ContractionShape shape = product(512, 768, 768);

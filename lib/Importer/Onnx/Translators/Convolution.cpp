@@ -36,7 +36,27 @@ FailureOr<Value> addBias(NodeContext &node, Value tensor, Value bias) {
              : node.create<arith::AddIOp>(tensor, *wide);
 }
 
-FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
+/// `image` with all pads of `window`, of `pad`, which the window then lacks.
+static Value padWith(NodeContext &node, Window &window, Value image,
+                     Value pad) {
+  Shape low(2, node.constantSize(0)), high = low;
+  bool isPadded = !window.sizedLow.empty();
+  for (size_t i = 0; i < window.low.size(); ++i) {
+    isPadded |= window.low[i] || window.high[i];
+    low.push_back(node.constantSize(window.low[i]));
+    high.push_back(node.constantSize(window.high[i]));
+    if (!window.sizedLow.empty()) {
+      low.back() = low.back() + window.sizedLow[i];
+      high.back() = high.back() + window.sizedHigh[i];
+    }
+  }
+  window.low.assign(window.low.size(), 0);
+  window.high.assign(window.high.size(), 0);
+  return isPadded ? padWithConstant(node, image, low, high, pad) : image;
+}
+
+FailureOr<Value> convolve(NodeContext &node, Value image, Value weights,
+                          Value bytePad) {
   int64_t rank = node.inputRank(0);
   auto filterType = cast<RankedTensorType>(weights.getType());
   if (rank < 3 || filterType.getRank() != rank)
@@ -71,7 +91,8 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
   if (failed(window))
     return failure();
   Type type = filterType.getElementType();
-  image = padBySizes(node, *window, image);
+  image = bytePad ? padWith(node, *window, image, bytePad)
+                  : padBySizes(node, *window, image);
   FailureOr<Shape> spatial =
       windowedSizes(node, node.shapeOf(image), *window, /*ceilMode=*/false);
   if (failed(spatial))
@@ -86,10 +107,13 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights) {
   Shape shape{node.shapeOf(input)[0]};
   shape.append(*spatial);
   shape.push_back(node.constantSize(outputs));
-  Type wide = type.isF16() || type.isBF16() ? node.builder.getF32Type() : type;
+  Type wide = bytePad                          ? node.builder.getI32Type()
+              : type.isF16() || type.isBF16() ? Type(node.builder.getF32Type())
+                                              : type;
   return Value(graph::ConvOp::create(
       node.builder, node.loc, node.typeOf(shape, wide), input, filter,
-      window->strides, window->dilations, window->low, window->high, groups));
+      window->strides, window->dilations, window->low, window->high, groups,
+      /*unsigned_input=*/bytePad != nullptr));
 }
 
 namespace {

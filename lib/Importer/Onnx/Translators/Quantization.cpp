@@ -2,6 +2,7 @@
 #include "lib/Importer/Onnx/Contraction.h"
 #include "lib/Importer/Onnx/Convolving.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
+#include "lib/Importer/Onnx/IntegerProducts.h"
 #include "lib/Importer/Onnx/ModelReader.h"
 #include "lib/Importer/Onnx/NarrowTypes.h"
 #include "lib/Importer/Onnx/Shaping.h"
@@ -237,12 +238,52 @@ FailureOr<Value> centred(NodeContext &node, unsigned index, unsigned zeroIndex,
   });
 }
 
-LogicalResult matmulInteger(NodeContext &node) {
-  FailureOr<Value> a = centred(node, 0, 2, /*isForRows=*/true),
-                   b = centred(node, 1, 3, /*isForRows=*/false);
+bool isByte(int32_t elementType) {
+  return elementType == TensorProto::INT8 || elementType == TensorProto::UINT8;
+}
+
+/// Where a product has an operand and its zero point, which may be omitted.
+struct OperandInputs {
+  unsigned operand, zeroPoint;
+};
+
+/// The product of two operands in i32, each less its zero point.
+FailureOr<Value> integerProduct(NodeContext &node, OperandInputs lhs,
+                                OperandInputs rhs) {
+  auto isMatrixOfBytes = [&](OperandInputs inputs) {
+    return isByte(node.inputElementType(inputs.operand)) &&
+           node.inputRank(inputs.operand) >= 2;
+  };
+  if (!isMatrixOfBytes(lhs) || !isMatrixOfBytes(rhs)) {
+    FailureOr<Value> a = centred(node, lhs.operand, lhs.zeroPoint, true),
+                     b = centred(node, rhs.operand, rhs.zeroPoint, false);
+    if (failed(a) || failed(b))
+      return failure();
+    return matmul(node, *a, *b);
+  }
+  auto operandOf = [&](OperandInputs inputs,
+                       bool isForRows) -> FailureOr<ByteOperand> {
+    ByteOperand operand{node.input(inputs.operand),
+                        node.isUnsigned(inputs.operand),
+                        {}};
+    if (!node.input(inputs.zeroPoint))
+      return operand;
+    FailureOr<Value> zeroPoint = alignedToMatrix(
+        node, integersOf(node, inputs.zeroPoint), isForRows);
+    if (failed(zeroPoint))
+      return failure();
+    operand.zeroPoint = *zeroPoint;
+    return operand;
+  };
+  FailureOr<ByteOperand> a = operandOf(lhs, /*isForRows=*/true),
+                         b = operandOf(rhs, /*isForRows=*/false);
   if (failed(a) || failed(b))
     return failure();
-  FailureOr<Value> result = matmul(node, *a, *b);
+  return multiplyBytes(node, *a, *b);
+}
+
+LogicalResult matmulInteger(NodeContext &node) {
+  FailureOr<Value> result = integerProduct(node, {0, 2}, {1, 3});
   if (failed(result))
     return failure();
   node.setOutput(0, *result);
@@ -279,8 +320,6 @@ LogicalResult qlinearMatMul(NodeContext &node) {
   for (unsigned index : {0u, 3u, 7u})
     if (!isNarrowInteger(node.inputElementType(index)))
       return node.error("only integers are supported");
-  FailureOr<Value> a = centred(node, 0, 2, /*isForRows=*/true),
-                   b = centred(node, 3, 5, /*isForRows=*/false);
   SmallVector<Value> scales;
   for (unsigned index : {1u, 4u, 6u}) {
     FailureOr<Value> scale =
@@ -289,9 +328,7 @@ LogicalResult qlinearMatMul(NodeContext &node) {
       return failure();
     scales.push_back(*scale);
   }
-  if (failed(a) || failed(b))
-    return failure();
-  FailureOr<Value> result = matmul(node, *a, *b);
+  FailureOr<Value> result = integerProduct(node, {0, 2}, {3, 5});
   if (succeeded(result))
     result = requantize(node, *result, scales, 7);
   if (failed(result))
@@ -331,14 +368,46 @@ FailureOr<Value> centredFilter(NodeContext &node, unsigned index,
   return node.create<arith::SubIOp>(filter, *wide);
 }
 
+/// The convolution of two operands in i32, each less its zero point.
+FailureOr<Value> integerConvolution(NodeContext &node, OperandInputs inputs,
+                                    OperandInputs weights) {
+  ByteOperand bytes{node.input(weights.operand),
+                    node.isUnsigned(weights.operand),
+                    {}};
+  if (node.input(weights.zeroPoint)) {
+    bytes.zeroPoint = integersOf(node, weights.zeroPoint);
+    if (node.inputRank(weights.zeroPoint) == 1)
+      for (int64_t i = 1; i < node.inputRank(weights.operand); ++i)
+        bytes.zeroPoint = insertUnitDims(node, bytes.zeroPoint, i);
+  }
+  if (!isByte(node.inputElementType(inputs.operand)) ||
+      !isByte(node.inputElementType(weights.operand)) ||
+      !canConvolveBytes(node, bytes)) {
+    FailureOr<Value> image = centred(node, inputs.operand, inputs.zeroPoint,
+                                     /*isForRows=*/false),
+                     filter = centredFilter(node, weights.operand,
+                                            weights.zeroPoint);
+    if (failed(image) || failed(filter))
+      return failure();
+    return convolve(node, *image, *filter);
+  }
+  ByteOperand image{node.input(inputs.operand),
+                    node.isUnsigned(inputs.operand),
+                    {}};
+  if (node.input(inputs.zeroPoint)) {
+    FailureOr<Value> zeroPoint = alignedToMatrix(
+        node, integersOf(node, inputs.zeroPoint), /*isForRows=*/false);
+    if (failed(zeroPoint))
+      return failure();
+    image.zeroPoint = *zeroPoint;
+  }
+  return convolveBytes(node, image, bytes);
+}
+
 LogicalResult convInteger(NodeContext &node) {
   if (failed(requirePerTensor(node, {2})))
     return failure();
-  FailureOr<Value> image = centred(node, 0, 2, /*isForRows=*/false),
-                   filter = centredFilter(node, 1, 3);
-  if (failed(image) || failed(filter))
-    return failure();
-  FailureOr<Value> result = convolve(node, *image, *filter);
+  FailureOr<Value> result = integerConvolution(node, {0, 2}, {1, 3});
   if (failed(result))
     return failure();
   node.setOutput(0,
@@ -350,11 +419,7 @@ LogicalResult convInteger(NodeContext &node) {
 LogicalResult qlinearConv(NodeContext &node) {
   if (failed(requirePerTensor(node, {1, 2, 6, 7})))
     return failure();
-  FailureOr<Value> image = centred(node, 0, 2, /*isForRows=*/false),
-                   filter = centredFilter(node, 3, 5);
-  if (failed(image) || failed(filter))
-    return failure();
-  FailureOr<Value> result = convolve(node, *image, *filter);
+  FailureOr<Value> result = integerConvolution(node, {0, 2}, {3, 5});
   if (succeeded(result) && node.input(8))
     result = addBias(node, *result, node.input(8));
   if (failed(result))

@@ -2,7 +2,7 @@
 #include "lib/Target/CPU/Attention/AttentionTask.h"
 #include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
-#include "lib/Target/CPU/Contraction/RowTiles.h"
+#include "lib/Target/CPU/Contraction/TileRows.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -64,8 +64,7 @@ LogicalResult AttentionTask::dots(Value column, bool isWhole) {
         if (mask)
           *key = arith::SelectOp::create(builder, loc, mask, *key,
                                          floatConstant(0, lanes));
-        sums[lane] =
-            vector::FMAOp::create(builder, loc, query, *key, sums[lane]);
+        sums[lane] = multiply->step(builder, loc, query, *key, sums[lane]);
       }
       return sums;
     };

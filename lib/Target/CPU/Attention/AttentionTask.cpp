@@ -51,7 +51,9 @@ FailureOr<Value> AttentionOperand::load(OpBuilder &builder, Location loc,
 AttentionTask::AttentionTask(AttentionContext &context, OpBuilder builder,
                              Location loc, bool isShort)
     : context(context), attention(context.attention), builder(builder),
-      loc(loc), lanes(context.schedule.getLanes()), isShort(isShort) {}
+      loc(loc), lanes(context.schedule.getLanes()), isShort(isShort),
+      multiply(MultiplyAccumulate::create(kernel::MultiplyAccumulate::F32,
+                                          lanes)) {}
 
 LogicalResult AttentionTask::forEach(Value first, Value last, int64_t step,
                                      Loop body) {

@@ -22,6 +22,7 @@
 
 #include "lib/Target/CPU/Attention/AttentionMatcher.h"
 #include "lib/Target/CPU/Elements/ElementEmitter.h"
+#include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
 #include "lib/Target/CPU/Contraction/ResultStores.h"
 
 namespace tessera::cpu {
@@ -101,12 +102,16 @@ private:
   mlir::LogicalResult valueTile(int64_t rows, mlir::Value row,
                                 int64_t vectors, mlir::Value column,
                                 bool fromPanel);
-  mlir::FailureOr<Vectors>
-  products(int64_t rows, int64_t vectors, mlir::Value depth, Vectors sums,
-           llvm::function_ref<mlir::Value(int64_t row, mlir::Value k)> left,
-           llvm::function_ref<mlir::FailureOr<mlir::Value>(int64_t vector,
-                                                           mlir::Value k)>
-               right);
+  /// A tile's operands at element `k` of the contracted dimension.
+  struct Products {
+    int64_t rows, vectors;
+    mlir::Value depth;
+    llvm::function_ref<mlir::Value(int64_t row, mlir::Value k)> left;
+    llvm::function_ref<mlir::FailureOr<mlir::Value>(int64_t vector,
+                                                    mlir::Value k)>
+        right;
+  };
+  mlir::FailureOr<Vectors> products(const Products &of, Vectors sums);
   /// The first of the block's keys that no row of a tile sees, in the block.
   mlir::Value seenByTile(int64_t rows, mlir::Value row);
 
@@ -157,6 +162,7 @@ private:
   mlir::Location loc;
   int64_t lanes;
   bool isShort;
+  std::unique_ptr<MultiplyAccumulate> multiply;
 
   // The task.
   mlir::Value batch, keyHead, firstRow, rows;

@@ -2,7 +2,7 @@
 #include "lib/Target/CPU/Attention/AttentionTask.h"
 #include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
-#include "lib/Target/CPU/Contraction/RowTiles.h"
+#include "lib/Target/CPU/Contraction/TileRows.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -14,32 +14,26 @@ using namespace tessera;
 using namespace tessera::cpu;
 
 /// sums[row, vector] += left(row, k) * right(vector, k) for all k below `depth`.
-FailureOr<AttentionTask::Vectors> AttentionTask::products(
-    int64_t rows, int64_t vectors, Value depth, Vectors sums,
-    function_ref<Value(int64_t, Value)> left,
-    function_ref<FailureOr<Value>(int64_t, Value)> right) {
+FailureOr<AttentionTask::Vectors>
+AttentionTask::products(const Products &of, Vectors sums) {
   IndexBuilder index(builder, loc);
-  auto loop = scf::ForOp::create(builder, loc, index.constant(0), depth,
-                                 index.constant(1), sums);
+  auto loop = scf::ForOp::create(builder, loc, index.constant(0), of.depth,
+                                 index.constant(multiply->stepLength()), sums);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Value k = loop.getInductionVar();
-  Vectors next(loop.getRegionIterArgs()), columns;
-  for (int64_t vector = 0; vector < vectors; ++vector) {
-    FailureOr<Value> value = right(vector, k);
-    if (failed(value))
-      return failure();
-    columns.push_back(*value);
-  }
-  auto type = VectorType::get(lanes, builder.getF32Type());
-  for (int64_t row = 0; row < rows; ++row) {
-    Value element =
-        vector::BroadcastOp::create(builder, loc, type, left(row, k));
-    for (int64_t vector = 0; vector < vectors; ++vector) {
-      Value &sum = next[row * vectors + vector];
-      sum = vector::FMAOp::create(builder, loc, element, columns[vector], sum);
-    }
-  }
+  Vectors next(loop.getRegionIterArgs());
+  auto rows = llvm::to_vector(llvm::seq<int64_t>(0, of.rows));
+  auto leftOf = [&](int64_t row, int64_t) {
+    return multiply->left(builder, loc, of.left(row, k));
+  };
+  auto rightOf = [&](int64_t vector) -> Value {
+    FailureOr<Value> value = of.right(vector, k);
+    return succeeded(value) ? *value : Value();
+  };
+  TileStep step{rows, of.vectors, /*leftVaries=*/false, leftOf, rightOf};
+  if (failed(multiply->accumulateTile(builder, loc, step, next)))
+    return failure();
   scf::YieldOp::create(builder, loc, next);
   return Vectors(loop.getResults());
 }
@@ -89,14 +83,16 @@ LogicalResult AttentionTask::scoreTile(int64_t rows, Value row, Value column) {
   auto rowAt = [&](int64_t i) {
     return IndexBuilder(builder, loc).add(row, i);
   };
+  auto queryOf = [&](int64_t i, Value k) {
+    return loadScalar(queryRows, {rowAt(i), k});
+  };
+  auto keyOf = [&](int64_t vector, Value k) -> FailureOr<Value> {
+    IndexBuilder index(builder, loc);
+    return loadScratch(panel, {k, index.constant(vector * lanes)});
+  };
   FailureOr<Vectors> sums = products(
-      rows, vectors, index.constant(attention.headDim),
-      Vectors(rows * vectors, floatConstant(0, lanes)),
-      [&](int64_t i, Value k) { return loadScalar(queryRows, {rowAt(i), k}); },
-      [&](int64_t vector, Value k) -> FailureOr<Value> {
-        IndexBuilder index(builder, loc);
-        return loadScratch(panel, {k, index.constant(vector * lanes)});
-      });
+      {rows, vectors, index.constant(attention.headDim), queryOf, keyOf},
+      Vectors(rows * vectors, floatConstant(0, lanes)));
   if (failed(sums))
     return failure();
   for (int64_t i = 0; i < rows; ++i)
@@ -146,7 +142,7 @@ LogicalResult AttentionTask::tileScores() {
         return failure();
     }
     return forEachRowTile(
-        builder, loc, index.constant(0), rows, context.schedule.getRows(),
+        builder, loc, {index.constant(0), rows, context.schedule.getRows()},
         cases, [&](int64_t tileRows, Value row) -> LogicalResult {
           if (!attention.right)
             return scoreTile(tileRows, row, column);
@@ -222,10 +218,11 @@ LogicalResult AttentionTask::valueTile(int64_t tileRows, Value row,
         {batch, keyHead, index.add(blockKey, k), columnAt(vector)}, lanes,
         isPartial ? lanesBelow(attention.valueDim % lanes) : Value());
   };
+  auto scoreOf = [&](int64_t i, Value k) {
+    return loadScalar(scores, {rowAt(i), k});
+  };
   FailureOr<Vectors> all = products(
-      tileRows, vectors, seenByTile(tileRows, row), sums,
-      [&](int64_t i, Value k) { return loadScalar(scores, {rowAt(i), k}); },
-      load);
+      {tileRows, vectors, seenByTile(tileRows, row), scoreOf, load}, sums);
   if (failed(all))
     return failure();
   for (int64_t i = 0; i < tileRows; ++i)
@@ -245,7 +242,7 @@ LogicalResult AttentionTask::tileValues() {
       return failure();
     IndexBuilder index(builder, loc);
     return forEachRowTile(
-        builder, loc, index.constant(0), rows, context.schedule.getRows(),
+        builder, loc, {index.constant(0), rows, context.schedule.getRows()},
         cases, [&](int64_t tileRows, Value row) {
           return valueTile(tileRows, row, vectors, column, fromPanel);
         });

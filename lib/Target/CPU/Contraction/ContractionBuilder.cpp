@@ -1,5 +1,6 @@
 // Kernels for matrix products and convolutions: operands, tasks.
 #include "lib/Target/CPU/Contraction/ContractionBuilder.h"
+#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
 #include "lib/Target/CPU/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
@@ -180,15 +181,14 @@ LogicalResult ContractionBuilder::emit() {
   if (failed(stores))
     return failure();
   OperandViews views(memrefs, elements);
-  RowAccess rows(c, elements);
-  rows.prepare(builder, loc, views);
-  PanelAccess panels(c, elements, schedule.getLanes(),
-                     schedule.getVectors() * schedule.getLanes(),
-                     schedule.getTaskPanels());
+  std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
+      schedule.getAccumulate(), schedule.getLanes());
+  LeftOperand left(c, elements, *multiply);
+  left.prepare(builder, loc, views);
+  PanelAccess panels(c, elements, *multiply, schedule);
   panels.prepare(builder, loc, views);
-  RegisterTile tile(c, rows, panels, elements, *stores, sizes,
-                    schedule.getLanes(), schedule.getPrefetchRows());
-  TaskTiles tiles(c, tile, panels, elements, schedule, sizes);
+  TaskTiles tiles({c, *multiply, left, panels, elements, *stores, schedule,
+                   sizes});
 
   TaskGrid grid = cut();
   IndexBuilder index(builder, loc);
@@ -205,8 +205,9 @@ LogicalResult ContractionBuilder::emit() {
   return success();
 }
 
-LogicalResult cpu::checkContractionKernel(kernel::FuncOp kernel) {
-  FailureOr<Contraction> contraction = matchContraction(kernel);
+LogicalResult cpu::checkContractionKernel(kernel::FuncOp kernel,
+                                          kernel::ContractionAttr schedule) {
+  FailureOr<Contraction> contraction = matchContraction(kernel, schedule);
   if (failed(contraction) ||
       failed(ResultStores::check(kernel, contraction->result)))
     return failure();
@@ -216,7 +217,8 @@ LogicalResult cpu::checkContractionKernel(kernel::FuncOp kernel) {
         failed(elements.checkSize(loop.origin.tensor, loop.origin.dimension)))
       return contraction->root->emitOpError(
           "has a size that is not known before it runs");
-  for (Value operand : {contraction->lhs, contraction->rhs, contraction->init})
+  for (Value operand :
+       {contraction->lhs(), contraction->rhs(), contraction->init})
     if (operand && failed(elements.check(operand)))
       return failure();
   elements.bindAnywhere(contraction->result);
@@ -229,8 +231,8 @@ LogicalResult cpu::checkContractionKernel(kernel::FuncOp kernel) {
 LogicalResult cpu::emitContractionKernel(kernel::FuncOp kernel,
                                          kernel::ContractionAttr schedule,
                                          func::FuncOp function) {
-  if (failed(checkContractionKernel(kernel)))
+  if (failed(checkContractionKernel(kernel, schedule)))
     return failure();
-  FailureOr<Contraction> contraction = matchContraction(kernel);
+  FailureOr<Contraction> contraction = matchContraction(kernel, schedule);
   return ContractionBuilder(kernel, function, *contraction, schedule).emit();
 }

@@ -11,13 +11,14 @@ class FuncOp;
 
 namespace tessera::cpu {
 
-/// Whether the builder takes `kernel`; fails with a diagnostic at the kernel or its
-/// root.
-mlir::LogicalResult checkContractionKernel(kernel::FuncOp kernel);
+/// Whether the builder takes `kernel` by `schedule`; fails with a diagnostic at the
+/// kernel or its root.
+mlir::LogicalResult checkContractionKernel(kernel::FuncOp kernel,
+                                           kernel::ContractionAttr schedule);
 
 /// Writes the body of `function` (context pointer, a memref for each tensor
 /// argument of `kernel`, an index for each of its symbols; its block ends in
-/// func.return). Accumulates in f32. Fails as checkContractionKernel does.
+/// func.return). Fails as checkContractionKernel does.
 mlir::LogicalResult emitContractionKernel(kernel::FuncOp kernel,
                                           kernel::ContractionAttr schedule,
                                           mlir::func::FuncOp function);

@@ -17,17 +17,28 @@ public:
 
   SmallVector<kernel::ScheduleAttrInterface>
   candidates(kernel::FuncOp kernel, const Machine &machine,
-             std::string &) const override {
-    std::optional<ContractionShape> shape = contractionShapeOf(kernel);
-    if (!shape)
+             std::string &reason) const override {
+    std::optional<Contraction> product = contractionIn(kernel);
+    if (!product)
       return {};
-    return contractionCandidates(kernel.getContext(), *shape, machine);
+    auto accumulate = chooseMultiplyAccumulate(*product, machine);
+    if (!accumulate) {
+      reason = "the machine has no multiply-accumulate for the types of its "
+               "product";
+      return {};
+    }
+    return contractionCandidates(kernel.getContext(),
+                                 shapeOf(*product, kernel, *accumulate),
+                                 machine);
   }
 
-  bool admits(kernel::FuncOp kernel, kernel::ScheduleAttrInterface,
+  bool admits(kernel::FuncOp kernel, kernel::ScheduleAttrInterface schedule,
               std::string &reason) const override {
-    std::optional<std::string> refusal = firstDiagnostic(
-        kernel.getContext(), [&] { return cpu::checkContractionKernel(kernel); });
+    std::optional<std::string> refusal =
+        firstDiagnostic(kernel.getContext(), [&] {
+          return cpu::checkContractionKernel(
+              kernel, cast<kernel::ContractionAttr>(schedule));
+        });
     reason = refusal.value_or("");
     return !refusal;
   }
@@ -36,7 +47,7 @@ public:
                          kernel::ScheduleAttrInterface schedule,
                          const Machine &machine) const override {
     auto contraction = cast<kernel::ContractionAttr>(schedule);
-    return estimateContractionCycles(*contractionShapeOf(kernel),
+    return estimateContractionCycles(shapeFor(kernel, contraction),
                                      contraction.getRows(),
                                      contraction.getVectors(), machine) /
            machine.gigahertz * 1e-9;
@@ -44,8 +55,9 @@ public:
 
   SmallVector<Feature>
   features(kernel::FuncOp kernel,
-           kernel::ScheduleAttrInterface) const override {
-    ContractionShape shape = *contractionShapeOf(kernel);
+           kernel::ScheduleAttrInterface schedule) const override {
+    ContractionShape shape =
+        shapeFor(kernel, cast<kernel::ContractionAttr>(schedule));
     double outer = shape.outer, rows = shape.rows, columns = shape.columns,
            depth = shape.depth;
     return {{"flops", 2 * outer * rows * columns * depth},
@@ -55,6 +67,7 @@ public:
             {"depth", depth},
             {"rowStrideBytes", double(shape.rowStrideBytes)},
             {"panelWidth", double(shape.panelWidth)},
+            {"stepLength", double(kernel::stepLengthOf(shape.accumulate))},
             {"isWindowed", double(shape.isWindowed)},
             {"isDepthwise", double(shape.isDepthwise)}};
   }
@@ -64,6 +77,12 @@ public:
                      func::FuncOp function) const override {
     return cpu::emitContractionKernel(
         kernel, cast<kernel::ContractionAttr>(schedule), function);
+  }
+
+private:
+  static ContractionShape shapeFor(kernel::FuncOp kernel,
+                                   kernel::ContractionAttr schedule) {
+    return shapeOf(*contractionIn(kernel), kernel, schedule.getAccumulate());
   }
 };
 

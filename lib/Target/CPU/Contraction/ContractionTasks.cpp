@@ -1,8 +1,9 @@
 // Loops over the tiles of a task.
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
+#include "lib/CostModel/ContractionSchedule.h"
 #include "lib/Target/CPU/Contraction/ConvolutionWindows.h"
 #include "lib/Target/CPU/Elements/IndexTerms.h"
-#include "lib/Target/CPU/Contraction/RowTiles.h"
+#include "lib/Target/CPU/Contraction/TileRows.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -99,6 +100,7 @@ int64_t TaskTiles::restDivisor() {
 }
 
 LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
+  RowRange range{first, count, schedule.getRows()};
   auto body = [&](int64_t rows, Value row) {
     return rowTile(rows, row, allTaps(rows));
   };
@@ -110,11 +112,10 @@ LogicalResult TaskTiles::innerRowsDynamic(Value first, Value count) {
   // many rows the last ones matter little.
   bool areMany = !c.rowWindow() && termsOf(sizes[c.row]).divisor() >=
                                        kManyTiles * schedule.getRows();
-  if ((isa<graph::ConvOp>(c.root) || areMany) && possibleRows().size() > 1)
-    return forEachRowTileOfFewCounts(*builder, *location, first, count,
-                                     schedule.getRows(), restDivisor(), ofFew);
-  return forEachRowTile(*builder, *location, first, count, schedule.getRows(),
-                        possibleRows(), body);
+  if ((!c.rhsGroups.empty() || areMany) && possibleRows().size() > 1)
+    return forEachRowTileOfFewCounts(*builder, *location, range, restDivisor(),
+                                     ofFew);
+  return forEachRowTile(*builder, *location, range, possibleRows(), body);
 }
 
 //===----------------------------------------------------------------------===//
@@ -240,7 +241,7 @@ LogicalResult TaskTiles::windowRowsDynamic(Value first, Value last) {
     return rowTile(rows, row, allTaps(rows), /*isRest=*/rows != tileRows);
   };
   return success(succeeded(forEachRowTileOfFewCounts(
-                     *builder, loc, begin, count, tileRows,
+                     *builder, loc, {begin, count, tileRows},
                      /*restDivisor=*/2, inner)) &&
                  succeeded(borderRows(first, begin, index.add(begin, count),
                                       last)));
@@ -250,27 +251,14 @@ LogicalResult TaskTiles::windowRowsDynamic(Value first, Value last) {
 // Columns
 //===----------------------------------------------------------------------===//
 
-/// How many column tiles a tile of `rows` rows takes at once: a short tile must
-/// have enough sums in flight to cover the latency of the multiply-add, within
-/// the registers.
+/// How many column tiles a tile of `rows` rows takes at once.
 int64_t TaskTiles::widening(int64_t rows) const {
-  constexpr int64_t kSumsInFlight = 8;
-  int64_t vectors = schedule.getVectors();
-  int64_t registers = schedule.getLanes() == 16 ? 31 : 15;
-  auto fits = [&](int64_t factor) {
-    int64_t sums = rows * vectors * factor;
-    return sums + std::min(rows, vectors * factor) + 1 <= registers;
-  };
-  int64_t factor = 1;
-  while (rows * vectors * factor < kSumsInFlight && fits(factor + 1) &&
-         factor + 1 <= schedule.getTaskPanels())
-    ++factor;
-  int64_t columns = c.loops[c.column].size;
+  int64_t most = schedule.getTaskPanels(), columns = c.loops[c.column].size;
   if (!ShapedType::isDynamic(columns))
-    factor = std::min(factor, std::max<int64_t>(1, columns / tileColumns()));
+    most = std::min(most, columns / tileColumns());
   if (panels.isCopied())
-    factor = std::min(factor, panels.copiedPanels());
-  return factor;
+    most = std::min(most, panels.copiedPanels());
+  return tilesAtOnce(rows, schedule.getVectors(), schedule.getLanes(), most);
 }
 
 LogicalResult TaskTiles::rowTile(int64_t rows, Value firstRow,

@@ -15,11 +15,10 @@ struct TaskBlock {
 /// Emits the loops of one task over its tiles.
 class TaskTiles {
 public:
-  TaskTiles(const Contraction &contraction, RegisterTile &tile,
-            PanelAccess &panels, ElementEmitter &elements,
-            kernel::ContractionAttr schedule, mlir::ArrayRef<mlir::Value> sizes)
-      : c(contraction), tile(tile), panels(panels), elements(elements),
-        schedule(schedule), sizes(sizes) {}
+  explicit TaskTiles(const ContractionParts &parts)
+      : c(parts.contraction), tile(parts), panels(parts.panels),
+        elements(parts.elements), schedule(parts.schedule),
+        sizes(parts.sizes) {}
 
   /// Emits all tiles of `block` at the outer loops' values in `loops`.
   mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Location loc,
@@ -61,7 +60,7 @@ private:
           mlir::function_ref<mlir::LogicalResult(mlir::Value)> body);
 
   const Contraction &c;
-  RegisterTile &tile;
+  RegisterTile tile;
   PanelAccess &panels;
   ElementEmitter &elements;
   kernel::ContractionAttr schedule;

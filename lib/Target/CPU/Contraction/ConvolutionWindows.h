@@ -1,19 +1,10 @@
-// Convolutions as contractions: shifted windows instead of gathered columns.
+// Positions and taps of windows that lie inside the input.
 #ifndef TESSERA_TARGET_CPU_CONVOLUTIONWINDOWS_H
 #define TESSERA_TARGET_CPU_CONVOLUTIONWINDOWS_H
 
-#include "dialects/Graph/IR/Graph.h"
-#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
+#include "dialects/Interfaces/Contraction.h"
 
 namespace tessera::cpu {
-
-/// The contraction that `conv` is. The row loop runs over the spatial dimension
-/// with the most positions, so that a 1-d convolution with unit dimensions
-/// around it is as fast as a plain one; a 1x1 convolution without padding runs
-/// over all positions at once. The channels join the tap loop of the row
-/// dimension where they are neighbours in memory. Fails with a diagnostic when
-/// the filter's size is unknown.
-mlir::FailureOr<Contraction> matchConvolution(graph::ConvOp conv);
 
 /// Positions whose windows lie inside the input: [first, last).
 struct InnerPositions {

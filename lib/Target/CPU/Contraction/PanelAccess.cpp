@@ -8,6 +8,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -17,29 +18,23 @@ using namespace tessera::cpu;
 // Loads
 //===----------------------------------------------------------------------===//
 
-Value cpu::widen(OpBuilder &builder, Location loc, Value value) {
-  Type type = value.getType();
-  Type f32 = builder.getF32Type();
-  if (getElementTypeOrSelf(type) == f32)
-    return value;
-  Type wide = f32;
-  if (auto vector = dyn_cast<VectorType>(type))
-    wide = VectorType::get(vector.getShape(), f32);
-  return arith::ExtFOp::create(builder, loc, wide, value);
+/// Loads vector<count x T>; zero where `mask` (may be null) is false.
+static Value loadElements(OpBuilder &builder, Location loc, Value memref,
+                          ArrayRef<Value> indices, int64_t count, Value mask) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  auto type = VectorType::get(count, element);
+  if (!mask)
+    return vector::LoadOp::create(builder, loc, type, memref, indices);
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getZeroAttr(type));
+  return vector::MaskedLoadOp::create(builder, loc, type, memref, indices, mask,
+                                      zero);
 }
 
 Value cpu::loadVector(OpBuilder &builder, Location loc, Value memref,
                       ArrayRef<Value> indices, int64_t lanes, Value mask) {
-  Type element = cast<MemRefType>(memref.getType()).getElementType();
-  auto type = VectorType::get(lanes, element);
-  if (!mask)
-    return widen(builder, loc,
-                 vector::LoadOp::create(builder, loc, type, memref, indices));
-  Value zero = arith::ConstantOp::create(builder, loc,
-                                         builder.getZeroAttr(type));
   return widen(builder, loc,
-               vector::MaskedLoadOp::create(builder, loc, type, memref, indices,
-                                            mask, zero));
+               loadElements(builder, loc, memref, indices, lanes, mask));
 }
 
 SmallVector<Value> cpu::expandIndices(OpBuilder &builder, Location loc,
@@ -68,12 +63,24 @@ SmallVector<Value> cpu::expandIndices(OpBuilder &builder, Location loc,
 
 /// The unpack that makes the right operand (in its collapsed form), or null.
 static linalg::UnPackOp findUnpack(const Contraction &c) {
-  Value rhs = c.rhs;
+  Value rhs = c.rhs();
   if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>())
     if (llvm::equal(expand.getReassociationIndices(), c.rhsGroups))
       return expand.getSrc().getDefiningOp<linalg::UnPackOp>();
   return c.rhsGroups.empty() ? rhs.getDefiningOp<linalg::UnPackOp>()
                              : linalg::UnPackOp();
+}
+
+/// Whether panels of columns have `group` rows together: plain panels for 1.
+static bool hasGroupsOf(linalg::UnPackOp unpack, int64_t group) {
+  int64_t rank = unpack.getDestType().getRank();
+  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
+  ArrayRef<int64_t> dims = unpack.getInnerDimsPos();
+  if (dims.empty() || dims[0] != rank - 1)
+    return false;
+  return group == 1 ? dims.size() == 1
+                    : dims.size() == 2 && dims[1] == rank - 2 &&
+                          tiles[1] == group;
 }
 
 bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
@@ -84,9 +91,16 @@ bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
   int64_t rank = unpack.getDestType().getRank();
   ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
   ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
-  if (tiles.size() != 1 || unpack.getInnerDimsPos()[0] != rank - 1 ||
-      rank < 2 || static_cast<int64_t>(order.size()) != rank ||
+  if (rank < 2 || !hasGroupsOf(unpack, multiply.stepLength()) ||
+      static_cast<int64_t>(order.size()) != rank ||
       ShapedType::isDynamic(tiles[0]) || tiles[0] % lanes != 0)
+    return false;
+  // Groups are those of the matrix, not of a tap; and loads of them have no masks.
+  bool isGrouped = multiply.stepLength() != 1;
+  if (isGrouped &&
+      (ShapedType::isDynamic(c.loops[c.column].size) ||
+       (c.reduction.size() > 1 &&
+        c.loops[c.reduction.back()].size % multiply.stepLength() != 0)))
     return false;
   // A vector lies in one panel; columns of a group may begin anywhere.
   MLIRContext *context = builder.getContext();
@@ -101,6 +115,13 @@ bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
   if (order[rank - 2] != rank - 1 || order[rank - 1] != rank - 2)
     return false;
   memref = views.view(builder, loc, unpack.getSource());
+  if (memref && isGrouped) {
+    SmallVector<ReassociationIndices> rows;
+    for (int64_t i = 0; i <= rank; ++i)
+      rows.push_back({i});
+    rows.back().push_back(rank + 1);
+    memref = OperandViews::collapse(builder, loc, memref, rows);
+  }
   width = tiles[0];
   kind = Kind::Packed;
   return static_cast<bool>(memref);
@@ -108,12 +129,14 @@ bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
 
 bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
                             OperandViews &views) {
+  if (multiply.stepLength() != 1)
+    return false;
   unsigned last = c.rhsMap.getNumResults() - 1;
   for (unsigned i = 0; i <= last; ++i)
     if (growth(c.rhsMap.getResult(i), c.column, 1) != int64_t(i == last))
       return false;
   memref = OperandViews::collapse(builder, loc,
-                                  views.view(builder, loc, c.rhs), c.rhsGroups);
+                                  views.view(builder, loc, c.rhs()), c.rhsGroups);
   if (!memref)
     return false;
   isStridedView = staticStride(memref, last) != 1;
@@ -125,20 +148,52 @@ bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
 
 bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  if (c.reduction.size() != 1)
+  bool isGrouped = multiply.stepLength() != 1;
+  if (c.reduction.size() != 1 && !isGrouped)
     return false;
-  int64_t rows = c.loops[c.reduction[0]].size;
-  if (ShapedType::isDynamic(rows) || rows == 0)
+  if (!isGrouped && ShapedType::isDynamic(c.loops[c.reduction[0]].size))
     return false;
-  int64_t fit = kScratchBytes / (rows * columns * 4);
+  int64_t rows = panelRows();
+  if (rows == 0)
+    return false;
+  int64_t rowBytes = columns * 4;
+  int64_t fit = kScratchBytes / (rows * rowBytes);
   if (fit < 1)
     return false;
   panels = std::min(panels, fit);
-  memref = OperandViews::collapse(builder, loc,
-                                  views.view(builder, loc, c.rhs), c.rhsGroups);
   kind = Kind::Copied;
+  if (isGrouped)
+    return true;
+  memref = OperandViews::collapse(builder, loc,
+                                  views.view(builder, loc, c.rhs()), c.rhsGroups);
   orderForTransposing(builder, loc);
   return true;
+}
+
+/// Rows of a panel: steps of the contracted dimensions, whose sizes are known.
+int64_t PanelAccess::panelRows() const {
+  int64_t rows = 1;
+  for (unsigned loop : ArrayRef(c.reduction).drop_back())
+    rows *= c.loops[loop].size;
+  return rows * llvm::divideCeil(c.loops[c.reduction.back()].size,
+                                 multiply.stepLength());
+}
+
+/// The row of a panel at the given loop values.
+Value PanelAccess::panelRow(OpBuilder &builder, Location loc,
+                            ArrayRef<Value> loops) const {
+  IndexBuilder index(builder, loc);
+  unsigned inner = c.reduction.back();
+  if (c.reduction.size() == 1 && multiply.stepLength() == 1)
+    return loops[inner];
+  Value row = index.div(loops[inner], multiply.stepLength());
+  int64_t size =
+      llvm::divideCeil(c.loops[inner].size, multiply.stepLength());
+  for (unsigned loop : llvm::reverse(ArrayRef(c.reduction).drop_back())) {
+    row = index.add(index.mul(loops[loop], size), row);
+    size *= c.loops[loop].size;
+  }
+  return row;
 }
 
 void PanelAccess::prepare(OpBuilder &builder, Location loc,
@@ -183,11 +238,13 @@ PanelAccess::Columns PanelAccess::locate(OpBuilder &builder, Location loc,
       where.offset.push_back(index.add(first, v * lanes));
     } else if (aligned) {
       where.panel.push_back(index.add(firstPanel, v * lanes / panelWidth));
-      where.offset.push_back(index.constant(v * lanes % panelWidth));
+      where.offset.push_back(index.constant(v * lanes % panelWidth *
+                                            multiply.stepLength()));
     } else {
       Value column = index.add(first, v * lanes);
       where.panel.push_back(index.div(column, panelWidth));
-      where.offset.push_back(index.rem(column, panelWidth));
+      where.offset.push_back(
+          index.mul(index.rem(column, panelWidth), multiply.stepLength()));
     }
   }
   return where;
@@ -200,10 +257,13 @@ SmallVector<Value> PanelAccess::indices(OpBuilder &builder, Location loc,
   IndexBuilder index(builder, loc);
   SmallVector<Value> result;
   if (kind == Kind::Copied)
-    return {where.panel[vector], loops[c.reduction[0]], where.offset[vector]};
+    return {where.panel[vector], panelRow(builder, loc, loops),
+            where.offset[vector]};
   ArrayRef<AffineExpr> exprs = c.rhsMap.getResults();
   for (AffineExpr expr : exprs.drop_back())
     result.push_back(index.evaluate(expr, loops));
+  if (multiply.stepLength() != 1)
+    result.back() = index.div(result.back(), multiply.stepLength());
   if (kind == Kind::Packed)
     result.insert(result.end() - 1, where.panel[vector]);
   result.push_back(where.offset[vector]);
@@ -217,17 +277,17 @@ FailureOr<Value> PanelAccess::element(OpBuilder &builder, Location loc,
   SmallVector<Value> at;
   for (AffineExpr expr : c.rhsMap.getResults())
     at.push_back(index.evaluate(expr, loops));
-  at = expandIndices(builder, loc, c.rhs, c.rhsGroups, at);
-  auto type = cast<RankedTensorType>(c.rhs.getType());
+  at = expandIndices(builder, loc, c.rhs(), c.rhsGroups, at);
+  auto type = cast<RankedTensorType>(c.rhs().getType());
   unsigned last = c.rhsMap.getNumResults() - 1;
   if (!isStridedView &&
       growth(c.rhsMap.getResult(last), c.column, 1) == 1 &&
       (c.rhsGroups.empty() || c.rhsGroups.back().size() == 1)) {
     FailureOr<Value> vector =
-        elements.emit(builder, loc, c.rhs, at, lanes, mask);
+        elements.emit(builder, loc, c.rhs(), at, lanes, mask);
     if (failed(vector))
       return failure();
-    return widen(builder, loc, *vector);
+    return *vector;
   }
   // Lanes that are not neighbours are read one by one; those beyond the last
   // column read column 0.
@@ -244,29 +304,70 @@ FailureOr<Value> PanelAccess::element(OpBuilder &builder, Location loc,
     SmallVector<Value> scalarAt;
     for (AffineExpr expr : c.rhsMap.getResults())
       scalarAt.push_back(index.evaluate(expr, moved));
-    scalarAt = expandIndices(builder, loc, c.rhs, c.rhsGroups, scalarAt);
-    FailureOr<Value> scalar = elements.emit(builder, loc, c.rhs, scalarAt, 1);
+    scalarAt = expandIndices(builder, loc, c.rhs(), c.rhsGroups, scalarAt);
+    FailureOr<Value> scalar = elements.emit(builder, loc, c.rhs(), scalarAt, 1);
     if (failed(scalar))
       return failure();
     scalars.push_back(*scalar);
   }
-  Value vector = vector::FromElementsOp::create(
-      builder, loc, VectorType::get(lanes, type.getElementType()), scalars);
-  return widen(builder, loc, vector);
+  return Value(vector::FromElementsOp::create(
+      builder, loc, VectorType::get(lanes, type.getElementType()), scalars));
+}
+
+/// The elements of a step for the columns from loops[column] on, as a row of a
+/// panel holds them, as integers; those from `count` on are zero and not read.
+FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
+                                    ArrayRef<Value> loops, Value mask,
+                                    int64_t count) const {
+  IndexBuilder index(builder, loc);
+  unsigned inner = c.reduction.back();
+  auto bits =
+      VectorType::get(lanes, multiply.panelElement(builder.getContext()));
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < multiply.stepLength(); ++i) {
+    if (i >= count) {
+      parts.push_back(arith::ConstantOp::create(builder, loc,
+                                                builder.getZeroAttr(bits)));
+      continue;
+    }
+    SmallVector<Value> moved(loops);
+    moved[inner] = index.add(loops[inner], i);
+    FailureOr<Value> part = element(builder, loc, moved, mask);
+    if (failed(part))
+      return failure();
+    parts.push_back(part->getType() == bits
+                        ? *part
+                        : vector::BitCastOp::create(builder, loc, bits, *part));
+  }
+  // a0 a1 .. | b0 .. | c0 .. | d0 ..  ==>  a0 b0 c0 d0 a1 b1 ..
+  while (parts.size() > 1) {
+    size_t half = parts.size() / 2;
+    for (size_t i = 0; i < half; ++i)
+      parts[i] = vector::InterleaveOp::create(builder, loc, parts[i],
+                                              parts[i + half]);
+    parts.resize(half);
+  }
+  return parts.front();
 }
 
 Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
-                        ArrayRef<Value> loops, int64_t vector) const {
+                        ArrayRef<Value> loops, int64_t vector,
+                        int64_t count) const {
   if (kind == Kind::Elements) {
     SmallVector<Value> moved(loops);
     moved[c.column] =
         IndexBuilder(builder, loc).add(loops[c.column], vector * lanes);
-    FailureOr<Value> value = element(builder, loc, moved, where.mask[vector]);
-    return succeeded(value) ? *value : Value();
+    FailureOr<Value> value =
+        multiply.stepLength() == 1
+            ? element(builder, loc, moved, where.mask[vector])
+            : group(builder, loc, moved, where.mask[vector], count);
+    return succeeded(value) ? multiply.right(builder, loc, *value) : Value();
   }
-  return loadVector(builder, loc, isCopied() ? scratch : memref,
-                    indices(builder, loc, where, loops, vector), lanes,
-                    where.mask[vector]);
+  return multiply.right(
+      builder, loc,
+      loadElements(builder, loc, isCopied() ? scratch : memref,
+                   indices(builder, loc, where, loops, vector),
+                   lanes * multiply.stepLength(), where.mask[vector]));
 }
 
 void PanelAccess::prefetch(OpBuilder &builder, Location loc,
@@ -276,8 +377,8 @@ void PanelAccess::prefetch(OpBuilder &builder, Location loc,
     return;
   SmallVector<Value> ahead(loops);
   unsigned innermost = c.reduction.back();
-  ahead[innermost] =
-      IndexBuilder(builder, loc).add(loops[innermost], distance);
+  ahead[innermost] = IndexBuilder(builder, loc).add(
+      loops[innermost], distance * multiply.stepLength());
   memref::PrefetchOp::create(builder, loc, memref,
                              indices(builder, loc, where, ahead, vector),
                              /*isWrite=*/false, /*localityHint=*/3,

@@ -2,7 +2,7 @@
 #ifndef TESSERA_TARGET_CPU_PANELACCESS_H
 #define TESSERA_TARGET_CPU_PANELACCESS_H
 
-#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
+#include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
 #include "lib/Target/CPU/Elements/ElementEmitter.h"
 
 namespace tessera::cpu {
@@ -12,7 +12,8 @@ class OperandViews;
 /// Most bytes that one task may allocate on its stack (the kernel ABI).
 constexpr int64_t kScratchBytes = 64 << 10;
 
-/// Reads vectors of the right operand of one contraction, widened to f32:
+/// Reads vectors of the right operand of one contraction, in the form that its
+/// multiply-accumulate takes:
 ///
 ///   packed    [..., ceil(columns / width), rows, width], `linalg.unpack`ed in the
 ///             body, zero beyond the last column: any weights
@@ -20,13 +21,19 @@ constexpr int64_t kScratchBytes = 64 << 10;
 ///   copied    a task first copies its columns to a scratch of panels
 ///             [panel, rows, columns]: keys of attention, computed operands
 ///   elements  whatever the element emitter says, vector by vector
+///
+/// Where a step takes several elements of the contracted dimension, a panel's row
+/// is such a group: [panel, groups, columns * elements of a step], zero beyond the
+/// depth. Groups do not reach from one tap of a convolution to the next.
 class PanelAccess {
 public:
-  /// `columns`: columns of a tile of the schedule, `panels`: tiles of a task.
   PanelAccess(const Contraction &contraction, ElementEmitter &elements,
-              int64_t lanes, int64_t columns, int64_t panels)
-      : c(contraction), elements(elements), lanes(lanes), columns(columns),
-        panels(panels) {}
+              const MultiplyAccumulate &multiply,
+              kernel::ContractionAttr schedule)
+      : c(contraction), elements(elements), multiply(multiply),
+        lanes(schedule.getLanes()),
+        columns(schedule.getVectors() * schedule.getLanes()),
+        panels(schedule.getTaskPanels()) {}
 
   /// Chooses the way of reading; emits views before all tasks.
   void prepare(mlir::OpBuilder &builder, mlir::Location loc,
@@ -60,10 +67,11 @@ public:
                  mlir::ArrayRef<mlir::Value> loops,
                  mlir::ArrayRef<mlir::Value> masks, int64_t vectors) const;
 
-  /// Vector `vector` at the given loop values. Null after a diagnostic.
+  /// Vector `vector` at the given loop values, of which a step has `count`
+  /// elements below the depth. Null after a diagnostic.
   mlir::Value load(mlir::OpBuilder &builder, mlir::Location loc,
                    const Columns &where, mlir::ArrayRef<mlir::Value> loops,
-                   int64_t vector) const;
+                   int64_t vector, int64_t count) const;
 
   /// Prefetches vector `vector`, `distance` steps of the innermost loop ahead.
   void prefetch(mlir::OpBuilder &builder, mlir::Location loc,
@@ -80,13 +88,29 @@ private:
   bool useCopied(mlir::OpBuilder &builder, mlir::Location loc,
                  OperandViews &views);
   void orderForTransposing(mlir::OpBuilder &builder, mlir::Location loc);
+  /// A panel of the scratch and the columns that it is to hold.
+  struct PanelCopy {
+    mlir::Value panel, firstColumn, columnCount;
+  };
   mlir::LogicalResult copyElements(mlir::OpBuilder &builder, mlir::Location loc,
                                    mlir::SmallVector<mlir::Value> loops,
-                                   mlir::Value panel, mlir::Value firstColumn,
-                                   mlir::Value columnCount) const;
+                                   const PanelCopy &to) const;
+  mlir::LogicalResult copyGroups(mlir::OpBuilder &builder, mlir::Location loc,
+                                 mlir::SmallVector<mlir::Value> loops,
+                                 const PanelCopy &to) const;
+  mlir::LogicalResult copyRow(mlir::OpBuilder &builder, mlir::Location loc,
+                              mlir::SmallVector<mlir::Value> loops,
+                              const PanelCopy &to, int64_t count) const;
   void copyTransposed(mlir::OpBuilder &builder, mlir::Location loc,
-                      mlir::SmallVector<mlir::Value> loops, mlir::Value panel,
-                      mlir::Value firstColumn, mlir::Value columnCount) const;
+                      mlir::SmallVector<mlir::Value> loops,
+                      const PanelCopy &to) const;
+  mlir::FailureOr<mlir::Value> group(mlir::OpBuilder &builder,
+                                     mlir::Location loc,
+                                     mlir::ArrayRef<mlir::Value> loops,
+                                     mlir::Value mask, int64_t count) const;
+  int64_t panelRows() const;
+  mlir::Value panelRow(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::ArrayRef<mlir::Value> loops) const;
   llvm::SmallVector<mlir::Value> indices(mlir::OpBuilder &builder,
                                          mlir::Location loc,
                                          const Columns &where,
@@ -99,6 +123,7 @@ private:
 
   const Contraction &c;
   ElementEmitter &elements;
+  const MultiplyAccumulate &multiply;
   int64_t lanes, columns, panels;
   Kind kind = Kind::Elements;
   /// The packed or direct operand. Of a copied one whose contracted dimension is
@@ -115,10 +140,6 @@ private:
   /// Columns of a packed panel.
   int64_t width = 0;
 };
-
-/// `value` (a vector or scalar of f32, f16 or bf16) as f32.
-mlir::Value widen(mlir::OpBuilder &builder, mlir::Location loc,
-                  mlir::Value value);
 
 /// Loads vector<lanes x T>, widened to f32; zero where `mask` (may be null) is
 /// false.

@@ -12,11 +12,11 @@ using namespace tessera;
 using namespace tessera::cpu;
 
 void PanelAccess::allocate(OpBuilder &builder, Location loc) {
-  int64_t rows = c.loops[c.reduction[0]].size;
   constexpr int64_t kVectorAlignment = 64;
   scratch = memref::AllocaOp::create(
       builder, loc,
-      MemRefType::get({panels, rows, columns}, builder.getF32Type()),
+      MemRefType::get({panels, panelRows(), columns * multiply.stepLength()},
+                      multiply.panelElement(builder.getContext())),
       ValueRange(), builder.getI64IntegerAttr(kVectorAlignment));
 }
 
@@ -56,46 +56,88 @@ LogicalResult PanelAccess::copy(OpBuilder &builder, Location loc,
       [&](OpBuilder &builder, Location loc, Value panel, ValueRange) {
         IndexBuilder index(builder, loc);
         Value column = index.add(scratchColumn, index.mul(panel, columns));
+        PanelCopy to{panel, column, columnCount};
         if (memref)
-          copyTransposed(builder, loc, SmallVector<Value>(loops), panel, column,
-                         columnCount);
+          copyTransposed(builder, loc, SmallVector<Value>(loops), to);
+        else if (multiply.stepLength() == 1)
+          result = copyElements(builder, loc, SmallVector<Value>(loops), to);
         else
-          result = copyElements(builder, loc, SmallVector<Value>(loops), panel,
-                                column, columnCount);
+          result = copyGroups(builder, loc, SmallVector<Value>(loops), to);
         scf::YieldOp::create(builder, loc);
       });
   return result;
 }
 
+/// Copies the elements of a step, of which `count` are below the depth.
+LogicalResult PanelAccess::copyRow(OpBuilder &builder, Location loc,
+                                   SmallVector<Value> loops,
+                                   const PanelCopy &to, int64_t count) const {
+  IndexBuilder index(builder, loc);
+  Value row = panelRow(builder, loc, loops);
+  auto maskType = VectorType::get(lanes, builder.getI1Type());
+  for (int64_t at = 0; at < columns; at += lanes) {
+    loops[c.column] = index.add(to.firstColumn, at);
+    Value mask = vector::CreateMaskOp::create(
+        builder, loc, maskType, index.sub(to.columnCount, loops[c.column]));
+    bool isGrouped = multiply.stepLength() != 1;
+    FailureOr<Value> value =
+        isGrouped ? group(builder, loc, loops, mask, count)
+                  : element(builder, loc, loops, mask);
+    if (failed(value))
+      return failure();
+    vector::StoreOp::create(
+        builder, loc,
+        isGrouped ? *value : multiply.right(builder, loc, *value), scratch,
+        ValueRange{to.panel, row, index.constant(at * multiply.stepLength())});
+  }
+  return success();
+}
+
 LogicalResult PanelAccess::copyElements(OpBuilder &builder, Location loc,
-                                        SmallVector<Value> loops, Value panel,
-                                        Value firstColumn,
-                                        Value columnCount) const {
+                                        SmallVector<Value> loops,
+                                        const PanelCopy &to) const {
   LogicalResult result = success();
   IndexBuilder index(builder, loc);
   Value rows = index.constant(c.loops[c.reduction[0]].size);
-  auto maskType = VectorType::get(lanes, builder.getI1Type());
   scf::ForOp::create(
       builder, loc, index.constant(0), rows, index.constant(1), ValueRange(),
       [&](OpBuilder &builder, Location loc, Value row, ValueRange) {
-        IndexBuilder index(builder, loc);
         loops[c.reduction[0]] = row;
-        for (int64_t at = 0; at < columns; at += lanes) {
-          loops[c.column] = index.add(firstColumn, at);
-          Value mask = vector::CreateMaskOp::create(
-              builder, loc, maskType,
-              index.sub(columnCount, loops[c.column]));
-          FailureOr<Value> value = element(builder, loc, loops, mask);
-          if (failed(value)) {
-            result = failure();
-            break;
-          }
-          vector::StoreOp::create(builder, loc, *value, scratch,
-                                  ValueRange{panel, row, index.constant(at)});
-        }
+        result = copyRow(builder, loc, loops, to, /*count=*/1);
         scf::YieldOp::create(builder, loc);
       });
   return result;
+}
+
+LogicalResult PanelAccess::copyGroups(OpBuilder &builder, Location loc,
+                                      SmallVector<Value> loops,
+                                      const PanelCopy &to) const {
+  IndexBuilder index(builder, loc);
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = index.constant(0);
+  for (unsigned number : ArrayRef(c.reduction).drop_back()) {
+    auto loop =
+        scf::ForOp::create(builder, loc, zero,
+                           index.constant(c.loops[number].size),
+                           index.constant(1));
+    builder.setInsertionPointToStart(loop.getBody());
+    loops[number] = loop.getInductionVar();
+  }
+  unsigned inner = c.reduction.back();
+  int64_t size = c.loops[inner].size, step = multiply.stepLength();
+  Value whole = index.constant(size / step * step);
+  {
+    auto loop =
+        scf::ForOp::create(builder, loc, zero, whole, index.constant(step));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    loops[inner] = loop.getInductionVar();
+    if (failed(copyRow(builder, loc, loops, to, step)))
+      return failure();
+  }
+  loops[inner] = whole;
+  return size % step ? copyRow(builder, loc, loops, to, size % step)
+                     : success();
 }
 
 std::pair<SmallVector<int64_t>, SmallVector<int64_t>>
@@ -127,11 +169,11 @@ void cpu::transposeBlock(OpBuilder &builder, Location loc,
 }
 
 void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
-                                 SmallVector<Value> loops, Value panel,
-                                 Value firstColumn, Value columnCount) const {
+                                 SmallVector<Value> loops,
+                                 const PanelCopy &to) const {
   IndexBuilder index(builder, loc);
   Value rows = index.constant(c.loops[c.reduction[0]].size);
-  Value lastColumn = index.add(columnCount, -1);
+  Value lastColumn = index.add(to.columnCount, -1);
   scf::ForOp::create(
       builder, loc, index.constant(0), rows, index.constant(lanes),
       ValueRange(),
@@ -143,7 +185,7 @@ void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
           for (int64_t lane = 0; lane < lanes; ++lane) {
             // Columns beyond the last one hold anything.
             loops[c.column] =
-                index.min(index.add(firstColumn, at + lane), lastColumn);
+                index.min(index.add(to.firstColumn, at + lane), lastColumn);
             SmallVector<Value> source;
             for (AffineExpr expr : transposedIndices)
               source.push_back(index.evaluate(expr, loops));
@@ -153,7 +195,7 @@ void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
           transposeBlock(builder, loc, block);
           for (int64_t lane = 0; lane < lanes; ++lane)
             vector::StoreOp::create(builder, loc, block[lane], scratch,
-                                    ValueRange{panel, index.add(row, lane),
+                                    ValueRange{to.panel, index.add(row, lane),
                                                index.constant(at)});
         }
         scf::YieldOp::create(builder, loc);

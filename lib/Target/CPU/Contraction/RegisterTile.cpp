@@ -15,65 +15,6 @@ using namespace tessera;
 using namespace tessera::cpu;
 
 //===----------------------------------------------------------------------===//
-// The left operand
-//===----------------------------------------------------------------------===//
-
-void RowAccess::prepare(OpBuilder &builder, Location loc, OperandViews &views) {
-  memref = OperandViews::collapse(builder, loc,
-                                  views.view(builder, loc, c.lhs), c.lhsGroups);
-  if (memref && c.lhsIsVector &&
-      staticStride(memref, c.lhsMap.getNumResults() - 1) != 1)
-    memref = {};
-}
-
-Value RowAccess::load(OpBuilder &builder, Location loc, ArrayRef<Value> loops,
-                      int64_t row, int64_t vector, int64_t lanes, Value mask) {
-  // Loops with constant values and the row within the tile only add constants:
-  // what remains is the same for all elements of a step.
-  SmallVector<Value> base(loops);
-  IndexBuilder index(builder, loc);
-  SmallVector<int64_t> distance;
-  SmallVector<unsigned> fixed;
-  for (unsigned loop : c.reduction)
-    if (constantIndex(loops[loop])) {
-      base[loop] = index.constant(0);
-      fixed.push_back(loop);
-    }
-  for (AffineExpr expr : c.lhsMap.getResults()) {
-    int64_t sum = *growth(expr, c.row, row);
-    if (c.lhsIsVector)
-      sum += *growth(expr, c.column, vector * lanes);
-    for (unsigned loop : fixed)
-      sum += *growth(expr, loop, *constantIndex(loops[loop]));
-    distance.push_back(sum);
-  }
-  Value &known = loaded[distance];
-  if (known)
-    return known;
-  SmallVector<Value> at;
-  for (auto [expr, sum] : llvm::zip(c.lhsMap.getResults(), distance))
-    at.push_back(index.add(index.evaluate(expr, base), sum));
-  if (memref && c.lhsIsVector)
-    return known = loadVector(builder, loc, memref, at, lanes, mask);
-  Value value;
-  if (memref) {
-    value = memref::LoadOp::create(builder, loc, memref, at);
-  } else {
-    at = expandIndices(builder, loc, c.lhs, c.lhsGroups, at);
-    FailureOr<Value> element = elements.emit(
-        builder, loc, c.lhs, at, c.lhsIsVector ? lanes : 1, mask);
-    if (failed(element))
-      return {};
-    value = *element;
-  }
-  value = widen(builder, loc, value);
-  if (!isa<VectorType>(value.getType()))
-    value = vector::BroadcastOp::create(
-        builder, loc, VectorType::get(lanes, value.getType()), value);
-  return known = value;
-}
-
-//===----------------------------------------------------------------------===//
 // Windows
 //===----------------------------------------------------------------------===//
 
@@ -109,7 +50,7 @@ SmallVector<Value> RegisterTile::resultIndices(OpBuilder &builder, Location loc,
 
 RegisterTile::Accumulators RegisterTile::zeros(OpBuilder &builder,
                                                Location loc) {
-  auto type = VectorType::get(lanes, builder.getF32Type());
+  VectorType type = multiply.sums(builder.getContext());
   return Accumulators(rows * vectors,
                       arith::ConstantOp::create(builder, loc,
                                                 builder.getZeroAttr(type)));
@@ -135,27 +76,22 @@ FailureOr<RegisterTile::Accumulators> RegisterTile::start(OpBuilder &builder,
 FailureOr<RegisterTile::Accumulators>
 RegisterTile::step(OpBuilder &builder, Location loc, Accumulators accumulators,
                    ArrayRef<int64_t> rowsInside) {
-  SmallVector<Value> right;
-  for (int64_t vector = 0; vector < vectors; ++vector) {
+  auto rightOf = [&](int64_t vector) {
     if (prefetchRows)
       panels.prefetch(builder, loc, columns, place.loops, vector, prefetchRows);
-    right.push_back(panels.load(builder, loc, columns, place.loops, vector));
-    if (!right.back())
-      return failure();
-  }
-  for (int64_t row : rowsInside)
-    for (int64_t vector = 0; vector < vectors; ++vector) {
-      Value left =
-          rowAccess.load(builder, loc, place.loops, row,
-                         c.lhsIsVector ? vector : 0, lanes,
-                         c.lhsIsVector ? place.masks[vector] : Value());
-      if (!left)
-        return failure();
-      Value &sum = accumulators[row * vectors + vector];
-      sum = vector::FMAOp::create(builder, loc, left, right[vector], sum);
-    }
+    return panels.load(builder, loc, columns, place.loops, vector, stepCount);
+  };
+  auto leftOf = [&](int64_t row, int64_t vector) {
+    return left.load(builder, loc,
+                     {place.loops, row, vector,
+                      c.lhsIsVector ? place.masks[vector] : Value(),
+                      stepCount});
+  };
+  TileStep operands{rowsInside, vectors, c.lhsIsVector, leftOf, rightOf};
+  if (failed(multiply.accumulateTile(builder, loc, operands, accumulators)))
+    return failure();
   if (!c.lhsIsVector)
-    rowAccess.forget();
+    left.forget();
   return accumulators;
 }
 
@@ -170,107 +106,134 @@ static void keepRolled(scf::ForOp loop) {
 }
 
 FailureOr<RegisterTile::Accumulators>
-RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
-                   Value first, Value last, Accumulators accumulators,
-                   ArrayRef<int64_t> rowsInside) {
-  unsigned number = c.reduction[level];
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+RegisterTile::loop(OpBuilder &builder, Location loc, const Reduction &range,
+                   Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
+  unsigned number = c.reduction[range.level];
+  int64_t by = loopStep(range.level);
+  std::optional<int64_t> from = constantIndex(range.first),
+                         to = constantIndex(range.last);
   // Taps of depthwise convolutions are unrolled: their windows overlap.
   constexpr int64_t kMostUnrolled = 8;
   bool unroll =
-      from && to && *to - *from <= (c.lhsIsVector ? kMostUnrolled : 1);
+      from && to && *to - *from <= (c.lhsIsVector ? kMostUnrolled : by);
   if (unroll) {
-    for (int64_t i = *from; i < *to; ++i) {
+    for (int64_t i = *from; i < *to; i += by) {
       place.loops[number] = IndexBuilder(builder, loc).constant(i);
       FailureOr<Accumulators> next =
-          reduce(builder, loc, level + 1, accumulators, rowsInside);
+          reduce(builder, loc, range.level + 1, accumulators, rowsInside);
       if (failed(next))
         return failure();
       accumulators = *next;
     }
     return accumulators;
   }
-  if (std::optional<int64_t> step = blockStep(level, first, last))
-    return blocks(builder, loc, level, first, last, *step, accumulators,
-                  rowsInside);
-  rowAccess.forget();
-  Value one = IndexBuilder(builder, loc).constant(1);
+  if (std::optional<int64_t> step = blockStep(range))
+    return blocks(builder, loc, range, *step, accumulators, rowsInside);
+  left.forget();
   auto loop =
-      scf::ForOp::create(builder, loc, first, last, one, accumulators);
+      scf::ForOp::create(builder, loc, range.first, range.last,
+                         IndexBuilder(builder, loc).constant(by), accumulators);
   if (place.isRest)
     keepRolled(loop);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   place.loops[number] = loop.getInductionVar();
   FailureOr<Accumulators> sums =
-      reduce(builder, loc, level + 1,
+      reduce(builder, loc, range.level + 1,
              Accumulators(loop.getRegionIterArgs()), rowsInside);
   if (failed(sums))
     return failure();
   scf::YieldOp::create(builder, loc, *sums);
-  rowAccess.forget();
+  left.forget();
   return Accumulators(loop.getResults());
 }
 
-/// The indices of the loop from `first` to `last` that a block has; none where no
-/// blocks are needed, or an inner loop has them.
-std::optional<int64_t> RegisterTile::blockStep(unsigned level, Value first,
-                                               Value last) const {
+/// Whole groups, then what is left of the depth. The taps of a window over the
+/// rows are whole groups (`ConvOp::getContraction`).
+FailureOr<RegisterTile::Accumulators>
+RegisterTile::groups(OpBuilder &builder, Location loc, Reduction range,
+                     Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
+  unsigned number = c.reduction[range.level];
+  int64_t size = c.loops[number].size;
+  int64_t rest = c.windowOfTap(number) ? 0 : size % multiply.stepLength();
+  IndexBuilder index(builder, loc);
+  if (rest)
+    range.last = index.constant(size - rest);
+  stepCount = multiply.stepLength();
+  FailureOr<Accumulators> sums =
+      loop(builder, loc, range, accumulators, rowsInside);
+  if (failed(sums) || !rest)
+    return sums;
+  stepCount = rest;
+  return loop(builder, loc, {range.level, range.last, index.constant(size)},
+              *sums, rowsInside);
+}
+
+/// The indices of the loop that a block has; none where no blocks are needed, or
+/// an inner loop has them.
+std::optional<int64_t> RegisterTile::blockStep(const Reduction &range) const {
   constexpr int64_t kBlockDepth = 512;
+  if (!multiply.sumsInBlocks())
+    return std::nullopt;
   int64_t inner = 1;
-  for (unsigned number : ArrayRef(c.reduction).drop_front(level + 1)) {
+  for (unsigned number : ArrayRef(c.reduction).drop_front(range.level + 1)) {
     if (ShapedType::isDynamic(c.loops[number].size))
       return std::nullopt;
     inner *= std::max<int64_t>(c.loops[number].size, 1);
   }
   if (inner > kBlockDepth)
     return std::nullopt;
-  int64_t most = kBlockDepth / inner, all = c.loops[c.reduction[level]].size;
+  int64_t most = kBlockDepth / inner,
+          all = c.loops[c.reduction[range.level]].size;
   bool isShort = !ShapedType::isDynamic(all) && all <= most;
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantIndex(range.first),
+                         to = constantIndex(range.last);
   if (!from || !to)
     return isShort ? std::nullopt : std::optional(most);
   // Blocks of equal size where there are such.
   int64_t size = *to - *from, count = llvm::divideCeil(size, most);
   if (count <= 1)
     return std::nullopt;
-  return size % count == 0 ? size / count : most;
+  bool isEqual = size % count == 0 && size / count % loopStep(range.level) == 0;
+  return isEqual ? size / count : most;
 }
 
 FailureOr<RegisterTile::Accumulators>
-RegisterTile::blocks(OpBuilder &builder, Location loc, unsigned level,
-                     Value first, Value last, int64_t step,
-                     Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
+RegisterTile::blocks(OpBuilder &builder, Location loc, const Reduction &range,
+                     int64_t step, Accumulators accumulators,
+                     ArrayRef<int64_t> rowsInside) {
   IndexBuilder index(builder, loc);
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantIndex(range.first),
+                         to = constantIndex(range.last);
   bool divides = from && to && (*to - *from) % step == 0;
-  rowAccess.forget();
-  auto outer = scf::ForOp::create(builder, loc, first, last,
+  left.forget();
+  auto outer = scf::ForOp::create(builder, loc, range.first, range.last,
                                   index.constant(step), accumulators);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(outer.getBody());
   Value begin = outer.getInductionVar(), end = index.add(begin, step);
   auto inner = scf::ForOp::create(builder, loc, begin,
-                                  divides ? end : index.min(end, last),
-                                  index.constant(1), zeros(builder, loc));
+                                  divides ? end : index.min(end, range.last),
+                                  index.constant(loopStep(range.level)),
+                                  zeros(builder, loc));
   if (place.isRest) {
     keepRolled(outer);
     keepRolled(inner);
   }
   builder.setInsertionPointToStart(inner.getBody());
-  place.loops[c.reduction[level]] = inner.getInductionVar();
+  place.loops[c.reduction[range.level]] = inner.getInductionVar();
   FailureOr<Accumulators> sums =
-      reduce(builder, loc, level + 1, Accumulators(inner.getRegionIterArgs()),
-             rowsInside);
+      reduce(builder, loc, range.level + 1,
+             Accumulators(inner.getRegionIterArgs()), rowsInside);
   if (failed(sums))
     return failure();
   scf::YieldOp::create(builder, loc, *sums);
   builder.setInsertionPointAfter(inner);
   Accumulators totals(outer.getRegionIterArgs());
   for (auto [total, sum] : llvm::zip(totals, inner.getResults()))
-    total = arith::AddFOp::create(builder, loc, total, sum);
+    total = multiply.finish(builder, loc, total, sum);
   scf::YieldOp::create(builder, loc, totals);
-  rowAccess.forget();
+  left.forget();
   return Accumulators(outer.getResults());
 }
 
@@ -279,6 +242,11 @@ RegisterTile::reduce(OpBuilder &builder, Location loc, unsigned level,
                      Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
   if (level == c.reduction.size())
     return step(builder, loc, accumulators, rowsInside);
+  auto over = [&](const Reduction &range, Accumulators sums,
+                  ArrayRef<int64_t> rows) {
+    return loopStep(level) == 1 ? loop(builder, loc, range, sums, rows)
+                                : groups(builder, loc, range, sums, rows);
+  };
   unsigned number = c.reduction[level];
   const ContractionWindow *window = c.windowOfTap(number);
   if (window && window->position == c.row) {
@@ -287,8 +255,8 @@ RegisterTile::reduce(OpBuilder &builder, Location loc, unsigned level,
       for (int64_t row : rowsInside)
         if (llvm::is_contained(range.rows, row))
           inside.push_back(row);
-      FailureOr<Accumulators> next = loop(builder, loc, level, range.first,
-                                          range.last, accumulators, inside);
+      FailureOr<Accumulators> next =
+          over({level, range.first, range.last}, accumulators, inside);
       if (failed(next))
         return failure();
       accumulators = *next;
@@ -306,7 +274,7 @@ RegisterTile::reduce(OpBuilder &builder, Location loc, unsigned level,
     std::tie(first, last) = clippedTaps(builder, loc, *window,
                                         place.loops[window->position], input);
   }
-  return loop(builder, loc, level, first, last, accumulators, rowsInside);
+  return over({level, first, last}, accumulators, rowsInside);
 }
 
 LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
@@ -315,7 +283,7 @@ LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
   rows = rowCount;
   vectors = vectorCount;
   place = std::move(where);
-  rowAccess.forget();
+  left.forget();
   SmallVector<Value> none(vectors);
   columns = panels.locate(builder, loc, place.loops,
                           place.maskLoads ? place.masks : none, vectors);
@@ -326,7 +294,7 @@ LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
                         llvm::to_vector(llvm::seq<int64_t>(0, rows)));
   if (failed(accumulators))
     return failure();
-  rowAccess.forget();
+  left.forget();
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       if (failed(stores.store(builder, loc,

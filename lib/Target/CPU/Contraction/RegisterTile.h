@@ -4,39 +4,11 @@
 #ifndef TESSERA_TARGET_CPU_REGISTERTILE_H
 #define TESSERA_TARGET_CPU_REGISTERTILE_H
 
-#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
+#include "lib/Target/CPU/Contraction/LeftOperand.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
 #include "lib/Target/CPU/Contraction/ResultStores.h"
 
 namespace tessera::cpu {
-
-/// Reads the left operand: one element for each row of a tile, or, where it
-/// varies along the columns, one vector.
-class RowAccess {
-public:
-  RowAccess(const Contraction &contraction, ElementEmitter &elements)
-      : c(contraction), elements(elements) {}
-
-  void prepare(mlir::OpBuilder &builder, mlir::Location loc,
-               OperandViews &views);
-
-  /// The element at row `row` of the tile, or vector `vector` of it, as f32
-  /// vectors. Null after a diagnostic.
-  mlir::Value load(mlir::OpBuilder &builder, mlir::Location loc,
-                   mlir::ArrayRef<mlir::Value> loops, int64_t row,
-                   int64_t vector, int64_t lanes, mlir::Value mask);
-
-  /// Forgets what has been loaded: another block begins or ends.
-  void forget() { loaded.clear(); }
-
-private:
-  const Contraction &c;
-  ElementEmitter &elements;
-  mlir::Value memref;
-  /// Vectors by their constant distance from the tile's first element. Windows
-  /// overlap: neighbouring rows of a depthwise convolution share them.
-  std::map<llvm::SmallVector<int64_t>, mlir::Value> loaded;
-};
 
 /// Taps of the row loop's window, in units of the tap loop, and the rows of the
 /// tile that read them inside the input.
@@ -60,16 +32,27 @@ struct TilePlace {
   bool isRest = false;
 };
 
+/// What all tiles of a kernel are emitted with.
+struct ContractionParts {
+  const Contraction &contraction;
+  const MultiplyAccumulate &multiply;
+  LeftOperand &left;
+  PanelAccess &panels;
+  ElementEmitter &elements;
+  ResultStores &stores;
+  kernel::ContractionAttr schedule;
+  /// Of the loops.
+  llvm::SmallVector<mlir::Value> sizes;
+};
+
 /// Emits tiles of one contraction.
 class RegisterTile {
 public:
-  RegisterTile(const Contraction &contraction, RowAccess &rowAccess,
-               PanelAccess &panels, ElementEmitter &elements,
-               ResultStores &stores, mlir::ArrayRef<mlir::Value> sizes,
-               int64_t lanes, int64_t prefetchRows)
-      : c(contraction), rowAccess(rowAccess), panels(panels),
-        elements(elements), stores(stores), sizes(sizes), lanes(lanes),
-        prefetchRows(prefetchRows) {}
+  explicit RegisterTile(const ContractionParts &parts)
+      : c(parts.contraction), multiply(parts.multiply), left(parts.left),
+        panels(parts.panels), elements(parts.elements), stores(parts.stores),
+        sizes(parts.sizes), lanes(parts.schedule.getLanes()),
+        prefetchRows(parts.schedule.getPrefetchRows()) {}
 
   /// Emits a tile of `rows` rows and `vectors` vectors of columns.
   mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Location loc,
@@ -88,19 +71,32 @@ private:
                                        mlir::Location loc, unsigned level,
                                        Accumulators accumulators,
                                        mlir::ArrayRef<int64_t> rowsInside);
+  /// Reduction loop number `level` from `first` to `last`.
+  struct Reduction {
+    unsigned level;
+    mlir::Value first, last;
+  };
   mlir::FailureOr<Accumulators> loop(mlir::OpBuilder &builder,
-                                     mlir::Location loc, unsigned level,
-                                     mlir::Value first, mlir::Value last,
+                                     mlir::Location loc,
+                                     const Reduction &range,
                                      Accumulators accumulators,
                                      mlir::ArrayRef<int64_t> rowsInside);
-  /// The same in blocks of `step`, each summed from zero.
-  mlir::FailureOr<Accumulators> blocks(mlir::OpBuilder &builder,
-                                       mlir::Location loc, unsigned level,
-                                       mlir::Value first, mlir::Value last,
-                                       int64_t step, Accumulators accumulators,
+  /// The innermost loop where a step takes several of its elements.
+  mlir::FailureOr<Accumulators> groups(mlir::OpBuilder &builder,
+                                       mlir::Location loc, Reduction range,
+                                       Accumulators accumulators,
                                        mlir::ArrayRef<int64_t> rowsInside);
-  std::optional<int64_t> blockStep(unsigned level, mlir::Value first,
-                                   mlir::Value last) const;
+  /// A loop in blocks of `step`, each summed from zero.
+  mlir::FailureOr<Accumulators> blocks(mlir::OpBuilder &builder,
+                                       mlir::Location loc,
+                                       const Reduction &range, int64_t step,
+                                       Accumulators accumulators,
+                                       mlir::ArrayRef<int64_t> rowsInside);
+  std::optional<int64_t> blockStep(const Reduction &range) const;
+  /// What a loop advances by.
+  int64_t loopStep(unsigned level) const {
+    return level + 1 == c.reduction.size() ? multiply.stepLength() : 1;
+  }
   mlir::FailureOr<Accumulators> step(mlir::OpBuilder &builder,
                                      mlir::Location loc,
                                      Accumulators accumulators,
@@ -110,7 +106,8 @@ private:
                                                int64_t vector);
 
   const Contraction &c;
-  RowAccess &rowAccess;
+  const MultiplyAccumulate &multiply;
+  LeftOperand &left;
   PanelAccess &panels;
   ElementEmitter &elements;
   ResultStores &stores;
@@ -121,6 +118,8 @@ private:
   int64_t rows = 0, vectors = 0;
   TilePlace place;
   PanelAccess::Columns columns;
+  /// Elements of the current step below the depth.
+  int64_t stepCount = 1;
 };
 
 /// Taps [first, last) of `window`, in units of its tap loop, that lie inside the

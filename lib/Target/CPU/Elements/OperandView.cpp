@@ -1,5 +1,6 @@
 // Views of kernel arguments.
 #include "lib/Target/CPU/Elements/OperandView.h"
+#include "dialects/Interfaces/Contraction.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -9,15 +10,6 @@
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
-
-bool cpu::mayCollapse(Value tensor) {
-  while (Operation *op = tensor.getDefiningOp()) {
-    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
-      return false;
-    tensor = op->getOperand(0);
-  }
-  return true;
-}
 
 int64_t cpu::staticStride(Value memref, int64_t dimension) {
   SmallVector<int64_t> strides;
@@ -104,16 +96,21 @@ static Value slice(OpBuilder &builder, Location loc, Value source,
                                    strides);
 }
 
-Value OperandViews::view(OpBuilder &builder, Location loc, Value tensor) {
+Value OperandViews::view(OpBuilder &builder, Location loc, Value tensor,
+                         bool *isFlipped) {
   if (auto argument = dyn_cast<BlockArgument>(tensor))
     return argument.getArgNumber() < memrefs.size()
                ? memrefs[argument.getArgNumber()]
                : Value();
   Operation *op = tensor.getDefiningOp();
+  if (isFlipped && isSignFlip(op)) {
+    *isFlipped = !*isFlipped;
+    return view(builder, loc, op->getOperand(0), isFlipped);
+  }
   if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
            tensor::ExtractSliceOp, linalg::TransposeOp>(op))
     return {};
-  Value source = view(builder, loc, op->getOperand(0));
+  Value source = view(builder, loc, op->getOperand(0), isFlipped);
   if (!source)
     return {};
   return TypeSwitch<Operation *, Value>(op)

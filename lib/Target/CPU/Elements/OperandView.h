@@ -22,9 +22,10 @@ public:
       : memrefs(memrefs.begin(), memrefs.end()), elements(elements) {}
 
   /// The memref that holds `tensor`, or null when it is computed or its layout
-  /// has no memref type.
+  /// has no memref type. With `isFlipped` bytes may be computed by changing sign
+  /// bits: whether those of the memref differ is then written to it.
   mlir::Value view(mlir::OpBuilder &builder, mlir::Location loc,
-                   mlir::Value tensor);
+                   mlir::Value tensor, bool *isFlipped = nullptr);
 
   /// `memref` with its dimensions collapsed by `groups`, or null.
   static mlir::Value
@@ -35,10 +36,6 @@ private:
   llvm::SmallVector<mlir::Value> memrefs;
   ElementEmitter &elements;
 };
-
-/// Whether `tensor` is an argument of the kernel, reshaped at most: its memory is
-/// dense, so its dimensions can be collapsed.
-bool mayCollapse(mlir::Value tensor);
 
 /// The stride of dimension `dimension` where it is static, else kDynamic.
 int64_t staticStride(mlir::Value memref, int64_t dimension);

@@ -1,6 +1,6 @@
 // How rows are cut into register tiles.
-#ifndef TESSERA_TARGET_CPU_ROWTILES_H
-#define TESSERA_TARGET_CPU_ROWTILES_H
+#ifndef TESSERA_TARGET_CPU_TILEROWS_H
+#define TESSERA_TARGET_CPU_TILEROWS_H
 
 #include "mlir/IR/Builders.h"
 
@@ -21,13 +21,18 @@ forEachRowCount(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows,
                 mlir::ArrayRef<int64_t> cases,
                 llvm::function_ref<mlir::LogicalResult(int64_t rows)> body);
 
-/// Emits a loop over the tiles of rows [first, first + count), cut as by
-/// cutRows, and in it `body` once for each of `cases`, the row counts that tiles
-/// can have. `body` emits at `builder`, for a tile of `rows` rows from `row` on.
+/// Rows [first, first + count), in tiles of `tileRows`.
+struct RowRange {
+  mlir::Value first, count;
+  int64_t tileRows;
+};
+
+/// Emits a loop over the tiles of `range`, cut as by cutRows, and in it `body`
+/// once for each of `cases`, the row counts that tiles can have. `body` emits at
+/// `builder`, for a tile of `rows` rows from `row` on.
 mlir::LogicalResult
-forEachRowTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
-               mlir::Value count, int64_t tileRows,
-               mlir::ArrayRef<int64_t> cases,
+forEachRowTile(mlir::OpBuilder &builder, mlir::Location loc,
+               const RowRange &range, mlir::ArrayRef<int64_t> cases,
                llvm::function_ref<mlir::LogicalResult(int64_t rows,
                                                       mlir::Value row)>
                    body);
@@ -37,11 +42,11 @@ forEachRowTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
 /// to 13), but what all rows read is read by up to three tiles more. `restDivisor`,
 /// which divides `tileRows`, is known to divide what is left.
 mlir::LogicalResult forEachRowTileOfFewCounts(
-    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value first,
-    mlir::Value count, int64_t tileRows, int64_t restDivisor,
+    mlir::OpBuilder &builder, mlir::Location loc, const RowRange &range,
+    int64_t restDivisor,
     llvm::function_ref<mlir::LogicalResult(int64_t rows, mlir::Value row)>
         body);
 
 } // namespace tessera::cpu
 
-#endif // TESSERA_TARGET_CPU_ROWTILES_H
+#endif // TESSERA_TARGET_CPU_TILEROWS_H

@@ -1,5 +1,5 @@
 // How rows are cut into register tiles.
-#include "lib/Target/CPU/Contraction/RowTiles.h"
+#include "lib/Target/CPU/Contraction/TileRows.h"
 #include "lib/Target/CPU/Elements/IndexExpression.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -65,9 +65,10 @@ cpu::forEachRowCount(OpBuilder &builder, Location loc, Value rows,
 }
 
 LogicalResult
-cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
-                    int64_t tileRows, ArrayRef<int64_t> cases,
+cpu::forEachRowTile(OpBuilder &builder, Location loc, const RowRange &range,
+                    ArrayRef<int64_t> cases,
                     function_ref<LogicalResult(int64_t rows, Value row)> body) {
+  auto [first, count, tileRows] = range;
   IndexBuilder index(builder, loc);
   auto select = [&](Value condition, Value a, Value b) {
     return builder.createOrFold<arith::SelectOp>(loc, condition, a, b);
@@ -113,9 +114,10 @@ cpu::forEachRowTile(OpBuilder &builder, Location loc, Value first, Value count,
 }
 
 LogicalResult cpu::forEachRowTileOfFewCounts(
-    OpBuilder &builder, Location loc, Value first, Value count,
-    int64_t tileRows, int64_t restDivisor,
+    OpBuilder &builder, Location loc, const RowRange &range,
+    int64_t restDivisor,
     function_ref<LogicalResult(int64_t rows, Value row)> body) {
+  auto [first, count, tileRows] = range;
   IndexBuilder index(builder, loc);
   count = index.max(count, index.constant(0));
   Value rest = index.rem(count, tileRows);

@@ -1,0 +1,198 @@
+// The multiply-accumulates of x86.
+#include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+Value cpu::widen(OpBuilder &builder, Location loc, Value value) {
+  Type type = value.getType();
+  Type f32 = builder.getF32Type();
+  if (getElementTypeOrSelf(type) == f32)
+    return value;
+  Type wide = f32;
+  if (auto vector = dyn_cast<VectorType>(type))
+    wide = VectorType::get(vector.getShape(), f32);
+  return arith::ExtFOp::create(builder, loc, wide, value);
+}
+
+LogicalResult
+MultiplyAccumulate::accumulateTile(OpBuilder &builder, Location loc,
+                                   const TileStep &operands,
+                                   MutableArrayRef<Value> sums) const {
+  SmallVector<Value> columns;
+  for (int64_t vector = 0; vector < operands.vectors; ++vector) {
+    columns.push_back(operands.right(vector));
+    if (!columns.back())
+      return failure();
+  }
+  for (int64_t row : operands.rows) {
+    Value element;
+    for (int64_t vector = 0; vector < operands.vectors; ++vector) {
+      if (vector == 0 || operands.leftVaries)
+        element = operands.left(row, vector);
+      if (!element)
+        return failure();
+      Value &sum = sums[row * operands.vectors + vector];
+      sum = step(builder, loc, element, columns[vector], sum);
+    }
+  }
+  return success();
+}
+
+namespace {
+
+/// One product a step, rounded once with its sum.
+struct Float32 : MultiplyAccumulate {
+  explicit Float32(int64_t lanes)
+      : MultiplyAccumulate(lanes, kernel::MultiplyAccumulate::F32) {}
+
+  std::string refusal(const Contraction &c) const override {
+    auto isFloat = [](Type type) {
+      return type.isF32() || type.isF16() || type.isBF16();
+    };
+    if (c.sumType().isF32() && isFloat(c.lhsType()) && isFloat(c.rhsType()))
+      return {};
+    return "expects f32, f16 or bf16 operands and an f32 result";
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), Float32Type::get(context));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return Float32Type::get(context);
+  }
+  Value left(OpBuilder &builder, Location loc, Value elements) const override {
+    Value value = widen(builder, loc, elements);
+    if (isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(builder, loc, sums(loc.getContext()),
+                                       value);
+  }
+  Value right(OpBuilder &builder, Location loc, Value elements) const override {
+    return widen(builder, loc, elements);
+  }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return vector::FMAOp::create(builder, loc, left, right, sum);
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    return arith::AddFOp::create(builder, loc, total, sum);
+  }
+};
+
+/// Several narrow products a step, in groups of 32 bits.
+struct Grouped : MultiplyAccumulate {
+  using MultiplyAccumulate::MultiplyAccumulate;
+
+  Value left(OpBuilder &builder, Location loc, Value elements) const override {
+    // One number of 32 bits: LLVM broadcasts it from memory.
+    Type i32 = builder.getI32Type();
+    Value group = vector::ExtractOp::create(
+        builder, loc,
+        vector::BitCastOp::create(builder, loc, VectorType::get(1, i32),
+                                  elements),
+        ArrayRef<int64_t>{0});
+    Value all = vector::BroadcastOp::create(
+        builder, loc, VectorType::get(lanes(), i32), group);
+    auto element = cast<VectorType>(elements.getType()).getElementType();
+    return vector::BitCastOp::create(
+        builder, loc, VectorType::get(lanes() * stepLength(), element), all);
+  }
+  Value right(OpBuilder &builder, Location loc, Value elements) const override {
+    return elements;
+  }
+
+protected:
+  Value call(OpBuilder &builder, Location loc, StringRef name,
+             ArrayRef<Value> operands) const {
+    std::string full =
+        ("llvm.x86." + name + (lanes() == 16 ? ".512" : ".256")).str();
+    return LLVM::CallIntrinsicOp::create(builder, loc, operands[0].getType(),
+                                         builder.getStringAttr(full), operands)
+        .getResult(0);
+  }
+};
+
+/// vpdpbusd: four products of an unsigned and a signed byte, added to an i32 that
+/// wraps. Exact, whatever the order.
+struct ByteQuads : Grouped {
+  explicit ByteQuads(int64_t lanes)
+      : Grouped(lanes, kernel::MultiplyAccumulate::U8S8Quads) {}
+
+  std::string refusal(const Contraction &c) const override {
+    if (!c.sumType().isInteger(32) || !c.lhsType().isInteger(8) ||
+        !c.rhsType().isInteger(8) ||
+        c.lhsSignedness != Signedness::Unsigned ||
+        c.rhsSignedness != Signedness::Signed)
+      return "expects unsigned and signed bytes and a result of i32";
+    return {};
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), IntegerType::get(context, 32));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return IntegerType::get(context, 8);
+  }
+  bool sumsInBlocks() const override { return false; }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return call(builder, loc, "avx512.vpdpbusd", {sum, left, right});
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    return arith::AddIOp::create(builder, loc, total, sum);
+  }
+};
+
+/// vdpbf16ps: two products, which are exact in f32. Denormal operands and sums are
+/// taken for zero (docs/numerics.md).
+struct Bfloat16Pairs : Grouped {
+  explicit Bfloat16Pairs(int64_t lanes)
+      : Grouped(lanes, kernel::MultiplyAccumulate::Bf16Pairs) {}
+
+  std::string refusal(const Contraction &c) const override {
+    if (!c.sumType().isF32() || !c.lhsType().isBF16() || !c.rhsType().isBF16())
+      return "expects bf16 operands and an f32 result";
+    return {};
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), Float32Type::get(context));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return IntegerType::get(context, 16);
+  }
+  Value right(OpBuilder &builder, Location loc, Value elements) const override {
+    return vector::BitCastOp::create(
+        builder, loc,
+        VectorType::get(lanes() * stepLength(), builder.getBF16Type()),
+        elements);
+  }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return call(builder, loc, "avx512bf16.dpbf16ps", {sum, left, right});
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    return arith::AddFOp::create(builder, loc, total, sum);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<MultiplyAccumulate>
+MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes) {
+  switch (kind) {
+  case kernel::MultiplyAccumulate::F32:
+    return std::make_unique<Float32>(lanes);
+  case kernel::MultiplyAccumulate::Bf16Pairs:
+    return std::make_unique<Bfloat16Pairs>(lanes);
+  case kernel::MultiplyAccumulate::U8S8Quads:
+    return std::make_unique<ByteQuads>(lanes);
+  }
+  llvm_unreachable("all multiply-accumulates have an implementation");
+}

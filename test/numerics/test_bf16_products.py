@@ -1,0 +1,98 @@
+"""Products of bf16 against NumPy in double precision, by pairs where the CPU has them.
+
+A result is the f32 sum rounded to bf16: half of its last bit, at most 2^-8, and 3e-7 of the sum
+of the magnitudes for the f32 sums."""
+
+import ml_dtypes
+import numpy as np
+import onnx
+import pytest
+import tessera
+from onnx import TensorProto, helper
+
+BF16 = ml_dtypes.bfloat16
+
+
+def constant(name, value):
+    return helper.make_tensor(name, TensorProto.BFLOAT16, value.shape, value.tobytes(), raw=True)
+
+
+def compiled(tmp_path, nodes, inputs, constants, outputs, cpu="native"):
+    graph = helper.make_graph(
+        nodes, "products",
+        [helper.make_tensor_value_info(n, TensorProto.BFLOAT16, shape) for n, shape in inputs],
+        [helper.make_tensor_value_info(n, TensorProto.BFLOAT16, None) for n in outputs],
+        constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10),
+              tmp_path / "m.onnx")
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", cpu=cpu)
+    return tessera.load(tmp_path / "m.so")
+
+
+def check(y, product, magnitudes):
+    error = np.abs(np.asarray(y, np.float64) - product)
+    assert (error <= np.abs(product) * 2.0**-8 + 3e-7 * magnitudes).all()
+
+
+SIZES = [(1, 1, 1), (3, 2, 40), (7, 17, 33), (13, 31, 70), (1, 64, 48), (33, 5, 1),
+         (65, 701, 47), (24, 1300, 96)]
+
+
+@pytest.mark.parametrize("cpu", ["native", "x86-64-v3"])
+def test_products(tmp_path, cpu):
+    chance = np.random.default_rng(1)
+    nodes, inputs, constants, outputs, feeds, expected = [], [], [], [], {}, []
+    for number, (rows, depth, columns) in enumerate(SIZES):
+        a = chance.standard_normal((rows, depth)).astype(BF16)
+        b = chance.standard_normal((depth, columns)).astype(BF16)
+        inputs.append((f"a{number}", [f"m{number}" if number % 2 else rows, depth]))
+        feeds[f"a{number}"] = a
+        if number % 3:
+            constants.append(constant(f"b{number}", b))
+        else:
+            inputs.append((f"b{number}", [depth, columns]))
+            feeds[f"b{number}"] = b
+        nodes.append(helper.make_node("MatMul", [f"a{number}", f"b{number}"], [f"y{number}"]))
+        outputs.append(f"y{number}")
+        wide = a.astype(np.float64), b.astype(np.float64)
+        expected.append((wide[0] @ wide[1], np.abs(wide[0]) @ np.abs(wide[1])))
+    model = compiled(tmp_path, nodes, inputs, constants, outputs, cpu)
+    for y, (product, magnitudes) in zip(model.run(None, feeds), expected):
+        check(y, product, magnitudes)
+
+
+def test_infinities_beyond_the_depth(tmp_path):
+    """What fills a last pair does not make infinities NaN."""
+    a = np.array([[1, 2, np.inf]], BF16)
+    b = np.array([[1] * 40, [1] * 40, [2] * 40], BF16)
+    model = compiled(tmp_path, [helper.make_node("MatMul", ["a", "b"], ["y"])],
+                     [("a", [1, 3])], [constant("b", b)], ["y"])
+    assert np.isposinf(np.asarray(model.run(None, {"a": a})[0], np.float32)).all()
+
+
+@pytest.mark.parametrize("channels, pads", [(3, 1), (4, 1), (5, 0), (8, 1)])
+def test_convolutions(tmp_path, channels, pads):
+    chance = np.random.default_rng(channels)
+    x = chance.standard_normal((1, channels, 9, 14)).astype(BF16)
+    w = chance.standard_normal((40, channels, 3, 3)).astype(BF16)
+    model = compiled(tmp_path, [helper.make_node("Conv", ["x", "w"], ["y"], pads=[pads] * 4)],
+                     [("x", x.shape)], [constant("w", w)], ["y"])
+    (y,) = model.run(None, {"x": x})
+
+    def convolved(x, w):
+        x = np.pad(x, [(0, 0), (0, 0), (pads, pads), (pads, pads)])
+        size = x.shape[2] - 2, x.shape[3] - 2
+        return sum(np.einsum("nchw,oc->nohw", x[:, :, i:i + size[0], j:j + size[1]], w[:, :, i, j])
+                   for i in range(3) for j in range(3))
+
+    wide = x.astype(np.float64), w.astype(np.float64)
+    check(y, convolved(*wide), convolved(np.abs(wide[0]), np.abs(wide[1])))
+
+
+def test_pairs_are_used_where_they_gain(tmp_path):
+    b = np.ones((64, 48), BF16)
+    nodes = [helper.make_node("MatMul", ["a", "b"], ["y"])]
+    compiled(tmp_path, nodes, [("a", [32, 64])], [constant("b", b)], ["y"])
+    for cpu, has in [("znver4", True), ("emeraldrapids", False)]:
+        tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu=cpu)
+        assert ("vdpbf16ps" in (tmp_path / "m.s").read_text()) == has
