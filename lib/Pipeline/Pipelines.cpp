@@ -75,10 +75,7 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     passes.addPass(createOnePerOp());
   } else {
     // Before groups, which the conversions join.
-    StoreOperandsOptions operands;
-    operands.cpu = options.machine.cpu;
-    operands.machineFile = options.machineFile;
-    passes.addNestedPass<func::FuncOp>(createStoreOperands(operands));
+    passes.addNestedPass<func::FuncOp>(createStoreOperands());
     passes.addPass(createOutlineGroups());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());

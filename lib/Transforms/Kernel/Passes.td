@@ -69,14 +69,9 @@ def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {
                                                        %q = linalg.matmul ins(%w, %b)
 
     Expects the graph state, before groups are formed. Leaves products of so few
-    columns that one tile has all of them, and operands that the machine multiplies
-    in pairs without widening them.
+    columns that one tile has all of them, and operands that the module's machine,
+    if it has one, multiplies in pairs without widening them.
   }];
-  let options = [
-    Option<"cpu", "cpu", "std::string", /*default=*/"",
-           "CPU family whose machine record is used; none: no pairs">,
-    Option<"machineFile", "machine-file", "std::string", /*default=*/"",
-           "JSON machine record, instead of the CPU family's">];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
                            "mlir::tensor::TensorDialect"];
 }

@@ -1,5 +1,6 @@
 // Stores operands that a kernel would convert or gather again at every use.
 #include "lib/CostModel/ContractionSchedule.h"
+#include "lib/CostModel/ModuleMachine.h"
 #include "lib/Transforms/Kernel/KernelGroups.h"
 #include "lib/Transforms/Kernel/Passes.h"
 
@@ -162,8 +163,6 @@ static void dropWidening(OpOperand &operand) {
 
 namespace {
 struct StoreOperands : tessera::impl::StoreOperandsBase<StoreOperands> {
-  using StoreOperandsBase::StoreOperandsBase;
-
   /// Whether the machine multiplies the operands as they are.
   static bool isMultipliedNarrow(Operation *op, const Machine &machine) {
     FailureOr<Contraction> product = contractionOf(op);
@@ -175,13 +174,11 @@ struct StoreOperands : tessera::impl::StoreOperandsBase<StoreOperands> {
 
   void runOnOperation() override {
     std::optional<Machine> machine;
-    if (!cpu.empty() || !machineFile.empty()) {
-      llvm::Expected<Machine> given =
-          machineFile.empty() ? machineFor(cpu) : readMachine(machineFile);
-      if (!given) {
-        getOperation().emitError(llvm::toString(given.takeError()));
+    auto module = getOperation()->getParentOfType<ModuleOp>();
+    if (hasMachine(module)) {
+      FailureOr<Machine> given = machineOf(module);
+      if (failed(given))
         return signalPassFailure();
-      }
       machine = *given;
     }
     DenseMap<Value, Value> copies, widened;

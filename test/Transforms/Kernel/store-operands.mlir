@@ -1,8 +1,5 @@
 // RUN: tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands))" | FileCheck %s
-// RUN: tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands{cpu=znver4}))" | FileCheck %s --check-prefix=PAIRS
-// RUN: not tessera-opt %s --pass-pipeline="builtin.module(func.func(kernel-store-operands{cpu=pentium}))" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-
-// UNKNOWN: unknown CPU 'pentium'
+// RUN: tessera-opt %s --pass-pipeline="builtin.module(kernel-set-machine{cpu=znver4},func.func(kernel-store-operands))" | FileCheck %s --check-prefix=PAIRS
 
 // CHECK-LABEL: func.func @transposed_window
 // CHECK: %[[TURNED:.*]] = linalg.transpose
