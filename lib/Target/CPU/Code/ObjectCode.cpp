@@ -1,5 +1,6 @@
 // From the LLVM dialect to optimised LLVM IR, assembly and object code.
 #include "lib/Target/CPU/Code/ObjectCode.h"
+#include "lib/Target/CPU/Code/MaskedStores.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -299,6 +300,7 @@ void CodeGenerator::optimize(llvm::Module &code) const {
   passes.run(code, modules);
   moveNarrowFloatsAsBits(code);
   foldBitcasts(code);
+  splitNarrowMaskedStores(code);
 }
 
 llvm::Error CodeGenerator::emit(llvm::Module &code, Form form,
