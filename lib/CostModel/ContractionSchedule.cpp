@@ -4,6 +4,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <numeric>
+#include <tuple>
 
 using namespace mlir;
 using namespace tessera;
@@ -150,14 +151,18 @@ static Tile chooseTile(const ContractionShape &shape, const Machine &machine) {
   return *best;
 }
 
-kernel::ContractionAttr
-tessera::chooseContractionSchedule(MLIRContext *context,
-                                   const ContractionShape &shape,
-                                   const Machine &machine) {
+/// The shape that a tile is chosen for: it must suit many rows too.
+static ContractionShape usualShape(const ContractionShape &shape) {
   ContractionShape usual = shape;
   if (shape.rowsVary)
     usual.rows = std::max<int64_t>(shape.rows, 4 * kMostRows);
-  Tile tile = chooseTile(usual, machine);
+  return usual;
+}
+
+/// The schedule with `tile`, and with the tasks that suit it.
+static kernel::ContractionAttr scheduleWith(Tile tile, MLIRContext *context,
+                                            const ContractionShape &shape,
+                                            const Machine &machine) {
   // Enough cycles to pay for handing a task out, and enough tasks to balance
   // the threads of the largest machine we plan for. Batches may be smaller than
   // the typical one: no task is much longer than what hides its own cost.
@@ -207,4 +212,33 @@ tessera::chooseContractionSchedule(MLIRContext *context,
   return kernel::ContractionAttr::get(
       context, tile.rows, tile.vectors, machine.lanes, taskRows, taskPanels,
       /*depth=*/0, machine.prefetchPanels ? 16 : 0);
+}
+
+kernel::ContractionAttr
+tessera::chooseContractionSchedule(MLIRContext *context,
+                                   const ContractionShape &shape,
+                                   const Machine &machine) {
+  return scheduleWith(chooseTile(usualShape(shape), machine), context, shape,
+                      machine);
+}
+
+SmallVector<kernel::ScheduleAttrInterface>
+tessera::contractionCandidates(MLIRContext *context,
+                               const ContractionShape &shape,
+                               const Machine &machine) {
+  ContractionShape usual = usualShape(shape);
+  SmallVector<Tile> tiles = possibleTiles(usual, machine);
+  auto key = [&](Tile tile) {
+    return std::make_tuple(
+        estimateContractionCycles(usual, tile.rows, tile.vectors, machine),
+        tile.rows, tile.vectors);
+  };
+  llvm::sort(tiles, [&](Tile a, Tile b) { return key(a) < key(b); });
+  SmallVector<kernel::ScheduleAttrInterface> schedules = {
+      chooseContractionSchedule(context, shape, machine)};
+  for (Tile tile : tiles)
+    if (auto schedule = scheduleWith(tile, context, shape, machine);
+        schedule != schedules.front())
+      schedules.push_back(schedule);
+  return schedules;
 }

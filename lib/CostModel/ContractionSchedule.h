@@ -46,6 +46,12 @@ chooseContractionSchedule(mlir::MLIRContext *context,
                           const ContractionShape &shape,
                           const Machine &machine);
 
+/// What chooseContractionSchedule gives, then a schedule for every other tile that
+/// the registers, the panels and the L1 cache allow, by its estimate.
+llvm::SmallVector<kernel::ScheduleAttrInterface>
+contractionCandidates(mlir::MLIRContext *context, const ContractionShape &shape,
+                      const Machine &machine);
+
 /// Estimated cycles of one core for `shape` with tiles of `rows` x `vectors`
 /// vectors of `machine.lanes`.
 double estimateContractionCycles(const ContractionShape &shape, int64_t rows,

@@ -1,5 +1,6 @@
 // The choice of vectors and tasks for kernels of rows; see the header.
 #include "lib/CostModel/RowSchedule.h"
+#include "lib/CostModel/TypicalSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -35,15 +36,8 @@ static double cyclesOf(Operation *op, int64_t lanes) {
              : 0;
 }
 
-namespace {
-/// Of one element of the iteration space.
-struct Work {
-  double bytes = 0, cycles = 0;
-};
-} // namespace
-
-static Work workOf(kernel::FuncOp kernel, const Machine &machine) {
-  Work work;
+RowWork tessera::rowWorkOf(kernel::FuncOp kernel, int64_t lanes) {
+  RowWork work;
   auto tensors = llvm::make_filter_range(
       kernel.getArgumentTypes(), llvm::IsaPred<RankedTensorType>);
   int64_t highest = 0;
@@ -55,13 +49,60 @@ static Work workOf(kernel::FuncOp kernel, const Machine &machine) {
       work.bytes += llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
   for (Operation &op : kernel.getBody().front())
     if (op.getNumResults() == 1 && isa<RankedTensorType>(op.getResult(0).getType()))
-      work.cycles += cyclesOf(&op, machine.lanes) / machine.lanes;
+      work.cycles += cyclesOf(&op, lanes) / lanes;
   return work;
+}
+
+/// Elements of `tensor`, 1 where it is a scalar.
+static double elementsOf(Value tensor, TypicalSizes &sizes) {
+  double elements = 1;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  for (int64_t i = 0, e = type.getRank(); i < e; ++i)
+    elements *= sizes.of(tensor, i);
+  return elements;
+}
+
+double tessera::iterationSpaceOf(kernel::FuncOp kernel) {
+  TypicalSizes sizes(kernel);
+  double elements = 1;
+  auto include = [&](Value value) {
+    if (isa<RankedTensorType>(value.getType()))
+      elements = std::max(elements, elementsOf(value, sizes));
+  };
+  llvm::for_each(kernel.getOutputArguments(), include);
+  for (Operation &op : kernel.getBody().front())
+    if (isa<linalg::ReduceOp>(op))
+      llvm::for_each(op.getOperands(), include);
+  return elements;
+}
+
+double tessera::loopIterationsOf(kernel::FuncOp kernel) {
+  TypicalSizes sizes(kernel);
+  double iterations = 0;
+  for (Operation &op : kernel.getBody().front()) {
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    if (!structured) {
+      if (OpTrait::hasElementwiseMappableTraits(&op) && op.getNumResults() == 1 &&
+          isa<RankedTensorType>(op.getResult(0).getType()))
+        iterations += elementsOf(op.getResult(0), sizes);
+      continue;
+    }
+    // Each loop has the size of a dimension that it is the index of.
+    SmallVector<double> loops(structured.getNumLoops(), 1);
+    for (OpOperand &operand : op.getOpOperands())
+      if (isa<RankedTensorType>(operand.get().getType()))
+        for (auto [i, expr] : llvm::enumerate(
+                 structured.getMatchingIndexingMap(&operand).getResults()))
+          if (auto dim = dyn_cast<AffineDimExpr>(expr))
+            loops[dim.getPosition()] = sizes.of(operand.get(), i);
+    iterations += llvm::product_of(loops);
+  }
+  return iterations;
 }
 
 double tessera::estimateRowSeconds(kernel::FuncOp kernel,
                                    const Machine &machine) {
-  Work work = workOf(kernel, machine);
+  RowWork work = rowWorkOf(kernel, machine.lanes);
   return std::max(work.bytes / machine.l3GigabytesPerSecond,
                   work.cycles / machine.gigahertz) *
          1e-9;
@@ -70,7 +111,7 @@ double tessera::estimateRowSeconds(kernel::FuncOp kernel,
 /// Whether memory takes so much longer than arithmetic that its traffic counts.
 /// Softmax is as fast with stores past the caches as without.
 static bool waitsForMemory(kernel::FuncOp kernel, const Machine &machine) {
-  Work work = workOf(kernel, machine);
+  RowWork work = rowWorkOf(kernel, machine.lanes);
   return 2 * work.cycles / machine.gigahertz <
          work.bytes / machine.memoryGigabytesPerSecond;
 }

@@ -14,6 +14,20 @@ namespace tessera {
 kernel::RowsAttr chooseRowSchedule(kernel::FuncOp kernel,
                                    const Machine &machine);
 
+/// Work of one element of the iteration space.
+struct RowWork {
+  /// Bytes of the tensors of the highest rank; cycles with vectors of `lanes`.
+  double bytes = 0, cycles = 0;
+};
+RowWork rowWorkOf(kernel::FuncOp kernel, int64_t lanes);
+
+/// Elements of the largest tensor of the kernel's body, at typical sizes.
+double iterationSpaceOf(kernel::FuncOp kernel);
+
+/// Iterations of the innermost loops of all operations of the kernel's body, at
+/// typical sizes.
+double loopIterationsOf(kernel::FuncOp kernel);
+
 /// Estimated seconds for one element of the kernel's iteration space, on one
 /// core.
 double estimateRowSeconds(kernel::FuncOp kernel, const Machine &machine);

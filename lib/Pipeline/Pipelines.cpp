@@ -10,6 +10,7 @@
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/PTX/Passes.h"
 #include "lib/Target/CPU/Pipelines.h"
+#include "lib/Target/CPU/Routes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Kernel/Passes.h"
@@ -80,7 +81,7 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     schedules.machineFile = options.machineFile;
     passes.addPass(createChooseSchedules(schedules));
     // Here, because what falls to the generic route may need intermediates.
-    passes.addPass(cpu::createSelectSchedules());
+    passes.addPass(createSelectSchedules());
   }
   passes.addPass(createSplitGeneric());
   // Here, because kernels of the generic route read dense memory only.
@@ -170,4 +171,5 @@ void tessera::registerDialects(DialectRegistry &registry) {
                   vector::VectorDialect, attention::AttentionDialect,
                   graph::GraphDialect, kernel::KernelDialect>();
   cpu::registerGenericKernelInterfaces(registry);
+  cpu::registerRoutes(registry);
 }

@@ -454,7 +454,7 @@ func.func @main(%x0: tensor<3xf32> {{graph.name = "x0", graph.dims = [3]}},
         return head + "\n".join(mlir) + "\n" + end, "\n".join(python), outputs
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(10), 119, 121])
 def test_random_programs(compiled, seed):
     text, python, outputs = Program(seed).texts()
     session = compiled(text)

@@ -33,6 +33,7 @@ StringRef ContractionAttr::getRoute() const { return "builder"; }
 StringRef AttentionAttr::getRoute() const { return "builder"; }
 StringRef RowsAttr::getRoute() const { return "rows"; }
 StringRef GenericAttr::getRoute() const { return "generic"; }
+StringRef GuardedAttr::getRoute() const { return getSchedule().getRoute(); }
 StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
 
 LogicalResult
@@ -106,6 +107,18 @@ ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "expects a width of 32 or 64 bits, but got "
                          << AffineMapAttr::get(operands);
   }
+  return success();
+}
+
+LogicalResult GuardedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  IntegerSetAttr condition,
+                                  ScheduleAttrInterface schedule) {
+  if (condition.getValue().getNumDims() != 0)
+    return emitError() << "C1: expects a condition without dimensions, but got "
+                       << condition;
+  if (isa<GuardedAttr>(schedule))
+    return emitError() << "C2: expects a schedule that is not guarded, but got "
+                       << schedule;
   return success();
 }
 

@@ -98,9 +98,16 @@ LogicalResult FuncOp::verify() {
                << i << " to agree with " << type << ", but got " << attribute;
     }
   }
-  for (Attribute schedule : getSchedules())
+  for (Attribute schedule : getSchedules()) {
     if (!isa<ScheduleAttrInterface>(schedule))
       return emitOpError("C4: expects schedules, but got ") << schedule;
+    auto guarded = dyn_cast<GuardedAttr>(schedule);
+    if (guarded && guarded.getCondition().getValue().getNumSymbols() != symbols)
+      return emitOpError("C5: expects a condition on ")
+             << symbols << " sizes, but got " << guarded.getCondition();
+  }
+  if (!getSchedules().empty() && isa<GuardedAttr>(getSchedules().getValue().back()))
+    return emitOpError("C5: expects a last schedule that is not guarded");
   return success();
 }
 

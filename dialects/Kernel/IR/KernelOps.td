@@ -176,6 +176,26 @@ def Kernel_GenericAttr : Kernel_Schedule<"Generic", "generic"> {
   let assemblyFormat = "";
 }
 
+def Kernel_GuardedAttr : Kernel_Schedule<"Guarded", "guarded"> {
+  let summary = "A schedule for some sizes of its kernel";
+  let description = [{
+    Of a kernel's schedules the first counts whose `condition` on the kernel's sizes
+    holds in a run; one without a condition holds always. The symbols of the condition
+    are the kernel's index arguments.
+
+    C1: `condition` has no dimensions. C2: `schedule` is not guarded itself.
+
+    ```mlir
+    #long = affine_set<()[s0] : (s0 - 64 >= 0)> // by a name: MLIR's parser stops at ">="
+    #kernel.guarded<#long, #kernel.rows<lanes = 8, unroll = 4, taskElements = 4096>>
+    ```
+  }];
+  let parameters = (ins "::mlir::IntegerSetAttr":$condition,
+                        "::tessera::kernel::ScheduleAttrInterface":$schedule);
+  let assemblyFormat = "`<` $condition `,` $schedule `>`";
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
@@ -195,7 +215,8 @@ def Kernel_FuncOp : Kernel_Op<"func", [
     argument, with as many symbols as there are index arguments, no dimensions,
     and as many results as the tensor's rank; a static dimension is a constant.
     C3: the yield's operands have the outputs' types. C4: every schedule
-    implements ScheduleAttrInterface.
+    implements ScheduleAttrInterface. C5: the condition of a guarded schedule has as
+    many symbols as there are index arguments, and the last schedule is not guarded.
 
     ```mlir
     #n = affine_map<()[s0] -> (s0)>

@@ -1,13 +1,9 @@
 // Turns each kernel into a function on memrefs, by the route of its schedule.
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/CallNumbers.h"
-#include "dialects/Kernel/IR/MissedRoute.h"
-#include "lib/Target/CPU/Attention/AttentionBuilder.h"
 #include "lib/Target/CPU/Lowering/ContextFields.h"
-#include "lib/Target/CPU/Contraction/ContractionBuilder.h"
-#include "lib/Target/CPU/Generic/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
-#include "lib/Target/CPU/Rows/RowEmitter.h"
+#include "lib/Target/CPU/Routes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -19,11 +15,9 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Remarks.h"
 
 namespace tessera::cpu {
 #define GEN_PASS_DEF_EMITKERNELS
-#define GEN_PASS_DEF_SELECTSCHEDULES
 #include "lib/Target/CPU/Passes.h.inc"
 } // namespace tessera::cpu
 
@@ -81,20 +75,66 @@ func::FuncOp declareFunction(kernel::FuncOp kernel,
   return function;
 }
 
-LogicalResult emitKernel(kernel::FuncOp kernel, func::FuncOp function) {
-  kernel::ScheduleAttrInterface schedule = kernel.getSchedule();
-  if (!schedule)
+LogicalResult emitKernel(kernel::FuncOp kernel,
+                         kernel::ScheduleAttrInterface schedule,
+                         func::FuncOp function) {
+  // All routes of this target emit.
+  auto *route = static_cast<const cpu::CpuRoute *>(
+      routeFor(cpu::kTarget, schedule));
+  if (!route)
+    return kernel.emitOpError("expects a schedule of a CPU route, but got ")
+           << schedule;
+  return route->emit(kernel, schedule, function);
+}
+
+/// Calls each of `forms` where its condition is the first that holds; the last one
+/// has none.
+void emitChoice(func::FuncOp function, ArrayRef<func::FuncOp> forms,
+                ArrayRef<Attribute> schedules, int64_t tensors) {
+  Location loc = function.getLoc();
+  OpBuilder builder(function.getBody().front().getTerminator());
+  auto sizes = function.getArguments().drop_front(1 + tensors);
+  for (auto [form, schedule] : llvm::zip(forms, schedules)) {
+    if (auto guarded = dyn_cast<kernel::GuardedAttr>(schedule)) {
+      auto choice = affine::AffineIfOp::create(
+          builder, loc, guarded.getCondition().getValue(), ValueRange(sizes),
+          /*withElseRegion=*/true);
+      func::CallOp::create(builder = choice.getThenBodyBuilder(), loc, form,
+                           function.getArguments());
+      builder = choice.getElseBodyBuilder();
+    } else {
+      func::CallOp::create(builder, loc, form, function.getArguments());
+    }
+  }
+}
+
+/// Emits `kernel` by its schedule; where it has several, as a choice between
+/// functions that stand before it.
+LogicalResult emitSchedules(kernel::FuncOp kernel, func::FuncOp function) {
+  ArrayRef<Attribute> schedules = kernel.getSchedules().getValue();
+  if (schedules.empty())
     return kernel.emitOpError("expects a schedule, but got none");
-  if (isa<kernel::ContractionAttr>(schedule))
-    return cpu::emitContractionKernel(kernel, function);
-  if (isa<kernel::AttentionAttr>(schedule))
-    return cpu::emitAttentionKernel(kernel, function);
-  if (isa<kernel::RowsAttr>(schedule))
-    return cpu::emitRowKernel(kernel, function);
-  if (isa<kernel::GenericAttr>(schedule))
-    return cpu::emitGenericKernel(kernel, function);
-  return kernel.emitOpError("expects a schedule of a CPU route, but got ")
-         << schedule;
+  if (!isa<kernel::GuardedAttr>(schedules.front()))
+    return emitKernel(kernel, kernel.getSchedule(), function);
+  SmallVector<func::FuncOp> forms;
+  OpBuilder builder(function);
+  for (auto [i, attribute] : llvm::enumerate(schedules)) {
+    auto guarded = dyn_cast<kernel::GuardedAttr>(attribute);
+    auto schedule = guarded ? guarded.getSchedule()
+                            : cast<kernel::ScheduleAttrInterface>(attribute);
+    auto form = cast<func::FuncOp>(builder.clone(*function));
+    form.setSymName((function.getSymName() + ".form" + Twine(i)).str());
+    auto copy = cast<kernel::FuncOp>(builder.clone(*kernel));
+    LogicalResult emitted = emitKernel(copy, schedule, form);
+    copy.erase();
+    if (failed(emitted))
+      return failure();
+    forms.push_back(form);
+    if (!guarded)
+      break;
+  }
+  emitChoice(function, forms, schedules, kernel.getTensorCount());
+  return success();
 }
 
 /// kernel.launch @k of %ctx (%a) sizes(%n)  ==>  func.call @k(%ctx, %a, %n)
@@ -128,61 +168,21 @@ struct EmitKernels : cpu::impl::EmitKernelsBase<EmitKernels> {
         numbers[launch] = number;
       }
     }
-    bool failed = false;
+    bool hasFailed = false;
     for (auto kernel : llvm::make_early_inc_range(
              getOperation().getOps<kernel::FuncOp>())) {
       ArrayRef<kernel::LaunchOp> callers = launches[kernel.getSymNameAttr()];
       func::FuncOp function = declareFunction(kernel, callers);
-      if (emitKernel(kernel, function).failed()) {
-        failed = true;
+      if (failed(emitSchedules(kernel, function))) {
+        hasFailed = true;
         continue;
       }
       for (kernel::LaunchOp launch : callers)
         replaceLaunch(launch, numbers[launch], function);
       kernel.erase();
     }
-    if (failed)
+    if (hasFailed)
       signalPassFailure();
-  }
-};
-
-/// Whether `kernel` can be emitted by its first schedule; if not, `reason` is the
-/// first diagnostic.
-bool fitsSchedule(kernel::FuncOp kernel, std::string &reason) {
-  ScopedDiagnosticHandler handler(
-      kernel.getContext(), [&](Diagnostic &diagnostic) {
-        if (reason.empty())
-          reason = diagnostic.str();
-        return success();
-      });
-  OpBuilder builder(kernel.getContext());
-  OwningOpRef<ModuleOp> trial = ModuleOp::create(kernel.getLoc());
-  builder.setInsertionPointToStart(trial->getBody());
-  auto copy = cast<kernel::FuncOp>(builder.clone(*kernel));
-  return succeeded(emitKernel(copy, declareFunction(copy, {})));
-}
-
-struct SelectSchedules : cpu::impl::SelectSchedulesBase<SelectSchedules> {
-  void runOnOperation() override {
-    for (auto kernel : getOperation().getOps<kernel::FuncOp>()) {
-      while (kernel.getSchedules().size() > 1) {
-        std::string reason;
-        ArrayRef<Attribute> schedules = kernel.getSchedules().getValue();
-        if (fitsSchedule(kernel, reason)) {
-          kernel.setSchedulesAttr(
-              ArrayAttr::get(&getContext(), schedules.take_front()));
-          break;
-        }
-        remark::missed(kernel.getLoc(),
-                       remark::RemarkOpts::name("route").category("schedule"))
-            << (kernel.getSymName() + " leaves the " +
-                kernel.getSchedule().getRoute() + " route: " + reason)
-                   .str();
-        kernel->setAttr(kernel::kMissedAttr, StringAttr::get(&getContext(), reason));
-        kernel.setSchedulesAttr(
-            ArrayAttr::get(&getContext(), schedules.drop_front()));
-      }
-    }
   }
 };
 

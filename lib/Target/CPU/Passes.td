@@ -17,7 +17,9 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     func.call @k(%ctx, %a, %b, %n)
     ```
     An argument has a dense layout unless a launch passes another one; it then has
-    the strides that all launches agree on, the others are dynamic.
+    the strides that all launches agree on, the others are dynamic. A kernel with
+    guarded schedules becomes a function for each of them and one that calls the first
+    whose condition holds.
 
     Expects the buffer state. Fails with a diagnostic at a kernel that has no
     schedule or whose schedule its body does not fit.
@@ -25,25 +27,6 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
   let dependentDialects = [
     "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
     "mlir::bufferization::BufferizationDialect", "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
-    "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
-    "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
-    "mlir::vector::VectorDialect", "tessera::graph::GraphDialect",
-    "tessera::kernel::KernelDialect"];
-}
-
-def SelectSchedules : Pass<"cpu-select-schedules", "mlir::ModuleOp"> {
-  let summary = "Keep of each kernel's schedules the first that its body fits";
-  let description = [{
-    Emits each kernel on trial into a module that is thrown away. A schedule that
-    does not fit is dropped with a missed remark that says why; the last one stays
-    in any case. Done in the kernel state, because a kernel that falls to the
-    generic route may have to be split, and its parts need storage.
-
-      schedules = [#kernel.rows<…>, #kernel.generic]   ==>   schedules = [#kernel.generic]
-  }];
-  let dependentDialects = [
-    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
-    "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
     "mlir::vector::VectorDialect", "tessera::graph::GraphDialect",

@@ -4,6 +4,7 @@
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Append.h"
+#include "lib/CostModel/KernelRoute.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -34,8 +35,8 @@ struct Append {
 
 class CacheAppender {
 public:
-  CacheAppender(func::FuncOp entry, SymbolTable &symbols)
-      : entry(entry), symbols(symbols) {}
+  CacheAppender(func::FuncOp entry, SymbolTable &symbols, StringRef target)
+      : entry(entry), symbols(symbols), target(target) {}
 
   void run();
 
@@ -50,15 +51,26 @@ private:
 
   func::FuncOp entry;
   SymbolTable &symbols;
+  StringRef target;
   llvm::SmallDenseSet<Value> extended;
 };
 
 } // namespace
 
+/// Whether the code of `kernel` reads and writes at strides of the caller.
+static bool takesStrides(FuncOp kernel, StringRef target) {
+  return !kernel.getSchedules().empty() &&
+         llvm::all_of(kernel.getSchedules(), [&](Attribute schedule) {
+           const KernelRoute *route =
+               routeFor(target, cast<ScheduleAttrInterface>(schedule));
+           return route && route->readsStrides();
+         });
+}
+
 /// The call's kernel if it does nothing but concatenate, else null.
-static tensor::ConcatOp concatOf(FuncOp kernel) {
+static tensor::ConcatOp concatOf(FuncOp kernel, StringRef target) {
   if (kernel.getOutputs() != 1 || !kernel.getOutputArguments()[0].use_empty() ||
-      !isa_and_nonnull<RowsAttr>(kernel.getSchedule()))
+      !takesStrides(kernel, target))
     return {};
   return kernel.getYield().getValues()[0].getDefiningOp<tensor::ConcatOp>();
 }
@@ -76,7 +88,7 @@ std::optional<Append> CacheAppender::match(unsigned result, Value output) {
   if (!append.call)
     return std::nullopt;
   append.kernel = symbols.lookup<FuncOp>(append.call.getCallee());
-  append.concat = concatOf(append.kernel);
+  append.concat = concatOf(append.kernel, target);
   if (!append.concat || append.concat.getInputs().size() < 2)
     return std::nullopt;
   // Nothing is kept, and a part of nothing begins nowhere.
@@ -119,8 +131,7 @@ bool CacheAppender::readsStrides(Value value, MemRefType type,
   for (Operation *user : value.getUsers()) {
     bool reads = false;
     if (auto call = dyn_cast<CallOp>(user)) {
-      reads = !isa_and_nonnull<GenericAttr>(
-          symbols.lookup<FuncOp>(call.getCallee()).getSchedule());
+      reads = takesStrides(symbols.lookup<FuncOp>(call.getCallee()), target);
     } else if (isa<func::ReturnOp>(user)) {
       reads = value.getDefiningOp<CallOp>() && ++returns == 1;
     } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user)) {
@@ -254,11 +265,13 @@ void CacheAppender::run() {
 
 namespace {
 struct AppendCaches : tessera::impl::AppendCachesBase<AppendCaches> {
+  using AppendCachesBase::AppendCachesBase;
+
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     for (auto entry : getOperation().getOps<func::FuncOp>())
       if (!entry.isExternal())
-        CacheAppender(entry, symbols).run();
+        CacheAppender(entry, symbols, target.getValue()).run();
   }
 };
 } // namespace

@@ -1,13 +1,10 @@
 // Writes schedules for kernels that have none.
 #include "lib/Transforms/Kernel/Passes.h"
 
-#include "dialects/Kernel/IR/Kernel.h"
 #include "dialects/Kernel/IR/MissedRoute.h"
-#include "lib/CostModel/ContractionSchedule.h"
-#include "lib/CostModel/Machine.h"
-#include "lib/CostModel/RowSchedule.h"
-#include "lib/Transforms/Kernel/AttentionShapes.h"
-#include "lib/Transforms/Kernel/ContractionShapes.h"
+#include "lib/CostModel/KernelRoute.h"
+
+#include "mlir/IR/Remarks.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_CHOOSESCHEDULES
@@ -16,6 +13,25 @@ namespace tessera {
 
 using namespace mlir;
 using namespace tessera;
+
+/// A schedule as a line: what it is, its estimate, what that is made from, and whether
+/// the kernel fits it.
+static std::string describe(const KernelRoute &route, kernel::FuncOp kernel,
+                            kernel::ScheduleAttrInterface schedule,
+                            const Machine &machine) {
+  std::string text, reason;
+  llvm::raw_string_ostream stream(text);
+  stream << kernel.getSymName() << " by " << schedule
+         << llvm::format(": %.3g us; ",
+                         1e6 * route.estimateSeconds(kernel, schedule, machine));
+  llvm::interleaveComma(
+      route.features(kernel, schedule), stream, [&](const Feature &feature) {
+        stream << feature.name << llvm::format(" %.6g", feature.value);
+      });
+  if (!route.admits(kernel, schedule, reason))
+    stream << "; not admitted: " << reason;
+  return text;
+}
 
 namespace {
 
@@ -29,31 +45,45 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       getOperation().emitError(llvm::toString(machine.takeError()));
       return signalPassFailure();
     }
-    Builder builder(&getContext());
-    auto generic = kernel::GenericAttr::get(&getContext());
-    for (auto kernel : getOperation().getOps<kernel::FuncOp>()) {
-      if (!kernel.getSchedules().empty())
-        continue;
-      SmallVector<Attribute> schedules;
-      if (std::optional<ContractionShape> shape = contractionShapeOf(kernel)) {
-        schedules.push_back(
-            chooseContractionSchedule(&getContext(), *shape, *machine));
-      } else if (std::optional<AttentionShape> shape =
-                     attentionShapeOf(kernel)) {
-        if (std::optional<kernel::AttentionAttr> schedule =
-                chooseAttentionSchedule(&getContext(), *shape, *machine))
-          schedules.push_back(*schedule);
-        else
-          kernel->setAttr(kernel::kMissedAttr,
-                          builder.getStringAttr("a head is too long for the "
-                                                "scratch of a task"));
-      } else {
-        schedules.push_back(chooseRowSchedule(kernel, *machine));
-      }
-      schedules.push_back(generic);
-      kernel.setSchedulesAttr(builder.getArrayAttr(schedules));
+    routes = routesOf(&getContext(), target);
+    if (routes.empty()) {
+      getOperation().emitError("no routes of a target '" + target + "'");
+      return signalPassFailure();
     }
+    for (auto kernel : getOperation().getOps<kernel::FuncOp>())
+      if (kernel.getSchedules().empty())
+        choose(kernel, *machine);
   }
+
+  /// The best schedule of the first route that has one, and of the last route.
+  void choose(kernel::FuncOp kernel, const Machine &machine) {
+    SmallVector<Attribute> schedules;
+    for (const KernelRoute *route : routes) {
+      bool isLast = route == routes.back();
+      std::string reason;
+      SmallVector<kernel::ScheduleAttrInterface> candidates =
+          route->candidates(kernel, machine, reason);
+      if (listsCandidates)
+        for (kernel::ScheduleAttrInterface schedule : candidates)
+          remark::analysis(
+              kernel.getLoc(),
+              remark::RemarkOpts::name("candidate").category("schedule"))
+              << describe(*route, kernel, schedule, machine);
+      if (!candidates.empty() && (schedules.empty() || isLast))
+        schedules.push_back(candidates.front());
+      if (reason.empty())
+        continue;
+      // The route is meant for the kernel: no other special one is.
+      kernel->setAttr(kernel::kMissedAttr,
+                      StringAttr::get(&getContext(), reason));
+      schedules.push_back(
+          routes.back()->candidates(kernel, machine, reason).front());
+      break;
+    }
+    kernel.setSchedulesAttr(ArrayAttr::get(&getContext(), schedules));
+  }
+
+  SmallVector<const KernelRoute *> routes;
 };
 
 } // namespace

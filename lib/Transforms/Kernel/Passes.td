@@ -102,9 +102,10 @@ def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
 def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
   let summary = "Write schedules for kernels that have none";
   let description = [{
-    From the kernel's root, its sizes (typical values of symbols) and the machine
-    record (`lib/CostModel`). The generic schedule comes last in every list: the
-    fallback for what a builder refuses; cpu-select-schedules tries them in order.
+    The target's routes (`lib/CostModel/KernelRoute.h`) propose them by the kernel's
+    root, its sizes (typical values of symbols) and the machine record. The route that
+    takes every kernel comes last in each list: kernel-select-schedules keeps the first
+    that the body fits.
 
       kernel.func @matmul …   ==>   kernel.func @matmul … schedules =
                                       [#kernel.contraction<rows = 6, …>, #kernel.generic]
@@ -113,10 +114,30 @@ def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
     choose; expects the kernel state.
   }];
   let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+           "Target whose routes are asked">,
+    Option<"listsCandidates", "list-candidates", "bool", /*default=*/"false",
+           "Report every schedule that a route proposes, with its estimate, as an analysis remark">,
     Option<"cpu", "cpu", "std::string", /*default=*/"\"native\"",
            "CPU family whose machine record is used">,
     Option<"machineFile", "machine-file", "std::string", /*default=*/"",
            "JSON machine record, instead of the CPU family's">];
+}
+
+def SelectSchedules : Pass<"kernel-select-schedules", "mlir::ModuleOp"> {
+  let summary = "Keep of each kernel's schedules those that its body fits";
+  let description = [{
+    The routes of the target say whether they admit the body, without emitting it. A
+    schedule that is not admitted is dropped with a missed remark that says why; the
+    last one stays in any case. What stands behind the first admitted schedule without
+    a condition can never be taken and goes too. Done in the kernel state, because a
+    kernel that falls to the generic route may have to be split, and its parts need
+    storage.
+
+      schedules = [#kernel.rows<…>, #kernel.generic]   ==>   schedules = [#kernel.generic]
+  }];
+  let options = [Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+                        "Target whose routes are asked">];
 }
 
 def SplitGeneric : Pass<"kernel-split-generic", "mlir::ModuleOp"> {
@@ -158,6 +179,8 @@ def AppendCaches : Pass<"kernel-append-caches", "mlir::ModuleOp"> {
     the generic route or a reshape reads that cannot take the caller's strides, and
     an input that was extended already.
   }];
+  let options = [Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+                        "Target whose routes say what takes the caller's strides">];
   let dependentDialects = ["mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
                            "mlir::tensor::TensorDialect", "tessera::kernel::KernelDialect"];
 }

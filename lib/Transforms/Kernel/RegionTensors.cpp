@@ -13,9 +13,10 @@
 using namespace mlir;
 using namespace tessera;
 
-/// Of the call of a copy at the end of a trip: the number of what it copies among what
-/// the loop carries.
-static constexpr llvm::StringLiteral kEndOfTripAttr = "kernel.end_of_trip";
+/// Of a call whose result is what a block gives or a loop begins with: a number of its
+/// own. CSE would make one call of equal ones, which stands where the first stood, and
+/// what it writes may still be read there.
+static constexpr llvm::StringLiteral kOwnPlaceAttr = "kernel.own_place";
 
 static bool isTensor(Value value) {
   return isa<RankedTensorType>(value.getType());
@@ -190,11 +191,25 @@ copyOverwrittenCarries(scf::ForOp loop, SymbolTable &symbols,
     if (failed(kernel))
       return failure();
     kernels.push_back(*kernel);
-    // Else CSE would take a copy of the same bytes that stands before the reads.
-    operand.get().getDefiningOp()->setAttr(
-        kEndOfTripAttr, builder.getI64IntegerAttr(operand.getOperandNumber()));
   }
   return success();
+}
+
+/// Numbers the calls whose results are what a block gives or a loop begins with.
+static void keepApart(func::FuncOp entry) {
+  int64_t number = 0;
+  auto keep = [&](Value value) {
+    while (value.getDefiningOp() && isView(value.getDefiningOp()))
+      value = value.getDefiningOp()->getOperand(0);
+    if (auto call = value.getDefiningOp<kernel::CallOp>())
+      call->setAttr(kOwnPlaceAttr, Builder(call).getI64IntegerAttr(number++));
+  };
+  for (Block *block : entryBlocks(entry)) {
+    for (auto loop : block->getOps<scf::ForOp>())
+      llvm::for_each(loop.getInitArgs(), keep);
+    if (block->getParentOp() != entry.getOperation())
+      llvm::for_each(block->getTerminator()->getOperands(), keep);
+  }
 }
 
 FailureOr<SmallVector<kernel::FuncOp>>
@@ -209,5 +224,6 @@ tessera::finishRegions(func::FuncOp entry, SymbolTable &symbols) {
       if (failed(copyOverwrittenCarries(loop, symbols, kernels)))
         return failure();
   eraseDeadOperations(entry);
+  keepApart(entry);
   return kernels;
 }

@@ -55,8 +55,8 @@ void copyUnwrittenResults(mlir::func::FuncOp entry, WriterFunction writerOf);
 /// Once all blocks of `entry` have their kernels: reads conditions that are elements of
 /// booleans from the bytes that are stored, erases what nothing uses any more, and
 /// copies what the next trip of a loop gets, at the end of the trip, where the kernel
-/// that computes it is not behind all that reads what this trip got. Returns the kernels
-/// of the copies.
+/// that computes it is not behind all that reads what this trip got. Calls that write
+/// what a block gives are kept apart. Returns the kernels of the copies.
 mlir::FailureOr<llvm::SmallVector<kernel::FuncOp>>
 finishRegions(mlir::func::FuncOp entry, mlir::SymbolTable &symbols);
 

@@ -39,7 +39,7 @@ func.func @branch(%x: tensor<4x4xf32>, %c: i1) -> tensor<4x4xf32> {
 // CHECK:         %[[I:.*]] = kernel.call @elementwise ins(%arg0 :
 // CHECK:         %[[R:.*]] = scf.for {{.*}} iter_args(%[[P:.*]] = %[[I]]) -> (tensor<4xf32>) {
 // CHECK:           %[[N:.*]] = kernel.call @elementwise{{.*}} ins(%[[P]]
-// CHECK:           %[[D:.*]] = kernel.call @carry ins(%[[N]] : {{.*}} {kernel.end_of_trip = 0 : i64}
+// CHECK:           %[[D:.*]] = kernel.call @carry ins(%[[N]] : {{.*}} {kernel.own_place = {{[0-9]+}} : i64}
 // CHECK:           scf.yield %[[D]]
 // CHECK:         }
 // CHECK:         return %[[R]]

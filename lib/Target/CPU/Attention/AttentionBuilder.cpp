@@ -2,6 +2,7 @@
 #include "lib/Target/CPU/Attention/AttentionBuilder.h"
 #include "lib/CostModel/AttentionSchedule.h"
 #include "lib/Target/CPU/Attention/AttentionTask.h"
+#include "lib/Target/CPU/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
@@ -95,16 +96,13 @@ LogicalResult AttentionBuilder::emit() {
   return emitTasks(rows, /*isShort=*/false);
 }
 
-/// The size of a tensor of the body, or null after a diagnostic.
+/// The size of a tensor of the body.
 static Value sizeOf(OpBuilder &builder, attention::SdpaOp root, Value tensor,
                     int64_t dimension, ElementEmitter &elements) {
   int64_t size = cast<RankedTensorType>(tensor.getType()).getDimSize(dimension);
   if (!ShapedType::isDynamic(size))
     return IndexBuilder(builder, root.getLoc()).constant(size);
-  Value value = elements.emitSize(builder, root.getLoc(), tensor, dimension);
-  if (!value)
-    root.emitOpError("has a size that is not known before it runs");
-  return value;
+  return elements.emitSize(builder, root.getLoc(), tensor, dimension);
 }
 
 static LogicalResult checkScratch(kernel::FuncOp kernel,
@@ -120,14 +118,39 @@ static LogicalResult checkScratch(kernel::FuncOp kernel,
   return success();
 }
 
-LogicalResult cpu::emitAttentionKernel(kernel::FuncOp kernel,
-                                       func::FuncOp function) {
+LogicalResult cpu::checkAttentionKernel(kernel::FuncOp kernel,
+                                        kernel::AttentionAttr schedule) {
   FailureOr<Attention> attention = matchAttention(kernel);
-  if (failed(attention))
+  if (failed(attention) || failed(checkScratch(kernel, *attention, schedule)))
     return failure();
-  auto schedule = cast<kernel::AttentionAttr>(kernel.getSchedule());
-  if (failed(checkScratch(kernel, *attention, schedule)))
+  attention::SdpaOp root = attention->root;
+  if (failed(ResultStores::check(kernel, root.getResult())))
     return failure();
+  ElementCheck elements(kernel);
+  if (failed(elements.checkSize(root.getQuery(), 0)) ||
+      failed(elements.checkSize(root.getQuery(), 2)) ||
+      failed(elements.checkSize(root.getKey(), 2)))
+    return root.emitOpError("has a size that is not known before it runs");
+  if (root.getOffset() && failed(elements.checkScalar(root.getOffset())))
+    return root.emitOpError("has an offset that does not follow from the "
+                            "kernel's arguments");
+  for (Value operand : root->getOperands())
+    if (isa<RankedTensorType>(operand.getType()) &&
+        failed(elements.check(operand)))
+      return failure();
+  elements.bindAnywhere(root.getResult());
+  for (Value value : kernel.getYield().getValues())
+    if (failed(elements.check(value)))
+      return failure();
+  return success();
+}
+
+LogicalResult cpu::emitAttentionKernel(kernel::FuncOp kernel,
+                                       kernel::AttentionAttr schedule,
+                                       func::FuncOp function) {
+  if (failed(checkAttentionKernel(kernel, schedule)))
+    return failure();
+  FailureOr<Attention> attention = matchAttention(kernel);
   attention::SdpaOp root = attention->root;
   Location loc = root.getLoc();
   OpBuilder builder(function.getBody().front().getTerminator());
@@ -151,8 +174,6 @@ LogicalResult cpu::emitAttentionKernel(kernel::FuncOp kernel,
                            sizeOf(builder, root, root.getQuery(), 2, elements),
                            sizeOf(builder, root, root.getKey(), 2, elements),
                            Value()};
-  if (!context.batch || !context.queries || !context.keys)
-    return failure();
   OperandViews views(memrefs, elements);
   for (AttentionOperand *operand :
        {&context.query, &context.key, &context.value})
@@ -160,8 +181,5 @@ LogicalResult cpu::emitAttentionKernel(kernel::FuncOp kernel,
   context.offset = root.getOffset()
                        ? elements.emitIndex(builder, loc, root.getOffset())
                        : IndexBuilder(builder, loc).constant(0);
-  if (!context.offset)
-    return root.emitOpError("has an offset that does not follow from the "
-                            "kernel's arguments");
   return AttentionBuilder(function, context).emit();
 }

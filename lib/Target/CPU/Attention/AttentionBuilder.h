@@ -11,13 +11,17 @@ class FuncOp;
 
 namespace tessera::cpu {
 
+/// Whether the builder takes `kernel` by `schedule`; fails with a diagnostic at the
+/// kernel or its root where there is no attention.sdpa, it has a part that the builder
+/// lacks, or its scratch does not fit a task.
+mlir::LogicalResult checkAttentionKernel(kernel::FuncOp kernel,
+                                         kernel::AttentionAttr schedule);
+
 /// Writes the body of `function` (context pointer, a memref for each tensor
 /// argument of `kernel`, an index for each of its symbols; its block ends in
-/// func.return) for a kernel whose schedule is #kernel.attention. Computes in f32.
-/// Fails with a diagnostic at the kernel or its root when there is no
-/// attention.sdpa, it has a part that this builder lacks, or its scratch does not
-/// fit a task.
+/// func.return). Computes in f32. Fails as checkAttentionKernel does.
 mlir::LogicalResult emitAttentionKernel(kernel::FuncOp kernel,
+                                        kernel::AttentionAttr schedule,
                                         mlir::func::FuncOp function);
 
 } // namespace tessera::cpu

@@ -1,6 +1,7 @@
 // Kernels for matrix products and convolutions: operands, tasks.
 #include "lib/Target/CPU/Contraction/ContractionBuilder.h"
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
+#include "lib/Target/CPU/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,7 +36,7 @@ public:
   LogicalResult emit();
 
 private:
-  LogicalResult computeSizes();
+  void computeSizes();
   TaskGrid cut();
   bool rhsVariesOutside() const;
   LogicalResult emitTask(const TaskGrid &grid, Value task, TaskTiles &tiles,
@@ -56,17 +57,13 @@ private:
 
 } // namespace
 
-LogicalResult ContractionBuilder::computeSizes() {
+void ContractionBuilder::computeSizes() {
   IndexBuilder index(builder, loc);
-  for (const ContractionLoop &loop : c.loops) {
+  for (const ContractionLoop &loop : c.loops)
     sizes.push_back(ShapedType::isDynamic(loop.size)
                         ? elements.emitSize(builder, loc, loop.origin.tensor,
                                             loop.origin.dimension)
                         : index.constant(loop.size));
-    if (!sizes.back())
-      return c.root->emitOpError("has a size that is not known before it runs");
-  }
-  return success();
 }
 
 TaskGrid ContractionBuilder::cut() {
@@ -177,8 +174,7 @@ LogicalResult ContractionBuilder::emitTask(const TaskGrid &grid, Value task,
 }
 
 LogicalResult ContractionBuilder::emit() {
-  if (failed(computeSizes()))
-    return failure();
+  computeSizes();
   FailureOr<ResultStores> stores =
       ResultStores::create(kernel, c.result, memrefs, elements);
   if (failed(stores))
@@ -209,14 +205,32 @@ LogicalResult ContractionBuilder::emit() {
   return success();
 }
 
-LogicalResult cpu::emitContractionKernel(kernel::FuncOp kernel,
-                                         func::FuncOp function) {
+LogicalResult cpu::checkContractionKernel(kernel::FuncOp kernel) {
   FailureOr<Contraction> contraction = matchContraction(kernel);
-  if (failed(contraction))
+  if (failed(contraction) ||
+      failed(ResultStores::check(kernel, contraction->result)))
     return failure();
-  auto schedule = cast<kernel::ContractionAttr>(kernel.getSchedule());
-  if (schedule.getDepth() != 0)
-    return kernel.emitOpError("expects a schedule with depth 0, but got ")
-           << schedule.getDepth();
+  ElementCheck elements(kernel);
+  for (const ContractionLoop &loop : contraction->loops)
+    if (ShapedType::isDynamic(loop.size) &&
+        failed(elements.checkSize(loop.origin.tensor, loop.origin.dimension)))
+      return contraction->root->emitOpError(
+          "has a size that is not known before it runs");
+  for (Value operand : {contraction->lhs, contraction->rhs, contraction->init})
+    if (operand && failed(elements.check(operand)))
+      return failure();
+  elements.bindAnywhere(contraction->result);
+  for (Value value : kernel.getYield().getValues())
+    if (failed(elements.check(value)))
+      return failure();
+  return success();
+}
+
+LogicalResult cpu::emitContractionKernel(kernel::FuncOp kernel,
+                                         kernel::ContractionAttr schedule,
+                                         func::FuncOp function) {
+  if (failed(checkContractionKernel(kernel)))
+    return failure();
+  FailureOr<Contraction> contraction = matchContraction(kernel);
   return ContractionBuilder(kernel, function, *contraction, schedule).emit();
 }

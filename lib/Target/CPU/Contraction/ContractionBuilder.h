@@ -11,12 +11,15 @@ class FuncOp;
 
 namespace tessera::cpu {
 
+/// Whether the builder takes `kernel`; fails with a diagnostic at the kernel or its
+/// root.
+mlir::LogicalResult checkContractionKernel(kernel::FuncOp kernel);
+
 /// Writes the body of `function` (context pointer, a memref for each tensor
 /// argument of `kernel`, an index for each of its symbols; its block ends in
-/// func.return) for a kernel whose schedule is #kernel.contraction. Accumulates
-/// in f32. Fails with a diagnostic at the kernel or its root when there is no
-/// root this builder knows.
+/// func.return). Accumulates in f32. Fails as checkContractionKernel does.
 mlir::LogicalResult emitContractionKernel(kernel::FuncOp kernel,
+                                          kernel::ContractionAttr schedule,
                                           mlir::func::FuncOp function);
 
 } // namespace tessera::cpu

@@ -77,10 +77,7 @@ private:
 
 } // namespace
 
-FailureOr<ResultStores> ResultStores::create(kernel::FuncOp kernel, Value root,
-                                             ArrayRef<Value> memrefs,
-                                             ElementEmitter &elements) {
-  ResultStores stores(root, elements);
+LogicalResult ResultStores::check(kernel::FuncOp kernel, Value root) {
   PathFinder finder(root);
   for (auto [i, value] : llvm::enumerate(kernel.getYield().getValues())) {
     FailureOr<PathFinder::Path> path = finder.find(value);
@@ -90,9 +87,20 @@ FailureOr<ResultStores> ResultStores::create(kernel::FuncOp kernel, Value root,
       return kernel.emitOpError("has an output that does not depend on its "
                                 "contraction: ")
              << i;
-    stores.outputs.push_back(
-        {value, memrefs[kernel.getInputCount() + i], **path});
   }
+  return success();
+}
+
+FailureOr<ResultStores> ResultStores::create(kernel::FuncOp kernel, Value root,
+                                             ArrayRef<Value> memrefs,
+                                             ElementEmitter &elements) {
+  if (failed(check(kernel, root)))
+    return failure();
+  ResultStores stores(root, elements);
+  PathFinder finder(root);
+  for (auto [i, value] : llvm::enumerate(kernel.getYield().getValues()))
+    stores.outputs.push_back({value, memrefs[kernel.getInputCount() + i],
+                              **finder.find(value)});
   return stores;
 }
 

@@ -15,6 +15,9 @@ class ResultStores {
 public:
   /// Follows the outputs of `kernel` back to `root`, a tensor of its body. Fails
   /// with a diagnostic at an operation that changes indices otherwise.
+  static mlir::LogicalResult check(kernel::FuncOp kernel, mlir::Value root);
+
+  /// The stores of what check() takes.
   static mlir::FailureOr<ResultStores>
   create(kernel::FuncOp kernel, mlir::Value root,
          mlir::ArrayRef<mlir::Value> memrefs, ElementEmitter &elements);

@@ -308,7 +308,7 @@ groupOutputs(RowKernel &rows, ArrayRef<int64_t> outputs) {
 /// Kernels with reductions; outputs that have nothing to do with them after.
 static LogicalResult emitReductions(RowKernel &rows, OpBuilder &builder,
                                     SmallVector<int64_t> &outputs) {
-  FailureOr<RowStages> stages = findStages(rows);
+  FailureOr<RowStages> stages = findStages(rows.kernel);
   if (failed(stages))
     return failure();
   outputs = stages->otherOutputs;
@@ -328,11 +328,9 @@ static LogicalResult emitOutputs(RowKernel &rows, OpBuilder &builder) {
   return success();
 }
 
-LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel, func::FuncOp function) {
-  auto schedule = dyn_cast_or_null<kernel::RowsAttr>(kernel.getSchedule());
-  if (!schedule)
-    return kernel.emitOpError("expects a #kernel.rows schedule, but got ")
-           << kernel.getSchedule();
+LogicalResult cpu::emitRowKernel(kernel::FuncOp kernel,
+                                 kernel::RowsAttr schedule,
+                                 func::FuncOp function) {
   expandSoftmax(kernel);
   RowKernel rows(kernel, function, schedule);
   OpBuilder builder(function.getBody().front().getTerminator());

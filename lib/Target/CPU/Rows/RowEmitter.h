@@ -12,11 +12,11 @@ namespace tessera::cpu {
 
 /// Writes the body of `function` (context pointer, a memref for each tensor
 /// argument of `kernel`, an index for each of its symbols; its block ends in
-/// func.return) for a kernel whose schedule is #kernel.rows. f16 and bf16
-/// reductions accumulate in f32. Tasks and the order of additions depend on
-/// sizes only. May change the kernel's body. Fails with a diagnostic at the
-/// operation that has no row form.
+/// func.return). f16 and bf16 reductions accumulate in f32. Tasks and the order of
+/// additions depend on sizes only. May change the kernel's body. Fails with a
+/// diagnostic at the operation that has no row form, where checkRowKernel does.
 mlir::LogicalResult emitRowKernel(kernel::FuncOp kernel,
+                                  kernel::RowsAttr schedule,
                                   mlir::func::FuncOp function);
 
 } // namespace tessera::cpu

@@ -62,8 +62,8 @@ namespace {
 
 class StageFinder {
 public:
-  explicit StageFinder(RowKernel &rows)
-      : rows(rows), sizes(rows.kernel.getContext()) {}
+  explicit StageFinder(kernel::FuncOp kernel)
+      : kernel(kernel), sizes(kernel.getContext()) {}
 
   FailureOr<RowStages> run();
 
@@ -89,7 +89,13 @@ private:
   std::optional<int64_t> freeOutput(Value value);
   int64_t lastPass() { return stages.passes.size() - 1; }
 
-  RowKernel &rows;
+  Value yielded(int64_t output) {
+    return kernel.getYield().getValues()[output];
+  }
+  /// Whether elements of `value` are stored in output `number` as they are.
+  bool hasTypeOf(Value value, int64_t number);
+
+  kernel::FuncOp kernel;
   graph::SizeAnalysis sizes;
   RowStages stages;
   llvm::DenseMap<Value, int64_t> level;
@@ -104,7 +110,7 @@ private:
 } // namespace
 
 LogicalResult StageFinder::findSpace() {
-  for (Operation &op : rows.kernel.getBody().front()) {
+  for (Operation &op : kernel.getBody().front()) {
     if (!isReduction(&op))
       continue;
     auto [input, reduced] = inputOf(&op);
@@ -126,7 +132,7 @@ LogicalResult StageFinder::findSpace() {
 }
 
 LogicalResult StageFinder::findLevels() {
-  for (Operation &op : rows.kernel.getBody().front()) {
+  for (Operation &op : kernel.getBody().front()) {
     int64_t highest = 0;
     op.walk([&](Operation *inner) {
       for (Value operand : inner->getOperands())
@@ -186,7 +192,7 @@ bool StageFinder::isConstantInRow(graph::BroadcastToOp op) {
 
 void StageFinder::findRowValues() {
   llvm::SmallDenseSet<Value> seen;
-  for (auto op : rows.kernel.getBody().front().getOps<graph::BroadcastToOp>()) {
+  for (auto op : kernel.getBody().front().getOps<graph::BroadcastToOp>()) {
     Value source = op.getSource();
     if (!isConstantInRow(op))
       continue;
@@ -216,20 +222,26 @@ bool StageFinder::isCostlyTree(Value value) {
   return costly[value] = result;
 }
 
+/// Booleans are bytes in memory.
+bool StageFinder::hasTypeOf(Value value, int64_t number) {
+  Type element = getElementTypeOrSelf(value.getType());
+  return !element.isInteger(1) &&
+         element == getElementTypeOrSelf(
+                        kernel.getOutputArguments()[number].getType());
+}
+
 std::optional<int64_t> StageFinder::outputOf(Value value) {
-  for (int64_t i = 0, e = rows.kernel.getOutputs(); i < e; ++i)
-    if (rows.yielded(i) == value &&
-        cast<MemRefType>(rows.output(i).getType()).getElementType() ==
-            getElementTypeOrSelf(value.getType()))
+  for (int64_t i = 0, e = kernel.getOutputs(); i < e; ++i)
+    if (yielded(i) == value &&
+        hasTypeOf(value, i))
       return i;
   return std::nullopt;
 }
 
 std::optional<int64_t> StageFinder::freeOutput(Value value) {
-  for (int64_t i = 0, e = rows.kernel.getOutputs(); i < e; ++i)
-    if (!usedOutputs.contains(i) && isInSpace(rows.yielded(i)) &&
-        cast<MemRefType>(rows.output(i).getType()).getElementType() ==
-            getElementTypeOrSelf(value.getType()))
+  for (int64_t i = 0, e = kernel.getOutputs(); i < e; ++i)
+    if (!usedOutputs.contains(i) && isInSpace(yielded(i)) &&
+        hasTypeOf(value, i))
       return i;
   return std::nullopt;
 }
@@ -268,12 +280,12 @@ void StageFinder::visit(Value root, int64_t number) {
 }
 
 LogicalResult StageFinder::placeOutputs() {
-  int64_t outputs = rows.kernel.getOutputs();
+  int64_t outputs = kernel.getOutputs();
   for (int64_t number = 0; number < lastPass(); ++number)
     for (const RowReduction &reduction : stages.passes[number].reductions)
       visit(reduction.input, number);
   for (int64_t i = 0; i < outputs; ++i) {
-    Value value = rows.yielded(i);
+    Value value = yielded(i);
     if (isInSpace(value)) {
       if (placedOutputs.contains(value) && usedOutputs.contains(i))
         continue;
@@ -284,7 +296,7 @@ LogicalResult StageFinder::placeOutputs() {
     } else if (level.lookup(value) == 0) {
       stages.otherOutputs.push_back(i);
     } else {
-      return rows.kernel.emitOpError("row emitter: expects output ")
+      return kernel.emitOpError("row emitter: expects output ")
              << i << " to have the sizes of the reduced tensors or of their rows";
     }
   }
@@ -308,6 +320,6 @@ FailureOr<RowStages> StageFinder::run() {
   return stages;
 }
 
-FailureOr<RowStages> cpu::findStages(RowKernel &rows) {
-  return StageFinder(rows).run();
+FailureOr<RowStages> cpu::findStages(kernel::FuncOp kernel) {
+  return StageFinder(kernel).run();
 }

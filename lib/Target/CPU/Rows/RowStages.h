@@ -87,7 +87,7 @@ void expandSoftmax(kernel::FuncOp kernel);
 
 /// The stages of the kernel; fails with a diagnostic where its reductions do not
 /// fit together.
-mlir::FailureOr<RowStages> findStages(RowKernel &rows);
+mlir::FailureOr<RowStages> findStages(kernel::FuncOp kernel);
 
 } // namespace tessera::cpu
 

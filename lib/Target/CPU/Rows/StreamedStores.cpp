@@ -23,7 +23,7 @@ static int64_t bytesOf(Type element) {
 static FailureOr<bool> borrowsOutputs(RowKernel &rows) {
   if (!hasReductions(rows.kernel))
     return false;
-  FailureOr<RowStages> stages = findStages(rows);
+  FailureOr<RowStages> stages = findStages(rows.kernel);
   if (failed(stages))
     return failure();
   return llvm::any_of(stages->passes, [&](const RowPass &pass) {

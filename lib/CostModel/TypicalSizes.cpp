@@ -1,5 +1,5 @@
 // Typical sizes of the tensors of a kernel.
-#include "lib/Transforms/Kernel/TypicalSizes.h"
+#include "lib/CostModel/TypicalSizes.h"
 
 #include "dialects/Graph/IR/Graph.h"
 

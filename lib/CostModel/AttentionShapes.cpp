@@ -1,8 +1,8 @@
 // The shape of a kernel's attention for the cost model.
-#include "lib/Transforms/Kernel/AttentionShapes.h"
+#include "lib/CostModel/AttentionShapes.h"
 
 #include "dialects/Attention/IR/Attention.h"
-#include "lib/Transforms/Kernel/TypicalSizes.h"
+#include "lib/CostModel/TypicalSizes.h"
 
 using namespace mlir;
 using namespace tessera;

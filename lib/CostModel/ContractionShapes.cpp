@@ -1,8 +1,8 @@
 // The shape of a kernel's contraction for the cost model.
-#include "lib/Transforms/Kernel/ContractionShapes.h"
+#include "lib/CostModel/ContractionShapes.h"
 
 #include "dialects/Graph/IR/Graph.h"
-#include "lib/Transforms/Kernel/TypicalSizes.h"
+#include "lib/CostModel/TypicalSizes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"

@@ -1,6 +1,6 @@
 // The shape of a kernel's contraction for the cost model, at typical sizes.
-#ifndef TESSERA_LIB_TRANSFORMS_KERNEL_CONTRACTIONSHAPES_H
-#define TESSERA_LIB_TRANSFORMS_KERNEL_CONTRACTIONSHAPES_H
+#ifndef TESSERA_LIB_COSTMODEL_CONTRACTIONSHAPES_H
+#define TESSERA_LIB_COSTMODEL_CONTRACTIONSHAPES_H
 
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/ContractionSchedule.h"
@@ -16,4 +16,4 @@ std::optional<ContractionShape> contractionShapeOf(kernel::FuncOp kernel);
 
 } // namespace tessera
 
-#endif // TESSERA_LIB_TRANSFORMS_KERNEL_CONTRACTIONSHAPES_H
+#endif // TESSERA_LIB_COSTMODEL_CONTRACTIONSHAPES_H

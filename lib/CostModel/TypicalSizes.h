@@ -1,6 +1,6 @@
 // Typical sizes of the tensors of a kernel, for cost models.
-#ifndef TESSERA_LIB_TRANSFORMS_KERNEL_TYPICALSIZES_H
-#define TESSERA_LIB_TRANSFORMS_KERNEL_TYPICALSIZES_H
+#ifndef TESSERA_LIB_COSTMODEL_TYPICALSIZES_H
+#define TESSERA_LIB_COSTMODEL_TYPICALSIZES_H
 
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Kernel/IR/Kernel.h"
@@ -24,4 +24,4 @@ private:
 
 } // namespace tessera
 
-#endif // TESSERA_LIB_TRANSFORMS_KERNEL_TYPICALSIZES_H
+#endif // TESSERA_LIB_COSTMODEL_TYPICALSIZES_H

@@ -1,6 +1,6 @@
 // The shape of a kernel's attention for the cost model, at typical sizes.
-#ifndef TESSERA_LIB_TRANSFORMS_KERNEL_ATTENTIONSHAPES_H
-#define TESSERA_LIB_TRANSFORMS_KERNEL_ATTENTIONSHAPES_H
+#ifndef TESSERA_LIB_COSTMODEL_ATTENTIONSHAPES_H
+#define TESSERA_LIB_COSTMODEL_ATTENTIONSHAPES_H
 
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/AttentionSchedule.h"
@@ -15,4 +15,4 @@ std::optional<AttentionShape> attentionShapeOf(kernel::FuncOp kernel);
 
 } // namespace tessera
 
-#endif // TESSERA_LIB_TRANSFORMS_KERNEL_ATTENTIONSHAPES_H
+#endif // TESSERA_LIB_COSTMODEL_ATTENTIONSHAPES_H

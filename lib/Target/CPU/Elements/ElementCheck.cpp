@@ -1,0 +1,500 @@
+// The element emitter's walk without emission; see the header.
+#include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "dialects/Graph/IR/Graph.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace tessera;
+using namespace tessera::cpu;
+
+static int64_t rankOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getRank();
+}
+
+static bool isSingle(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return type.hasStaticShape() && type.getNumElements() == 1;
+}
+
+static InFlightDiagnostic error(Value tensor) {
+  return emitError(tensor.getLoc(), "element emitter: ");
+}
+
+//===----------------------------------------------------------------------===//
+// What is bound
+//===----------------------------------------------------------------------===//
+
+void ElementCheck::forget() {
+  checked.clear();
+  readsBound.clear();
+  linear.clear();
+}
+
+void ElementCheck::bind(Value tensor, Access access) {
+  bound[tensor] = std::move(access);
+  forget();
+}
+
+void ElementCheck::bindAnywhere(Value tensor) {
+  bound[tensor] = std::nullopt;
+  forget();
+}
+
+void ElementCheck::unbind(Value tensor) {
+  if (bound.erase(tensor))
+    forget();
+}
+
+bool ElementCheck::dependsOnBound(Value tensor) {
+  if (bound.contains(tensor))
+    return true;
+  auto [known, isNew] = readsBound.try_emplace(tensor, false);
+  if (!isNew)
+    return known->second;
+  bool result = false;
+  if (Operation *op = tensor.getDefiningOp())
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        result = result || (isa<RankedTensorType>(operand.getType()) &&
+                            dependsOnBound(operand));
+    });
+  return readsBound[tensor] = result;
+}
+
+bool ElementCheck::isLinear(Value tensor) {
+  if (bound.contains(tensor) || isSingle(tensor) || isa<BlockArgument>(tensor))
+    return true;
+  auto [known, isNew] = linear.try_emplace(tensor, false);
+  if (!isNew)
+    return known->second;
+  Operation *op = tensor.getDefiningOp();
+  auto allOperands = [&] {
+    return llvm::all_of(op->getOperands(), [&](Value operand) {
+      return !isa<RankedTensorType>(operand.getType()) || isLinear(operand);
+    });
+  };
+  bool result = false;
+  if (OpTrait::hasElementwiseMappableTraits(op) ||
+      isa<graph::ReshapeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+          tensor::CastOp>(op))
+    result = allOperands();
+  else if (auto broadcast = dyn_cast<graph::BroadcastToOp>(op))
+    result = isSingle(broadcast.getSource());
+  else if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    result = isa<SplatElementsAttr>(constant.getValue());
+  else
+    result = isa<linalg::FillOp, tensor::SplatOp>(op);
+  return linear[tensor] = result;
+}
+
+//===----------------------------------------------------------------------===//
+// Scalars and sizes
+//===----------------------------------------------------------------------===//
+
+LogicalResult ElementCheck::isKnown(AffineExpr size) {
+  auto [known, isNew] = sizes.try_emplace(size, true);
+  if (!isNew)
+    return success(known->second);
+  bool result = true;
+  size.walk([&](AffineExpr part) {
+    auto used = dyn_cast<AffineSymbolExpr>(part);
+    if (!used || !result)
+      return;
+    const graph::SizeAnalysis::Symbol symbol =
+        analysis.symbols()[used.getPosition()];
+    if (symbol.kind == graph::SizeAnalysis::Symbol::Kind::Whole)
+      result = succeeded(isKnown(symbol.operands[0]));
+    else
+      result = symbol.value && symbol.dimension < 0 &&
+               succeeded(checkScalar(symbol.value));
+  });
+  sizes[size] = result;
+  return success(result);
+}
+
+LogicalResult ElementCheck::checkSize(Value tensor, int64_t dimension) {
+  return isKnown(analysis.dimOf(tensor, dimension));
+}
+
+LogicalResult ElementCheck::checkSizes(Value tensor) {
+  for (int64_t dimension = 0, e = rankOf(tensor); dimension < e; ++dimension)
+    if (failed(checkSize(tensor, dimension))) {
+      error(tensor) << "expects sizes over the kernel's symbols, but dimension "
+                    << dimension << " of " << tensor.getType() << " is none";
+      return failure();
+    }
+  return success();
+}
+
+LogicalResult ElementCheck::checkScalar(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return success(argument.getOwner() == &kernel.getBody().front() &&
+                   static_cast<int64_t>(argument.getArgNumber()) >=
+                       kernel.getTensorCount());
+  auto [known, isNew] = scalars.try_emplace(value, true);
+  if (!isNew)
+    return success(known->second);
+  Operation *op = value.getDefiningOp();
+  LogicalResult result = success();
+  if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    std::optional<int64_t> dimension = dim.getConstantIndex();
+    result = success(dimension &&
+                     succeeded(checkSize(dim.getSource(), *dimension)));
+  } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+    for (Value index : extract.getIndices())
+      result = success(succeeded(result) && succeeded(checkScalar(index)));
+    result =
+        success(succeeded(result) && succeeded(elsewhere(extract.getTensor())));
+  } else {
+    result = success(op->getNumRegions() == 0 && isPure(op));
+    for (Value operand : op->getOperands())
+      result = success(succeeded(result) &&
+                       !isa<ShapedType>(operand.getType()) &&
+                       succeeded(checkScalar(operand)));
+  }
+  scalars[value] = succeeded(result);
+  return result;
+}
+
+LogicalResult ElementCheck::scalarOperand(Value value) {
+  if (succeeded(checkScalar(value)))
+    return success();
+  error(value) << "expects a scalar that follows from the kernel's arguments";
+  return failure();
+}
+
+LogicalResult ElementCheck::indexOperands(ArrayRef<OpFoldResult> values) {
+  for (OpFoldResult each : values) {
+    auto value = dyn_cast<Value>(each);
+    if (!value || succeeded(checkScalar(value)))
+      continue;
+    error(value) << "expects a size over the kernel's symbols";
+    return failure();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+LogicalResult ElementCheck::check(Value tensor) {
+  Access access;
+  for (int64_t i = 0, e = rankOf(tensor); i < e; ++i)
+    access.push_back(i);
+  return check(tensor, access);
+}
+
+LogicalResult ElementCheck::elsewhere(Value tensor) {
+  return check(tensor, Access(rankOf(tensor), kElsewhere));
+}
+
+LogicalResult ElementCheck::check(Value tensor, const Access &given) {
+  // Where nothing bound is read, all accesses are alike.
+  Access access =
+      dependsOnBound(tensor) ? given : Access(given.size(), kElsewhere);
+  for (const Access &known : checked[tensor])
+    if (known == access)
+      return success();
+  if (failed(checkNew(tensor, access)))
+    return failure();
+  checked[tensor].push_back(access);
+  return success();
+}
+
+LogicalResult ElementCheck::checkNew(Value tensor, const Access &access) {
+  auto source = bound.find(tensor);
+  if (source != bound.end()) {
+    if (!source->second)
+      return success();
+    auto type = cast<RankedTensorType>(tensor.getType());
+    auto isVector = [&](int64_t index) {
+      return laneLoop >= 0 && index == laneLoop;
+    };
+    for (auto [size, read, there] :
+         llvm::zip(type.getShape(), access, *source->second))
+      if (read != there && (size != 1 || isVector(read) || isVector(there))) {
+        error(tensor) << "the bound value cannot be read here";
+        return failure();
+      }
+    return success();
+  }
+  if (isa<BlockArgument>(tensor))
+    return success();
+  auto result = cast<OpResult>(tensor);
+  Operation *op = result.getOwner();
+  if (OpTrait::hasElementwiseMappableTraits(op)) {
+    for (Value operand : op->getOperands())
+      if (failed(isa<RankedTensorType>(operand.getType())
+                     ? check(operand, access)
+                     : scalarOperand(operand)))
+        return failure();
+    return success();
+  }
+  if (auto structuredOp = dyn_cast<linalg::LinalgOp>(op))
+    return structured(structuredOp, result, access);
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    if (!isa<DenseElementsAttr>(constant.getValue())) {
+      error(tensor) << "expects a constant of known elements";
+      return failure();
+    }
+    return success();
+  }
+  return movement(result, access);
+}
+
+LogicalResult ElementCheck::structured(linalg::LinalgOp op, OpResult result,
+                                       const Access &access) {
+  AffineMap outputMap = op.getIndexingMapMatchingResult(result);
+  if (op.getNumParallelLoops() != op.getNumLoops() ||
+      !outputMap.isPermutation()) {
+    error(result) << "'" << op->getName()
+                  << "' is neither elementwise nor bound to a source";
+    return failure();
+  }
+  Access loops(op.getNumLoops());
+  for (auto [i, expr] : llvm::enumerate(outputMap.getResults()))
+    loops[cast<AffineDimExpr>(expr).getPosition()] = access[i];
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (op.getMatchingBlockArgument(&operand).use_empty())
+      continue;
+    if (!isa<RankedTensorType>(operand.get().getType())) {
+      if (failed(scalarOperand(operand.get())))
+        return failure();
+      continue;
+    }
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    bool hasForm = true;
+    map.walkExprs([&](AffineExpr expr) {
+      hasForm = hasForm && expr.getKind() != AffineExprKind::CeilDiv &&
+                expr.getKind() != AffineExprKind::SymbolId;
+    });
+    if (!hasForm) {
+      error(result) << "'" << op->getName()
+                    << "' has an indexing map without an element form: "
+                    << AffineMapAttr::get(map);
+      return failure();
+    }
+    Access read;
+    for (AffineExpr expr : map.getResults()) {
+      if (auto dim = dyn_cast<AffineDimExpr>(expr))
+        read.push_back(loops[dim.getPosition()]);
+      else
+        read.push_back(expr == 0 ? kZero : kElsewhere);
+    }
+    if (failed(check(operand.get(), read)))
+      return failure();
+  }
+  for (Operation &inner : op.getBlock()->without_terminator())
+    if (failed(bodyOperation(inner)))
+      return failure();
+  return success();
+}
+
+LogicalResult ElementCheck::bodyOperation(Operation &op) {
+  if (isa<linalg::IndexOp>(op))
+    return success();
+  for (Value operand : op.getOperands()) {
+    bool isOfBody = operand.getParentBlock() == op.getBlock();
+    if (isa<RankedTensorType>(operand.getType()) || isOfBody)
+      continue;
+    if (failed(scalarOperand(operand)))
+      return failure();
+  }
+  if (isa<arith::ConstantOp>(op))
+    return success();
+  if (auto extract = dyn_cast<tensor::ExtractOp>(op))
+    return elsewhere(extract.getTensor());
+  if (OpTrait::hasElementwiseMappableTraits(&op) && op.getNumResults() == 1)
+    return success();
+  emitError(op.getLoc(), "element emitter: '")
+      << op.getName() << "' has no element form";
+  return failure();
+}
+
+/// Dimensions are aligned at the right; one of size 1 is read at 0.
+LogicalResult ElementCheck::broadcasted(Operation *op, const Access &access) {
+  Value source = op->getOperand(0), result = op->getResult(0);
+  auto type = cast<RankedTensorType>(source.getType());
+  int64_t added = access.size() - type.getRank();
+  Access read(access.begin() + added, access.end());
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (type.getDimSize(i) == 1) {
+      read[i] = kZero;
+      continue;
+    }
+    if (!type.isDynamicDim(i) ||
+        analysis.areEqual(analysis.dimOf(source, i),
+                          analysis.dimOf(result, i + added)))
+      continue;
+    // Which of the two it is shows at run time.
+    if (failed(checkSize(source, i)))
+      return checkSizes(source);
+    read[i] = kElsewhere;
+  }
+  return check(source, read);
+}
+
+/// Where only dimensions of size 1 come and go, indices stay.
+LogicalResult ElementCheck::reshaped(Operation *op, const Access &access) {
+  Value source = op->getOperand(0), result = op->getResult(0);
+  Access read(rankOf(source), kElsewhere);
+  auto from = cast<RankedTensorType>(source.getType());
+  auto to = cast<RankedTensorType>(result.getType());
+  SmallVector<ReassociationIndices> groups;
+  bool isCollapse = false;
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
+    groups = collapse.getReassociationIndices();
+    isCollapse = true;
+  } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
+    groups = expand.getReassociationIndices();
+  }
+  RankedTensorType many = isCollapse ? from : to;
+  for (auto [one, group] : llvm::enumerate(groups)) {
+    SmallVector<int64_t> wide;
+    for (int64_t i : group)
+      if (many.getDimSize(i) != 1)
+        wide.push_back(i);
+    if (wide.size() > 1)
+      continue;
+    if (!isCollapse)
+      read[one] = wide.empty() ? kZero : access[wide[0]];
+    else if (!wide.empty())
+      read[wide[0]] = access[one];
+  }
+  if (isCollapse)
+    for (int64_t i = 0; i < from.getRank(); ++i)
+      if (from.getDimSize(i) == 1)
+        read[i] = kZero;
+  if (failed(checkSizes(source)) || failed(checkSizes(result)))
+    return failure();
+  return check(source, read);
+}
+
+LogicalResult ElementCheck::movement(OpResult result, const Access &access) {
+  auto changed = [&](ArrayRef<int64_t> dimensions) {
+    Access read = access;
+    for (int64_t dimension : dimensions)
+      read[dimension] = kElsewhere;
+    return read;
+  };
+  auto size = [&](Value tensor, int64_t dimension) -> LogicalResult {
+    return succeeded(checkSize(tensor, dimension)) ? success()
+                                                   : checkSizes(tensor);
+  };
+  return TypeSwitch<Operation *, LogicalResult>(result.getOwner())
+      .Case([&](tensor::CastOp op) { return check(op.getSource(), access); })
+      .Case([&](tensor::SplatOp op) { return scalarOperand(op.getInput()); })
+      .Case<graph::ReshapeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(
+          [&](auto op) { return reshaped(op, access); })
+      .Case([&](tensor::FromElementsOp op) -> LogicalResult {
+        for (Value element : op.getElements())
+          if (failed(scalarOperand(element)))
+            return failure();
+        return success();
+      })
+      .Case([&](tensor::ExtractSliceOp op) -> LogicalResult {
+        if (failed(indexOperands(op.getMixedOffsets())) ||
+            failed(indexOperands(op.getMixedStrides())))
+          return failure();
+        Access read;
+        int64_t kept = 0;
+        llvm::SmallBitVector dropped = op.getDroppedDims();
+        for (int64_t i = 0, e = op.getSourceType().getRank(); i < e; ++i) {
+          bool stays = isConstantIntValue(op.getMixedOffsets()[i], 0) &&
+                       isConstantIntValue(op.getMixedStrides()[i], 1);
+          int64_t index = dropped.test(i) ? kZero : access[kept++];
+          read.push_back(stays ? index : kElsewhere);
+        }
+        return check(op.getSource(), read);
+      })
+      .Case([&](tensor::InsertSliceOp op) -> LogicalResult {
+        if (!llvm::all_of(op.getMixedStrides(), [](OpFoldResult step) {
+              return isConstantIntValue(step, 1);
+            })) {
+          error(result) << "expects a slice of stride 1";
+          return failure();
+        }
+        if (failed(indexOperands(op.getMixedOffsets())) ||
+            failed(indexOperands(op.getMixedSizes())) ||
+            failed(elsewhere(op.getSource())))
+          return failure();
+        return check(op.getDest(), access);
+      })
+      .Case([&](tensor::PadOp op) -> LogicalResult {
+        Value padding = op.getConstantPaddingValue();
+        if (!padding) {
+          error(result) << "expects a constant padding value";
+          return failure();
+        }
+        SmallVector<int64_t> moved;
+        SmallVector<OpFoldResult> low = op.getMixedLowPad(),
+                                  high = op.getMixedHighPad();
+        for (int64_t i = 0, e = low.size(); i < e; ++i) {
+          if (isConstantIntValue(low[i], 0) && isConstantIntValue(high[i], 0))
+            continue;
+          if (failed(size(op.getSource(), i)))
+            return failure();
+          if (!isConstantIntValue(low[i], 0))
+            moved.push_back(i);
+        }
+        if (failed(indexOperands(low)) || failed(scalarOperand(padding)))
+          return failure();
+        return check(op.getSource(), changed(moved));
+      })
+      .Case([&](tensor::ConcatOp op) -> LogicalResult {
+        int64_t dimension = op.getDim();
+        for (auto [i, piece] : llvm::enumerate(op.getInputs()))
+          if ((i + 1 < op.getInputs().size() && failed(size(piece, dimension))) ||
+              failed(check(piece, i == 0 ? access : changed(dimension))))
+            return failure();
+        return success();
+      })
+      .Case([&](graph::BroadcastToOp op) { return broadcasted(op, access); })
+      .Case([&](graph::GatherOp op) -> LogicalResult {
+        int64_t axis = op.getAxis(), indexRank = rankOf(op.getIndices());
+        auto index = access.begin() + axis;
+        Access read(access.begin(), index);
+        read.push_back(kElsewhere);
+        read.append(index + indexRank, access.end());
+        if (failed(size(op.getData(), axis)) ||
+            failed(check(op.getIndices(), Access(index, index + indexRank))))
+          return failure();
+        return check(op.getData(), read);
+      })
+      .Case([&](graph::GatherPointsOp op) -> LogicalResult {
+        int64_t rank = rankOf(op.getIndices());
+        Access position(access.begin(), access.begin() + rank - 1), read;
+        position.push_back(kElsewhere);
+        for (auto [i, dimension] : llvm::enumerate(op.getDimensions())) {
+          read.push_back(dimension >= 0 ? access[dimension] : kElsewhere);
+          if (dimension < 0 && failed(size(op.getData(), i)))
+            return failure();
+        }
+        if (failed(check(op.getIndices(), position)))
+          return failure();
+        return check(op.getData(), read);
+      })
+      .Case([&](graph::ReverseOp op) -> LogicalResult {
+        for (int64_t dimension : op.getDimensions())
+          if (failed(size(op.getSource(), dimension)))
+            return failure();
+        return check(op.getSource(), changed(op.getDimensions()));
+      })
+      .Case([&](graph::IotaOp) { return success(); })
+      .Case([&](linalg::UnPackOp op) -> LogicalResult {
+        if (failed(indexOperands(op.getMixedTiles())))
+          return failure();
+        return elsewhere(op.getSource());
+      })
+      .Default([&](Operation *op) -> LogicalResult {
+        error(result) << "'" << op->getName()
+                      << "' is neither elementwise nor bound to a source";
+        return failure();
+      });
+}
