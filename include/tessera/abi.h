@@ -125,7 +125,7 @@ typedef struct TesseraComputedSize {
 } TesseraComputedSize;
 
 /* An intermediate buffer in the arena. Two values may share bytes when their
- * life times [firstUse, lastUse] (in kernel calls) do not overlap. */
+ * life times [firstUse, lastUse] (in numbers of kernel calls) do not overlap. */
 typedef struct TesseraValue {
   uint32_t size;
   TesseraSize bytes;
@@ -145,7 +145,9 @@ typedef void (*TesseraParallelFor)(void *pool, TesseraTask task, void *captures,
                                    int64_t tasks);
 
 /* Told of each kernel call of an entry when it has ended: its number, from 0, in
- * the order of the entry. */
+ * the order in which the entry names its calls, as in the manifest. A call that is
+ * skipped is not told of and keeps its number; one in a loop is told of in every
+ * trip. */
 typedef void (*TesseraCallObserver)(void *observer, int64_t call);
 
 /* One run of one entry. Filled by the runtime; read by generated code. The

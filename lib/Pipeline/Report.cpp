@@ -1,7 +1,7 @@
 // What became of a model: its kernels by route.
 #include "lib/Pipeline/Report.h"
 
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/CallNumbers.h"
 #include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Pipeline/Diagnostics.h"
@@ -49,41 +49,47 @@ static std::string textOf(Attribute attribute) {
   return text;
 }
 
+/// What `describeCalls` says of one call; `kernels`: the position of each.
+static llvm::json::Object
+describeCall(kernel::LaunchOp launch,
+             const llvm::DenseMap<StringAttr, int64_t> &kernels) {
+  llvm::json::Array arguments;
+  for (Value argument : launch.getArguments()) {
+    auto storage = argument.getDefiningOp<kernel::StorageOp>();
+    if (!storage) {
+      arguments.push_back(llvm::json::Array{"other"});
+      continue;
+    }
+    llvm::json::Array place{kernel::stringifyStorageKind(storage.getKind()),
+                            int64_t(storage.getPosition())};
+    auto type = cast<MemRefType>(storage.getResult().getType());
+    if (storage.getKind() == kernel::StorageKind::Weights)
+      place.push_back(
+          type.getNumElements() *
+          int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8)));
+    arguments.push_back(std::move(place));
+  }
+  llvm::SetVector<StringRef> nodes;
+  collectNodeNames(launch.getLoc(), nodes);
+  return llvm::json::Object{
+      {"kernel", kernels.lookup(launch.getCalleeAttr().getAttr())},
+      {"nodes", textsOf(nodes)},
+      {"arguments", std::move(arguments)}};
+}
+
 llvm::json::Object tessera::describeCalls(ModuleOp module) {
-  llvm::DenseMap<StringAttr, int64_t> numbers;
+  llvm::DenseMap<StringAttr, int64_t> kernels;
   for (auto kernel : module.getOps<kernel::FuncOp>())
-    numbers.insert({kernel.getSymNameAttr(), int64_t(numbers.size())});
+    kernels.insert({kernel.getSymNameAttr(), int64_t(kernels.size())});
   llvm::json::Object entries;
   for (auto entry : module.getOps<kernel::EntryOp>()) {
     llvm::json::Array calls;
     auto function = module.lookupSymbol<func::FuncOp>(entry.getFunction());
     if (!function)
       continue;
-    function.walk([&](kernel::LaunchOp launch) {
-      llvm::json::Array arguments;
-      for (Value argument : launch.getArguments()) {
-        auto storage = argument.getDefiningOp<kernel::StorageOp>();
-        if (!storage) {
-          arguments.push_back(llvm::json::Array{"other"});
-          continue;
-        }
-        llvm::json::Array place{
-            kernel::stringifyStorageKind(storage.getKind()),
-            int64_t(storage.getPosition())};
-        auto type = cast<MemRefType>(storage.getResult().getType());
-        if (storage.getKind() == kernel::StorageKind::Weights)
-          place.push_back(type.getNumElements() *
-                          int64_t(llvm::divideCeil(
-                              type.getElementTypeBitWidth(), 8)));
-        arguments.push_back(std::move(place));
-      }
-      llvm::SetVector<StringRef> nodes;
-      collectNodeNames(launch.getLoc(), nodes);
-      calls.push_back(llvm::json::Object{
-          {"kernel", numbers.lookup(launch.getCalleeAttr().getAttr())},
-          {"nodes", textsOf(nodes)},
-          {"arguments", std::move(arguments)}});
-    });
+    kernel::CallNumbers numbered(function);
+    for (Operation *call : numbered.all())
+      calls.push_back(describeCall(cast<kernel::LaunchOp>(call), kernels));
     entries[entry.getSymName()] = std::move(calls);
   }
   return entries;

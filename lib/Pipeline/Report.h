@@ -14,8 +14,8 @@ namespace tessera {
 /// the reason.
 llvm::json::Array describeKernels(mlir::ModuleOp module);
 
-/// The kernel calls of each entry of a module in buffer state, in order, by the
-/// entry's name. A call is an object: "kernel" (its position among the kernels),
+/// The kernel calls of each entry of a module in buffer state, by the entry's name;
+/// call number i (dialects/Kernel/IR/CallNumbers.h) is element i. A call is an object: "kernel" (its position among the kernels),
 /// "nodes" and "arguments", one for each tensor argument of the kernel: ["input",
 /// number], ["output", number], ["value", number] or ["weights", offset, bytes].
 llvm::json::Object describeCalls(mlir::ModuleOp module);

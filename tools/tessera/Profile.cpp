@@ -18,11 +18,14 @@ void CallProfile::observe(TesseraSessionOptions &options) {
 void CallProfile::afterCall(void *self, int64_t call) {
   auto *profile = static_cast<CallProfile *>(self);
   const Clock::time_point now = Clock::now();
-  if (call < 0)
+  if (call < 0) {
     profile->runs.emplace_back();
-  else
-    profile->runs.back().push_back(
-        std::chrono::duration<double>(now - profile->last).count());
+  } else {
+    std::vector<double> &seconds = profile->runs.back();
+    if (seconds.size() <= static_cast<size_t>(call))
+      seconds.resize(call + 1);
+    seconds[call] += std::chrono::duration<double>(now - profile->last).count();
+  }
   // Not `now`: the bookkeeping above is no call's.
   profile->last = Clock::now();
 }
@@ -35,8 +38,26 @@ static double median(std::vector<double> values) {
   return *middle;
 }
 
+/// How many calls the manifest describes; 0 if it does not.
+static size_t callsIn(llvm::StringRef manifest) {
+  llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(manifest);
+  if (!parsed) {
+    llvm::consumeError(parsed.takeError());
+    return 0;
+  }
+  const llvm::json::Object *object = parsed->getAsObject();
+  const llvm::json::Object *entries =
+      object ? object->getObject("calls") : nullptr;
+  // The model's first entry is the one that runs, and today the only one.
+  const llvm::json::Array *calls = entries && entries->size() == 1
+                                       ? entries->begin()->second.getAsArray()
+                                       : nullptr;
+  return calls ? calls->size() : 0;
+}
+
 llvm::Error CallProfile::write(llvm::StringRef path, const Session &session,
-                               const NamedArrays &inputs) const {
+                               const NamedArrays &inputs,
+                               llvm::StringRef manifest) const {
   llvm::json::Object symbols;
   const std::vector<Port> ports = session.inputs();
   for (size_t i = 0; i < ports.size(); ++i)
@@ -48,10 +69,13 @@ llvm::Error CallProfile::write(llvm::StringRef path, const Session &session,
   for (const std::vector<double> &run : runs)
     totals.push_back(std::accumulate(run.begin(), run.end(), 0.0));
   llvm::json::Array calls;
-  for (size_t call = 0; !runs.empty() && call < runs.front().size(); ++call) {
+  size_t count = callsIn(manifest);
+  for (const std::vector<double> &run : runs)
+    count = std::max(count, run.size());
+  for (size_t call = 0; call < count; ++call) {
     std::vector<double> seconds;
     for (const std::vector<double> &run : runs)
-      seconds.push_back(run[call]);
+      seconds.push_back(call < run.size() ? run[call] : 0);
     calls.push_back(median(std::move(seconds)));
   }
   llvm::json::Value root = llvm::json::Object{

@@ -29,16 +29,19 @@ public:
   void clear() { runs.clear(); }
 
   /// Writes JSON: "threads", "runs", "symbols" (name -> size, as `inputs` bound
-  /// them), "seconds" (median of whole runs) and "calls" (median seconds of each).
+  /// them), "seconds" (median of whole runs) and "calls" (median seconds of each by
+  /// its number, as `manifest` counts them: all trips of a loop together, 0 of what
+  /// no run called).
   llvm::Error write(llvm::StringRef path, const Session &session,
-                    const NamedArrays &inputs) const;
+                    const NamedArrays &inputs, llvm::StringRef manifest) const;
 
 private:
   using Clock = std::chrono::steady_clock;
   static void afterCall(void *self, int64_t call);
 
   Clock::time_point last;
-  std::vector<std::vector<double>> runs; // [runs][calls], seconds
+  /// [runs][calls up to the last one that was told of], seconds
+  std::vector<std::vector<double>> runs;
 };
 
 } // namespace tessera::tool

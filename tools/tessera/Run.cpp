@@ -230,7 +230,8 @@ int runLibrary(const RunCommand &command, const std::string &library) {
   if (command.repeat > 0)
     measure(session, *inputs, command.repeat);
   if (!command.profile.empty())
-    if (llvm::Error error = profile.write(command.profile, session, *inputs))
+    if (llvm::Error error = profile.write(command.profile, session, *inputs,
+                                          manifestOf(library)))
       return fail(kCannotWrite, llvm::toString(std::move(error)));
   if (!command.output.empty())
     if (llvm::Error error = writeOutputs(command.output, outputs))

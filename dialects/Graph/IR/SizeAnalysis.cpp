@@ -182,6 +182,11 @@ AffineExpr SizeAnalysis::elementCountOf(Value tensor) {
 
 AffineExpr SizeAnalysis::argumentDim(BlockArgument argument,
                                      int64_t dimension) {
+  // What a loop carries keeps its sizes (RegionTensors.h), so it has those that it
+  // begins with.
+  if (auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp()))
+    if (OpOperand *init = loop.getTiedLoopInit(argument))
+      return dimOf(init->get(), dimension);
   auto function =
       dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
   if (!function || !argument.getOwner()->isEntryBlock())
@@ -242,6 +247,13 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
       })
       .Case([&](scf::ForOp loop) {
         return dimOf(loop.getInitArgs()[resultNumber], dimension);
+      })
+      .Case([&](scf::IfOp branch) {
+        AffineExpr then = dimOf(branch.thenYield()->getOperand(resultNumber),
+                                dimension);
+        AffineExpr otherwise = dimOf(
+            branch.elseYield()->getOperand(resultNumber), dimension);
+        return areEqual(then, otherwise) ? then : opaque(tensor, dimension);
       })
       .Case([&](ArgReduceOp reduce) {
         int64_t removed = reduce.getDimension();

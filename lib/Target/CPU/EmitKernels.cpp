@@ -1,6 +1,6 @@
 // Turns each kernel into a function on memrefs, by the route of its schedule.
 #include "dialects/Graph/IR/Graph.h"
-#include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Kernel/IR/CallNumbers.h"
 #include "lib/Target/CPU/Lowering/ContextFields.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/CPU/Routes.h"
@@ -159,11 +159,15 @@ void replaceLaunch(kernel::LaunchOp launch, int64_t number,
 struct EmitKernels : cpu::impl::EmitKernelsBase<EmitKernels> {
   void runOnOperation() override {
     LaunchMap launches;
-    llvm::DenseMap<Operation *, int64_t> numbers, counts;
-    getOperation().walk([&](kernel::LaunchOp launch) {
-      launches[launch.getCalleeAttr().getAttr()].push_back(launch);
-      numbers[launch] = counts[launch->getParentOp()]++;
-    });
+    llvm::DenseMap<Operation *, int64_t> numbers;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      kernel::CallNumbers calls(function);
+      for (auto [number, call] : llvm::enumerate(calls.all())) {
+        auto launch = cast<kernel::LaunchOp>(call);
+        launches[launch.getCalleeAttr().getAttr()].push_back(launch);
+        numbers[launch] = number;
+      }
+    }
     bool hasFailed = false;
     for (auto kernel : llvm::make_early_inc_range(
              getOperation().getOps<kernel::FuncOp>())) {

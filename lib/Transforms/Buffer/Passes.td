@@ -22,8 +22,15 @@ def PlanStorage : Pass<"plan-storage", "mlir::ModuleOp"> {
     strides; its operands are parts of it. The copy of the past is launched only
     where the input begins at another address (`kernel.is_in_place`).
 
-    Expects the kernel state. Fails where a size depends on data, and where an
-    output is not the result of a kernel of its own.
+    `scf.if` and `scf.for` lose their tensors and keep their scalars. The results of
+    an `scf.if` are one place that both branches write; what an `scf.for` carries is
+    one place from its initial value to its result. A value that is used in a loop is
+    alive to the loop's end (TensorLives.h). Elements that conditions and bounds are
+    made of are symbols of the entry, or loaded from storage.
+
+    Expects the kernel state. Fails where a size depends on data, where what leaves a
+    block is not the result of a kernel of its own, and where a loop's body writes what
+    it carries before all of it is read.
   }];
   let dependentDialects = ["tessera::kernel::KernelDialect", "mlir::memref::MemRefDialect",
                            "mlir::LLVM::LLVMDialect", "mlir::arith::ArithDialect",
@@ -45,7 +52,8 @@ def SeparateChecks : Pass<"separate-checks", "mlir::ModuleOp"> {
       }                                          func.func @main(%ctx) { kernel.launch … }
       kernel.entry @e runs @main …               kernel.entry @e runs @main checks @main_checks …
 
-    Expects the buffer state. Fails where a condition depends on more than sizes.
+    Expects the buffer state. Fails where a condition depends on more than sizes, and
+    at an assert in a branch or loop, which does not hold for the whole run.
   }];
   let dependentDialects = ["tessera::kernel::KernelDialect"];
 }

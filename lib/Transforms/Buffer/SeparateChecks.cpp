@@ -20,11 +20,17 @@ using namespace tessera;
 namespace {
 
 /// The asserts of `entry` and what computes their conditions, in its order. Fails
-/// with a diagnostic at an assert whose condition reads memory.
+/// with a diagnostic at an assert whose condition reads memory, and at one in a branch
+/// or loop, which does not hold for the whole run.
 FailureOr<SmallVector<Operation *>> checksOf(func::FuncOp entry) {
   Block &body = entry.getBody().front();
+  SmallVector<graph::AssertOp> checks;
+  entry.walk([&](graph::AssertOp check) { checks.push_back(check); });
   SetVector<Operation *> needed;
-  for (auto check : body.getOps<graph::AssertOp>()) {
+  for (graph::AssertOp check : checks) {
+    if (check->getBlock() != &body)
+      return check.emitOpError("stands in a branch or loop; expects it outside, "
+                               "because all asserts are checked before a run");
     SetVector<Operation *> slice;
     (void)getBackwardSlice(check.getOperation(), &slice);
     for (Operation *op : slice)

@@ -80,7 +80,9 @@ def LegalizeBooleans : Pass<"graph-legalize-booleans", "mlir::func::FuncOp"> {
     Storage holds booleans as i8, 0 or 1; registers hold i1.
 
       func @main(%x: tensor<4xi1>)   ==>   func @main(%b: tensor<4xi8>)
-                                             %x = arith.cmpi ne, %b, 0
+                                             %x = arith.trunci %b
+
+    So with what branches give and loops carry.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect"];
 }

@@ -18,7 +18,8 @@ bool tessera::isAttentionLayout(Operation *op) {
   if (!transpose)
     return false;
   auto attention = transpose.getInput().getDefiningOp<attention::SdpaOp>();
-  return attention && transpose.getInput() == attention.getResult() &&
+  return attention && attention->getBlock() == op->getBlock() &&
+         transpose.getInput() == attention.getResult() &&
          transpose.getInput().hasOneUse();
 }
 
@@ -29,7 +30,7 @@ class ScorePrologue {
 public:
   ScorePrologue(attention::SdpaOp op, graph::SizeAnalysis &sizes,
                 bool exclusive)
-      : sizes(sizes), exclusive(exclusive),
+      : sizes(sizes), exclusive(exclusive), block(op->getBlock()),
         queries(sizes.dimOf(op.getQuery(), 2)),
         keys(sizes.dimOf(op.getKey(), 2)) {}
 
@@ -55,6 +56,8 @@ private:
 
   graph::SizeAnalysis &sizes;
   bool exclusive;
+  /// What another block computes is stored by a kernel there.
+  Block *block;
   AffineExpr queries, keys;
 };
 
@@ -79,6 +82,8 @@ bool ScorePrologue::hasScoreSizes(Value value) {
 }
 
 bool ScorePrologue::isCheap(Operation *op) {
+  if (op->getBlock() != block)
+    return false;
   if (isa<graph::GatherOp, graph::GatherPointsOp>(op))
     return true;
   return OpTrait::hasElementwiseMappableTraits(op) &&
@@ -98,7 +103,8 @@ bool ScorePrologue::collect(Value value, double most, double &read,
   if (op && found.contains(op))
     return true;
   bool cloned = op && isClonedIntoGroups(op);
-  bool belongs = op && (isCheap(op) || isView(op)) && hasScoreSizes(value);
+  bool belongs = op && op->getBlock() == block &&
+                 (isCheap(op) || isView(op)) && hasScoreSizes(value);
   if (!op || (!cloned && (isShared || !belongs))) {
     read += std::min(most, bytesOf(value));
     return false;
@@ -167,11 +173,10 @@ static Value cloneBefore(OpBuilder &builder, Value value,
   return mapping.lookup(value);
 }
 
-void tessera::cloneScorePrologues(func::FuncOp entry) {
-  SmallVector<attention::SdpaOp> attentions(
-      entry.getBody().front().getOps<attention::SdpaOp>());
+void tessera::cloneScorePrologues(Block &block) {
+  SmallVector<attention::SdpaOp> attentions(block.getOps<attention::SdpaOp>());
   for (attention::SdpaOp op : attentions) {
-    graph::SizeAnalysis sizes(entry.getContext());
+    graph::SizeAnalysis sizes(op.getContext());
     llvm::SetVector<Operation *> members =
         scorePrologueOf(op, sizes, /*exclusive=*/false);
     if (members.empty())

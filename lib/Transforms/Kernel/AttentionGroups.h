@@ -12,7 +12,6 @@
 #include "dialects/Attention/IR/Attention.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace tessera {
@@ -30,9 +29,9 @@ llvm::SetVector<mlir::Operation *>
 scorePrologueOf(attention::SdpaOp op, graph::SizeAnalysis &sizes,
                 bool exclusive);
 
-/// Gives each attention of `entry` its own copy of its score prologue, so that
+/// Gives each attention of `block` its own copy of its score prologue, so that
 /// layers that share a mask each compute it from its small inputs.
-void cloneScorePrologues(mlir::func::FuncOp entry);
+void cloneScorePrologues(mlir::Block &block);
 
 } // namespace tessera
 

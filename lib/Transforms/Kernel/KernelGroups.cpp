@@ -1,7 +1,9 @@
 // Which operations of an entry become one kernel; see the header.
 #include "lib/Transforms/Kernel/KernelGroups.h"
 #include "lib/Transforms/Kernel/AttentionGroups.h"
+#include "lib/Transforms/Kernel/GroupGraph.h"
 #include "lib/Transforms/Kernel/Outline.h"
+#include "lib/Transforms/Kernel/RegionTensors.h"
 
 #include "dialects/Graph/IR/Graph.h"
 
@@ -18,8 +20,7 @@ bool tessera::isView(Operation *op) {
              graph::ReshapeOp>(op);
 }
 
-/// Whether a reshape only inserts or removes dimensions of size 1.
-static bool movesOnlyOnes(Operation *view) {
+bool tessera::movesOnlyOnes(Operation *view) {
   SmallVector<ReassociationIndices> groups;
   RankedTensorType wide;
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(view)) {
@@ -90,103 +91,36 @@ RootKind kindOf(Operation *op) {
     return RootKind::Elementwise;
   if (isa<tensor::ConcatOp, tensor::PadOp>(op))
     return RootKind::Movement;
+  if (isControlFlow(op))
+    return RootKind::ControlFlow;
   return RootKind::Other;
 }
 
-/// How an operation reads what another one computes.
-enum class Reading {
-  /// Element by element, so both can be in one group.
-  Joined,
-  /// At other indices: best stored, though a group may compute it again.
-  Moved,
-  /// Through a reshape that no kernel has a copy of: stored by another kernel.
-  Stored
-};
-
-/// Forms the groups in one pass over the entry. Groups that merge keep the
-/// number of one of them; `owner` follows it.
+/// Forms the groups of one block in one pass over it.
 class GroupBuilder {
 public:
-  explicit GroupBuilder(func::FuncOp entry)
-      : entry(entry), sizes(entry.getContext()) {}
+  explicit GroupBuilder(Block &block)
+      : block(block), sizes(block.getParentOp()->getContext()) {}
 
   SmallVector<KernelGroup> run();
 
 private:
-  /// Calls `visit` with the operation below each tensor operand of `op`, through
-  /// reshapes and operations that are cloned.
-  void forEachProducer(Operation *op,
-                       function_ref<void(Operation *, Reading)> visit);
-
-  std::optional<unsigned> ownerOf(Operation *op) {
-    auto it = owner.find(op);
-    if (it == owner.end())
-      return std::nullopt;
-    return it->second;
-  }
-
   bool sameSizes(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b);
 
   /// Whether a result of sizes `dims` can be computed in `group`.
   bool fits(const KernelGroup &group, ArrayRef<AffineExpr> dims);
 
-  /// Whether putting `op` (or all of group `from`) into `into` leaves the groups
-  /// without a cycle, a group that reads a reshape of its own included.
-  bool canAdd(Operation *op, unsigned into, ArrayRef<unsigned> producers);
-  bool canMerge(unsigned from, unsigned into);
-
-  bool isReadOutside(unsigned from, unsigned into, Operation *op);
-
+  /// A new group whose root is `op`; the caller adds the operations.
   unsigned start(RootKind kind, Operation *op);
-  void add(Operation *op, unsigned group, ArrayRef<unsigned> producers);
-  void merge(unsigned from, unsigned into);
   void place(Operation *op);
-  void placeElementwise(Operation *op, ArrayRef<unsigned> candidates,
-                        ArrayRef<unsigned> producers);
-  void placeReduction(Operation *op, ArrayRef<unsigned> candidates,
-                      ArrayRef<unsigned> producers);
+  void placeElementwise(Operation *op, const GroupGraph::Producers &producers);
+  void placeReduction(Operation *op, const GroupGraph::Producers &producers);
   void placeAttention(attention::SdpaOp op);
-  SmallVector<unsigned> producersOf(Operation *op);
-  llvm::SmallDenseSet<unsigned> storedProducersOf(Operation *op);
 
-  func::FuncOp entry;
+  Block &block;
   graph::SizeAnalysis sizes;
-  SmallVector<KernelGroup> groups;
-  /// For each group those it reads from, directly or not.
-  SmallVector<llvm::BitVector> reads;
-  /// For each group those that it reads as Reading::Stored.
-  SmallVector<llvm::SmallDenseSet<unsigned>> readsStored;
-  DenseMap<Operation *, unsigned> owner;
+  GroupGraph groups;
 };
-
-void GroupBuilder::forEachProducer(
-    Operation *op, function_ref<void(Operation *, Reading)> visit) {
-  SmallVector<std::pair<Value, Reading>> pending;
-  for (Value operand : op->getOperands())
-    pending.push_back({operand, Reading::Joined});
-  llvm::SmallDenseSet<std::pair<Value, unsigned>> seen;
-  while (!pending.empty()) {
-    auto [value, reading] = pending.pop_back_val();
-    Operation *producer = value.getDefiningOp();
-    if (!producer || !isa<TensorType>(value.getType()) ||
-        !seen.insert({value, static_cast<unsigned>(reading)}).second)
-      continue;
-    bool view = isView(producer), cloned = isClonedIntoGroups(producer);
-    if (view || cloned) {
-      // A reshaped, transposed or sliced reading of a value needs it stored.
-      bool moves = (view && !movesOnlyOnes(producer)) ||
-                   isa<linalg::TransposeOp, tensor::ExtractSliceOp,
-                       graph::ReverseOp, linalg::UnPackOp>(producer);
-      Reading below = !cloned ? Reading::Stored
-                      : moves ? Reading::Moved
-                              : Reading::Joined;
-      for (Value operand : producer->getOperands())
-        pending.push_back({operand, std::max(reading, below)});
-      continue;
-    }
-    visit(producer, reading);
-  }
-}
 
 bool GroupBuilder::sameSizes(ArrayRef<AffineExpr> a, ArrayRef<AffineExpr> b) {
   if (a.size() != b.size())
@@ -212,121 +146,28 @@ bool GroupBuilder::fits(const KernelGroup &group, ArrayRef<AffineExpr> dims) {
     if (!llvm::is_contained(group.reduced, i))
       kept.push_back(group.space[i]);
     else
-      ones[i] = getAffineConstantExpr(1, entry.getContext());
+      ones[i] = getAffineConstantExpr(1, block.getParentOp()->getContext());
   }
   return sameSizes(kept, dims) || sameSizes(ones, dims);
-}
-
-llvm::SmallDenseSet<unsigned> GroupBuilder::storedProducersOf(Operation *op) {
-  llvm::SmallDenseSet<unsigned> stored;
-  forEachProducer(op, [&](Operation *producer, Reading reading) {
-    std::optional<unsigned> group = ownerOf(producer);
-    if (group && reading == Reading::Stored)
-      stored.insert(*group);
-  });
-  return stored;
-}
-
-bool GroupBuilder::canAdd(Operation *op, unsigned into,
-                          ArrayRef<unsigned> producers) {
-  if (storedProducersOf(op).contains(into))
-    return false;
-  return llvm::none_of(producers, [&](unsigned producer) {
-    return producer != into && reads[producer].test(into);
-  });
-}
-
-bool GroupBuilder::canMerge(unsigned from, unsigned into) {
-  if (readsStored[into].contains(from) || readsStored[from].contains(into))
-    return false;
-  for (unsigned other = 0; other < groups.size(); ++other) {
-    if (other == from || other == into || groups[other].operations.empty())
-      continue;
-    if ((reads[into].test(other) && reads[other].test(from)) ||
-        (reads[from].test(other) && reads[other].test(into)))
-      return false;
-  }
-  return true;
-}
-
-bool GroupBuilder::isReadOutside(unsigned from, unsigned into, Operation *op) {
-  for (Operation *member : groups[from].operations)
-    for (Operation *user : member->getUsers()) {
-      std::optional<unsigned> group = ownerOf(user);
-      if (user != op && group != from && group != into)
-        return true;
-    }
-  return false;
 }
 
 unsigned GroupBuilder::start(RootKind kind, Operation *op) {
   KernelGroup group;
   group.kind = kind;
-  Value spaceOf = op->getResult(0);
-  if (kind == RootKind::Rows)
-    std::tie(spaceOf, group.reduced) = reductionOf(op);
-  group.space = sizes.dimsOf(spaceOf);
-  groups.push_back(group);
-  for (llvm::BitVector &set : reads)
-    set.resize(groups.size());
-  reads.emplace_back(groups.size());
-  readsStored.emplace_back();
-  return groups.size() - 1;
-}
-
-void GroupBuilder::add(Operation *op, unsigned group,
-                       ArrayRef<unsigned> producers) {
-  groups[group].operations.push_back(op);
-  for (unsigned stored : storedProducersOf(op))
-    readsStored[group].insert(stored);
-  owner[op] = group;
-  llvm::BitVector added(groups.size());
-  for (unsigned producer : producers)
-    if (producer != group) {
-      added.set(producer);
-      added |= reads[producer];
-    }
-  reads[group] |= added;
-  for (unsigned other = 0; other < groups.size(); ++other)
-    if (reads[other].test(group))
-      reads[other] |= added;
-}
-
-void GroupBuilder::merge(unsigned from, unsigned into) {
-  for (Operation *op : groups[from].operations)
-    owner[op] = into;
-  llvm::append_range(groups[into].operations, groups[from].operations);
-  if (groups[from].kind == RootKind::Rows &&
-      groups[into].kind == RootKind::Elementwise) {
-    groups[into].kind = RootKind::Rows;
-    groups[into].space = groups[from].space;
-    groups[into].reduced = groups[from].reduced;
+  if (kind != RootKind::ControlFlow) {
+    Value spaceOf = op->getResult(0);
+    if (kind == RootKind::Rows)
+      std::tie(spaceOf, group.reduced) = reductionOf(op);
+    group.space = sizes.dimsOf(spaceOf);
   }
-  groups[from].operations.clear();
-  readsStored[into].insert(readsStored[from].begin(), readsStored[from].end());
-  for (llvm::SmallDenseSet<unsigned> &stored : readsStored)
-    if (stored.contains(from))
-      stored.insert(into);
-  reads[into] |= reads[from];
-  // Before others copy these: `from` is no group any more.
-  reads[into].reset(from);
-  reads[into].reset(into);
-  for (llvm::BitVector &set : reads)
-    if (set.test(from) || set.test(into)) {
-      set.reset(from);
-      set.set(into);
-      set |= reads[into];
-    }
-  for (unsigned group = 0; group < groups.size(); ++group)
-    reads[group].reset(group);
-  reads[from].reset();
+  return groups.start(group);
 }
 
 /// Joins the kernel of an operand: a contraction's epilogue first, then rows,
 /// then elementwise work; other elementwise operands that fit come along.
 void GroupBuilder::placeElementwise(Operation *op,
-                                    ArrayRef<unsigned> candidates,
-                                    ArrayRef<unsigned> producers) {
+                                    const GroupGraph::Producers &producers) {
+  ArrayRef<unsigned> candidates = producers.joinable;
   SmallVector<AffineExpr> dims = sizes.dimsOf(op->getResult(0));
   auto rank = [&](unsigned group) {
     switch (groups[group].kind) {
@@ -341,16 +182,16 @@ void GroupBuilder::placeElementwise(Operation *op,
   };
   std::optional<unsigned> best;
   for (unsigned candidate : candidates)
-    if (fits(groups[candidate], dims) && canAdd(op, candidate, producers) &&
+    if (fits(groups[candidate], dims) && groups.canAdd(op, candidate, producers.all) &&
         (!best || rank(candidate) > rank(*best) ||
          (rank(candidate) == rank(*best) && candidate > *best)))
       best = candidate;
   if (!best) {
-    add(op, start(RootKind::Elementwise, op), producers);
+    groups.add(op, start(RootKind::Elementwise, op), producers.all);
     return;
   }
   unsigned group = *best;
-  add(op, group, producers);
+  groups.add(op, group, producers.all);
   for (unsigned other : candidates) {
     if (other == group || groups[other].operations.empty())
       continue;
@@ -361,126 +202,83 @@ void GroupBuilder::placeElementwise(Operation *op,
     bool elementwise = groups[other].kind == RootKind::Elementwise &&
                        fits(groups[group], groups[other].space);
     bool epilogue = rank(group) == 2;
-    if ((bothRows || elementwise) && canMerge(other, group) &&
-        (!epilogue || !isReadOutside(other, group, op)))
-      merge(other, group);
+    if ((bothRows || elementwise) && groups.canMerge(other, group) &&
+        (!epilogue || !groups.isReadOutside(other, group, op)))
+      groups.merge(other, group);
   }
 }
 
 /// Joins an operand's elementwise work or rows of the same shape.
-void GroupBuilder::placeReduction(Operation *op, ArrayRef<unsigned> candidates,
-                                  ArrayRef<unsigned> producers) {
+void GroupBuilder::placeReduction(Operation *op,
+                                  const GroupGraph::Producers &producers) {
   auto [source, reduced] = reductionOf(op);
   SmallVector<AffineExpr> space = sizes.dimsOf(source);
-  for (unsigned candidate : candidates) {
+  for (unsigned candidate : producers.joinable) {
     KernelGroup &group = groups[candidate];
     bool elementwise =
         group.kind == RootKind::Elementwise && sameSizes(group.space, space);
     bool rows = group.kind == RootKind::Rows && group.reduced == reduced &&
                 sameSizes(group.space, space);
-    if (!(elementwise || rows) || !canAdd(op, candidate, producers))
+    if (!(elementwise || rows) || !groups.canAdd(op, candidate, producers.all))
       continue;
     group.kind = RootKind::Rows;
     group.reduced = reduced;
-    add(op, candidate, producers);
+    groups.add(op, candidate, producers.all);
     return;
   }
-  add(op, start(RootKind::Rows, op), producers);
-}
-
-SmallVector<unsigned> GroupBuilder::producersOf(Operation *op) {
-  SmallVector<unsigned> producers;
-  forEachProducer(op, [&](Operation *producer, Reading) {
-    std::optional<unsigned> group = ownerOf(producer);
-    if (group && !llvm::is_contained(producers, *group))
-      producers.push_back(*group);
-  });
-  return producers;
+  groups.add(op, start(RootKind::Rows, op), producers.all);
 }
 
 /// A kernel of its own, with what computes its bias and mask.
 void GroupBuilder::placeAttention(attention::SdpaOp op) {
   unsigned group = start(RootKind::Attention, op);
   for (Operation *member : scorePrologueOf(op, sizes, /*exclusive=*/true))
-    add(member, group, producersOf(member));
-  add(op, group, producersOf(op));
+    groups.add(member, group, groups.producersOf(member).all);
+  groups.add(op, group, groups.producersOf(op).all);
 }
 
 void GroupBuilder::place(Operation *op) {
   if (auto attention = dyn_cast<attention::SdpaOp>(op))
     return placeAttention(attention);
-  SmallVector<unsigned> candidates, producers;
-  forEachProducer(op, [&](Operation *producer, Reading reading) {
-    std::optional<unsigned> group = ownerOf(producer);
-    if (!group)
-      return;
-    if (!llvm::is_contained(producers, *group))
-      producers.push_back(*group);
-    if (reading == Reading::Joined &&
-        !llvm::is_contained(candidates, *group))
-      candidates.push_back(*group);
-  });
-  llvm::sort(candidates);
+  GroupGraph::Producers producers = groups.producersOf(op);
   if (isAttentionLayout(op))
-    return add(op, producers.front(), producers);
+    return groups.add(op, producers.all.front(), producers.all);
   RootKind kind = kindOf(op);
   if (kind == RootKind::Elementwise &&
       !isa<graph::GatherOp, graph::GatherPointsOp>(op))
-    return placeElementwise(op, candidates, producers);
+    return placeElementwise(op, producers);
   if (kind == RootKind::Rows)
-    return placeReduction(op, candidates, producers);
-  add(op, start(kind, op), producers);
+    return placeReduction(op, producers);
+  groups.add(op, start(kind, op), producers.all);
 }
 
 SmallVector<KernelGroup> GroupBuilder::run() {
   DenseMap<Operation *, unsigned> position;
   llvm::SmallDenseSet<Operation *> prologue;
-  for (auto attention : entry.getBody().front().getOps<attention::SdpaOp>()) {
+  for (auto attention : block.getOps<attention::SdpaOp>()) {
     llvm::SetVector<Operation *> members =
         scorePrologueOf(attention, sizes, /*exclusive=*/true);
     prologue.insert(members.begin(), members.end());
   }
-  for (Operation &op : entry.getBody().front()) {
+  for (Operation &op : block) {
     position[&op] = position.size();
-    bool onTensors = llvm::any_of(op.getResultTypes(), [](Type type) {
-      return isa<RankedTensorType>(type);
-    });
+    bool onTensors = isControlFlow(&op) ||
+                     llvm::any_of(op.getResultTypes(), [](Type type) {
+                       return isa<RankedTensorType>(type);
+                     });
     if (onTensors && !isView(&op) && !isClonedIntoGroups(&op) &&
         !isa<graph::WeightOp>(op) && !prologue.contains(&op))
       place(&op);
   }
-
-  // In an order in which producers come first; among those that are ready, the
-  // one that began first.
-  SmallVector<unsigned> pending;
-  for (unsigned group = 0; group < groups.size(); ++group)
-    if (!groups[group].operations.empty()) {
-      llvm::sort(groups[group].operations, [&](Operation *a, Operation *b) {
-        return position[a] < position[b];
-      });
-      pending.push_back(group);
-    }
-  llvm::sort(pending, [&](unsigned a, unsigned b) {
-    return position[groups[a].operations[0]] < position[groups[b].operations[0]];
+  SmallVector<KernelGroup> ordered = groups.inOrder(position);
+  llvm::erase_if(ordered, [](const KernelGroup &group) {
+    return group.kind == RootKind::ControlFlow;
   });
-  SmallVector<KernelGroup> ordered;
-  llvm::BitVector done(groups.size());
-  while (!pending.empty()) {
-    auto ready = llvm::find_if(pending, [&](unsigned group) {
-      llvm::BitVector missing = reads[group];
-      missing.reset(done);
-      return missing.none();
-    });
-    assert(ready != pending.end() && "kernel groups form a cycle");
-    done.set(*ready);
-    ordered.push_back(groups[*ready]);
-    pending.erase(ready);
-  }
   return ordered;
 }
 
 } // namespace
 
-SmallVector<KernelGroup> tessera::formKernelGroups(func::FuncOp entry) {
-  return GroupBuilder(entry).run();
+SmallVector<KernelGroup> tessera::formKernelGroups(Block &block) {
+  return GroupBuilder(block).run();
 }

@@ -1,10 +1,10 @@
-// Which operations of an entry become one kernel.
+// Which operations of a block of an entry become one kernel.
 //
 // A kernel has one root: a contraction or convolution, a window (pooling), an
 // attention (AttentionGroups.h), a row group (reductions over the same dimensions of
-// the same rows), or nothing but elementwise work or data movement. Operations join the kernel of an operand
-// when their sizes are those of its iteration space, so that they can be computed
-// on the elements while these are in registers:
+// the same rows), or nothing but elementwise work or data movement. Operations join
+// the kernel of an operand when their sizes are those of its iteration space, so that
+// they can be computed on the elements while these are in registers:
 //
 //   %p = linalg.matmul …          contraction, space (n, 3072)
 //   %b = graph.broadcast_to %bias cloned: it only maps indices
@@ -19,8 +19,7 @@
 
 #include "dialects/Graph/IR/SizeAnalysis.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/BitVector.h"
+#include "mlir/IR/Block.h"
 
 namespace tessera {
 
@@ -32,6 +31,8 @@ enum class RootKind {
   Rows,
   Elementwise,
   Movement,
+  /// A branch or loop, which is no kernel: its blocks have kernels of their own.
+  ControlFlow,
   Other
 };
 
@@ -53,11 +54,15 @@ bool isView(mlir::Operation *op);
 /// slices, reshapes of those, and reshapes that insert or remove 1s.
 bool isClonedIntoGroups(mlir::Operation *op);
 
-/// The kernels of `entry`, in an order in which each follows those it reads
-/// from. Every operation on tensors is in exactly one of them but for views and
-/// those that are cloned. Expects that every result of the entry is computed by an
-/// operation of its own or a view of one.
-llvm::SmallVector<KernelGroup> formKernelGroups(mlir::func::FuncOp entry);
+/// Whether the reshape `view` only inserts or removes dimensions of size 1.
+bool movesOnlyOnes(mlir::Operation *view);
+
+/// The kernels of one block of an entry, in an order in which each follows those it
+/// reads from. Every operation on tensors is in exactly one of them but for views,
+/// those that are cloned, branches and loops, whose blocks have groups of their own
+/// (entryBlocks in RegionTensors.h). Expects that every tensor that leaves the block
+/// is computed by an operation of its own or a view of one.
+llvm::SmallVector<KernelGroup> formKernelGroups(mlir::Block &block);
 
 } // namespace tessera
 

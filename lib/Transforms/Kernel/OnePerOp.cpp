@@ -1,7 +1,9 @@
 // Makes every tensor operation of the entries a kernel of its own.
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/Passes.h"
+#include "lib/Transforms/Kernel/RegionTensors.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace tessera {
@@ -21,20 +23,33 @@ static std::string kernelName(Operation *op) {
   return name;
 }
 
+/// Every operation on tensors is a kernel that writes its results.
+static OpResult writerOf(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && isKernelWork(op) ? cast<OpResult>(value) : OpResult();
+}
+
 static LogicalResult outlineEachOp(func::FuncOp entry, SymbolTable &symbols) {
-  copyReturnedValues(entry);
-  Block &block = entry.getBody().front();
+  makeBranchesOfSelections(entry);
+  if (failed(checkCarriedSizes(entry)))
+    return failure();
+  copyUnwrittenResults(entry, writerOf);
   auto generic =
       ArrayAttr::get(entry.getContext(), GenericAttr::get(entry.getContext()));
-  for (Operation &op : llvm::make_early_inc_range(block)) {
-    if (!isKernelWork(&op) || isOpTriviallyDead(&op))
-      continue;
-    FailureOr<FuncOp> kernel = outlineKernel(&op, kernelName(&op), symbols);
-    if (failed(kernel))
-      return failure();
-    kernel->setSchedulesAttr(generic);
-  }
-  eraseDeadOperations(entry);
+  for (Block *block : entryBlocks(entry))
+    for (Operation &op : llvm::make_early_inc_range(*block)) {
+      if (!isKernelWork(&op) || isControlFlow(&op) || isOpTriviallyDead(&op))
+        continue;
+      FailureOr<FuncOp> kernel = outlineKernel(&op, kernelName(&op), symbols);
+      if (failed(kernel))
+        return failure();
+      kernel->setSchedulesAttr(generic);
+    }
+  FailureOr<SmallVector<FuncOp>> copies = finishRegions(entry, symbols);
+  if (failed(copies))
+    return failure();
+  for (FuncOp copy : *copies)
+    copy.setSchedulesAttr(generic);
   return success();
 }
 

@@ -1,6 +1,7 @@
 // Moves operations of an entry into a kernel; see the header.
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/KernelSizes.h"
+#include "lib/Transforms/Kernel/RegionTensors.h"
 #include "dialects/Graph/IR/SizeMaterialization.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
@@ -10,6 +11,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -38,7 +40,7 @@ bool tessera::isClonedIntoKernels(Operation *op) {
       return type.getElementType().isInteger(1) &&
              getElementTypeOrSelf(trunc.getIn()).isInteger(8) &&
              (isa<BlockArgument>(trunc.getIn()) ||
-              isa_and_nonnull<CallOp, graph::WeightOp>(
+              isa_and_nonnull<CallOp, graph::WeightOp, scf::IfOp, scf::ForOp>(
                   trunc.getIn().getDefiningOp()));
   return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
          op->getNumRegions() == 0 && isPure(op) &&
@@ -340,37 +342,17 @@ tessera::outlineKernel(ArrayRef<Operation *> ops, StringRef name,
   return kernel;
 }
 
-//===----------------------------------------------------------------------===//
-// Entries
-//===----------------------------------------------------------------------===//
-
-/// `value`, or a copy of it where nothing would write it as result.
-static Value copyUnlessComputed(OpBuilder &builder, Value value,
-                                llvm::SmallDenseSet<Value> &returned) {
-  Operation *producer = value.getDefiningOp();
-  if (returned.insert(value).second && producer && isKernelWork(producer))
-    return value;
-  auto type = cast<RankedTensorType>(value.getType());
-  Value destination = tensor::EmptyOp::create(
-      builder, value.getLoc(),
-      tensor::getMixedSizes(builder, value.getLoc(), value),
-      type.getElementType());
-  return linalg::CopyOp::create(builder, value.getLoc(), value, destination)
-      .getResult(0);
-}
-
-void tessera::copyReturnedValues(func::FuncOp entry) {
-  Operation *end = entry.getBody().front().getTerminator();
-  OpBuilder builder(end);
-  llvm::SmallDenseSet<Value> returned;
-  for (OpOperand &operand : end->getOpOperands())
-    if (isa<RankedTensorType>(operand.get().getType()))
-      operand.set(copyUnlessComputed(builder, operand.get(), returned));
+void tessera::eraseDeadOperations(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    if (isControlFlow(&op))
+      for (Region &region : op.getRegions())
+        for (Block &nested : region)
+          eraseDeadOperations(nested);
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  }
 }
 
 void tessera::eraseDeadOperations(func::FuncOp entry) {
-  for (Operation &op :
-       llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+  eraseDeadOperations(entry.getBody().front());
 }

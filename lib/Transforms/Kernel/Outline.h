@@ -7,12 +7,11 @@
 // an argument is expressed over symbols by SizeAnalysis, and every symbol
 // becomes one index argument:
 //
-//   %n = graph.size @seq                       kernel.func @double(%x:
-//   tensor<?xf32>, %m = arith.muli %n, %c2                        %out:
-//   tensor<?xf32>, %s0: index) %e = tensor.empty(%m)               ==> with
-//   shapes [(s0 * 2), (s0 * 2)] %y = arith.addf %x, %x                     ...
-//                                              %y = kernel.call @double ins(%x)
-//                                              outs(%e) sizes(%n)
+//   %n = graph.size @seq          kernel.func @double(%x: tensor<?xf32>,
+//   %m = arith.muli %n, %c2   ==>     %out: tensor<?xf32>, %s0: index)
+//   %y = arith.addf %x, %x            with shapes [(s0 * 2), (s0 * 2)] …
+//                                 %e = tensor.empty(%m)
+//                                 %y = kernel.call @double ins(%x) outs(%e) sizes(%n)
 #ifndef TESSERA_LIB_TRANSFORMS_KERNEL_OUTLINE_H
 #define TESSERA_LIB_TRANSFORMS_KERNEL_OUTLINE_H
 
@@ -27,7 +26,8 @@ namespace tessera {
 /// another kernel stored.
 bool isClonedIntoKernels(mlir::Operation *op);
 
-/// Whether `op` computes a tensor and so must end up in a kernel.
+/// Whether `op` computes a tensor and so must end up in a kernel, or is a branch or
+/// loop that gives one.
 bool isKernelWork(mlir::Operation *op);
 
 /// Moves `ops`, which stand in one block in this order, into a new
@@ -48,12 +48,8 @@ mlir::FailureOr<kernel::FuncOp> outlineKernel(
     mlir::SymbolTable &symbols,
     llvm::function_ref<bool(mlir::Operation *)> isCloned = isClonedIntoKernels);
 
-/// Copies the results of the entry that no operation computes (arguments,
-/// constants, weights, one value twice), so that each result has a kernel of
-/// its own to write it.
-void copyReturnedValues(mlir::func::FuncOp entry);
-
-/// Erases what nothing uses any more.
+/// Erases what nothing uses any more, also in branches and loops.
+void eraseDeadOperations(mlir::Block &block);
 void eraseDeadOperations(mlir::func::FuncOp entry);
 
 } // namespace tessera

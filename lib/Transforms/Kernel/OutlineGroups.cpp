@@ -3,10 +3,12 @@
 #include "lib/Transforms/Kernel/KernelGroups.h"
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/Passes.h"
+#include "lib/Transforms/Kernel/RegionTensors.h"
 
 #include "dialects/Graph/IR/Graph.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 
@@ -18,39 +20,16 @@ namespace tessera {
 using namespace mlir;
 using namespace tessera;
 
-/// The operation whose kernel writes the bytes of `value`, or null if nothing
-/// computes it.
-static Operation *writerOf(Value value) {
+/// The result whose kernel writes the bytes of `value`, or null if nothing computes
+/// them.
+static OpResult writerOf(Value value) {
   Operation *op = value.getDefiningOp();
-  while (op && isView(op))
-    op = op->getOperand(0).getDefiningOp();
-  return op && !isClonedIntoGroups(op) && isKernelWork(op) ? op : nullptr;
-}
-
-/// Copies results of the entry that no kernel of their own would write:
-/// arguments, weights, index maps such as a transpose, one value twice.
-static void copyUnwrittenResults(func::FuncOp entry) {
-  Operation *end = entry.getBody().front().getTerminator();
-  OpBuilder builder(end);
-  llvm::SmallDenseSet<std::pair<Operation *, unsigned>> written;
-  for (OpOperand &operand : end->getOpOperands()) {
-    Value value = operand.get();
-    if (!isa<RankedTensorType>(value.getType()))
-      continue;
-    Operation *writer = writerOf(value);
-    Value base = value;
-    while (writer && base.getDefiningOp() != writer)
-      base = base.getDefiningOp()->getOperand(0);
-    if (writer &&
-        written.insert({writer, cast<OpResult>(base).getResultNumber()}).second)
-      continue;
-    Value into = tensor::EmptyOp::create(
-        builder, value.getLoc(),
-        tensor::getMixedSizes(builder, value.getLoc(), value),
-        cast<RankedTensorType>(value.getType()).getElementType());
-    operand.set(linalg::CopyOp::create(builder, value.getLoc(), value, into)
-                    .getResult(0));
+  while (op && isView(op)) {
+    value = op->getOperand(0);
+    op = value.getDefiningOp();
   }
+  return op && !isClonedIntoGroups(op) && isKernelWork(op) ? cast<OpResult>(value)
+                                                           : OpResult();
 }
 
 /// `linalg.matmul` gives `matmul`, reductions and elementwise chains their kind.
@@ -103,14 +82,11 @@ static llvm::SetVector<Operation *> withIndexMaps(const KernelGroup &group) {
   return ordered;
 }
 
-static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
-  eraseDeadOperations(entry);
-  copyUnwrittenResults(entry);
-  cloneScorePrologues(entry);
-  eraseDeadOperations(entry);
-  for (const KernelGroup &group : formKernelGroups(entry)) {
+/// Outer blocks first: what inner ones read of them is a kernel's result by then.
+static LogicalResult outlineGroups(Block &block, SymbolTable &symbols) {
+  for (const KernelGroup &group : formKernelGroups(block)) {
     llvm::SetVector<Operation *> operations = withIndexMaps(group);
-    eraseDeadOperations(entry);
+    eraseDeadOperations(block);
     auto isCloned = [&](Operation *op) {
       return !operations.contains(op) && isClonedIntoGroups(op);
     };
@@ -118,8 +94,27 @@ static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
                              isCloned)))
       return failure();
   }
-  eraseDeadOperations(entry);
+  for (Operation &op : block)
+    if (isControlFlow(&op))
+      for (Region &region : op.getRegions())
+        for (Block &nested : region)
+          if (failed(outlineGroups(nested, symbols)))
+            return failure();
   return success();
+}
+
+static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
+  eraseDeadOperations(entry);
+  makeBranchesOfSelections(entry);
+  if (failed(checkCarriedSizes(entry)))
+    return failure();
+  copyUnwrittenResults(entry, writerOf);
+  for (Block *block : entryBlocks(entry))
+    cloneScorePrologues(*block);
+  eraseDeadOperations(entry);
+  if (failed(outlineGroups(entry.getBody().front(), symbols)))
+    return failure();
+  return finishRegions(entry, symbols);
 }
 
 namespace {

@@ -16,11 +16,11 @@ def OnePerOp : Pass<"kernel-one-per-op", "mlir::ModuleOp"> {
 
     Expects the graph state with boolean arguments and results as bytes
     (graph-legalize-booleans). Leaves weights, sizes, scalars and assertions in
-    the entry.
+    the entry. Branches and loops as kernel-outline-groups.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
-                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect",
-                           "tessera::kernel::KernelDialect"];
+                           "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect", "tessera::kernel::KernelDialect"];
 }
 
 def MergeIdentical : Pass<"kernel-merge-identical", "mlir::ModuleOp"> {
@@ -90,10 +90,14 @@ def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
     Expects the graph state. Operations that only map indices are cloned into
     every kernel that reads through them; reshapes of stored values stay outside,
     as views.
+
+    The blocks of `scf.if` and `scf.for` have groups of their own. What such a block
+    gives, and what a loop begins with, is copied unless a kernel writes it for that
+    alone (RegionTensors.h). Fails where a loop carries a tensor whose sizes change.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
-                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect",
-                           "tessera::kernel::KernelDialect"];
+                           "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect", "tessera::kernel::KernelDialect"];
 }
 
 def SetMachine : Pass<"kernel-set-machine", "mlir::ModuleOp"> {
@@ -205,8 +209,9 @@ def VerifyKernelState : Pass<"verify-kernel-state", "mlir::ModuleOp"> {
   let summary = "Fail on compute outside kernels and kernels without a schedule";
   let description = [{
     The border of the kernel state: in an entry stand only `kernel.call`s, views
-    of their results, weights, sizes and arithmetic on these, and assertions. Each
-    `kernel.func` has a schedule. The error is at the operation.
+    of their results, weights, sizes and arithmetic on these, assertions, and
+    `scf.if` and `scf.for` with the like in their blocks. Each `kernel.func` has a
+    schedule. The error is at the operation.
   }];
 }
 

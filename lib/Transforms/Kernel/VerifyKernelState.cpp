@@ -1,5 +1,6 @@
 // The border check of the kernel state.
 #include "lib/Transforms/Kernel/Passes.h"
+#include "lib/Transforms/Kernel/RegionTensors.h"
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Kernel/IR/Append.h"
@@ -15,6 +16,18 @@ namespace tessera {
 using namespace mlir;
 using namespace tessera;
 
+/// Fails if `op` computes a tensor: kernels do, and branches and loops give what theirs
+/// compute.
+static LogicalResult checkComputesNothing(Operation &op) {
+  if (llvm::none_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>) ||
+      isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp, graph::ReshapeOp,
+          tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+          tensor::CastOp>(op) ||
+      isControlFlow(&op))
+    return success();
+  return op.emitError("'") << op.getName() << "' computes a tensor outside a kernel";
+}
+
 namespace {
 struct VerifyKernelState
     : tessera::impl::VerifyKernelStateBase<VerifyKernelState> {
@@ -25,19 +38,13 @@ struct VerifyKernelState
         kernel.emitError("a kernel without a schedule is left");
         valid = false;
       }
-    for (auto entry : getOperation().getOps<func::FuncOp>())
-      for (Operation &op : entry.getBody().front()) {
-        bool computes = llvm::any_of(op.getResultTypes(),
-                                     llvm::IsaPred<RankedTensorType>);
-        if (!computes ||
-            isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp, graph::ReshapeOp,
-                tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                tensor::CastOp>(op))
-          continue;
-        op.emitError("'") << op.getName()
-                          << "' computes a tensor outside a kernel";
-        valid = false;
-      }
+    for (auto entry : getOperation().getOps<func::FuncOp>()) {
+      if (entry.isExternal())
+        continue;
+      for (Block *block : entryBlocks(entry))
+        for (Operation &op : *block)
+          valid &= succeeded(checkComputesNothing(op));
+    }
     if (!valid)
       signalPassFailure();
   }

@@ -50,3 +50,17 @@ func.func @reads(%ctx: !llvm.ptr) {
   return
 }
 kernel.entry @e runs @reads inputs [#kernel.port<"x", i1, () -> (1)>] outputs [] symbols [] values [] weights [] bytes 0
+
+// -----
+
+func.func @nested(%ctx: !llvm.ptr) {
+  %n = kernel.symbol %ctx 0
+  %zero = arith.constant 0 : index
+  %some = arith.cmpi ne, %n, %zero : index
+  scf.if %some {
+    // expected-error @+1 {{stands in a branch or loop; expects it outside, because all asserts are checked before a run}}
+    graph.assert %some, "in a branch"
+  }
+  return
+}
+kernel.entry @e runs @nested inputs [] outputs [] symbols [#kernel.named_size<"n", 0, 1, 9>] values [] weights [] bytes 0
