@@ -3,6 +3,8 @@
 #ifndef TESSERA_DIALECTS_GRAPH_IR_GRAPH_H
 #define TESSERA_DIALECTS_GRAPH_IR_GRAPH_H
 
+#include "dialects/Interfaces/Movement.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"

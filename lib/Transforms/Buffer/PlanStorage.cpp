@@ -5,6 +5,7 @@
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
+#include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Append.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,14 +36,6 @@ struct Place {
 struct Extension {
   int64_t other = -1, dimension = 0;
 };
-
-/// Reshapes that need no code: other views of dense row-major bytes.
-Value viewSource(Operation *op) {
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
-          graph::ReshapeOp>(op))
-    return op->getOperand(0);
-  return {};
-}
 
 int64_t elementBytes(Type type) {
   return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);

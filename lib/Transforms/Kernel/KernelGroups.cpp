@@ -13,11 +13,6 @@
 using namespace mlir;
 using namespace tessera;
 
-bool tessera::isView(Operation *op) {
-  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
-             graph::ReshapeOp>(op);
-}
-
 /// Whether a reshape only inserts or removes dimensions of size 1.
 static bool movesOnlyOnes(Operation *view) {
   SmallVector<ReassociationIndices> groups;

@@ -2,6 +2,7 @@
 #include "lib/Transforms/Kernel/Passes.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Append.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,10 +30,9 @@ struct VerifyKernelState
       for (Operation &op : entry.getBody().front()) {
         bool computes = llvm::any_of(op.getResultTypes(),
                                      llvm::IsaPred<RankedTensorType>);
-        if (!computes ||
-            isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp, graph::ReshapeOp,
-                tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                tensor::CastOp>(op))
+        if (!computes || isView(&op) ||
+            isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp,
+                tensor::EmptyOp>(op))
           continue;
         op.emitError("'") << op.getName()
                           << "' computes a tensor outside a kernel";
