@@ -39,10 +39,10 @@ public:
   /// `buffer` is the warpgroup's shared memory, 1024-byte aligned, `barrier` an
   /// i32 barrier number of its own, `outputMap` the output's tensor map.
   FragmentEpilogue(const ContractionKernel &match,
-                   const DeviceTensors &arguments, mlir::Value rows,
+                   DeviceElements &elements, mlir::Value rows,
                    mlir::Value columns, mlir::Value buffer, mlir::Value barrier,
                    mlir::Value outputMap, const Thread &thread)
-      : match(match), arguments(arguments), rows(rows), columns(columns),
+      : match(match), elements(elements), rows(rows), columns(columns),
         buffer(buffer), barrier(barrier), outputMap(outputMap),
         thread(thread) {}
 
@@ -65,7 +65,7 @@ private:
   void synchronize(DeviceBuilder &b) const;
 
   const ContractionKernel &match;
-  const DeviceTensors &arguments;
+  DeviceElements &elements;
   mlir::Value rows, columns; // i32 sizes of the output
   mlir::Value buffer, barrier, outputMap;
   Thread thread;

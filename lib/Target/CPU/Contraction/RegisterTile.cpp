@@ -1,7 +1,7 @@
 // The inner kernel of contractions.
 #include "lib/Target/CPU/Contraction/RegisterTile.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -35,7 +35,7 @@ Value RowAccess::load(OpBuilder &builder, Location loc, ArrayRef<Value> loops,
   SmallVector<int64_t> distance;
   SmallVector<unsigned> fixed;
   for (unsigned loop : c.reduction)
-    if (constantIndex(loops[loop])) {
+    if (constantOf(loops[loop])) {
       base[loop] = index.constant(0);
       fixed.push_back(loop);
     }
@@ -44,7 +44,7 @@ Value RowAccess::load(OpBuilder &builder, Location loc, ArrayRef<Value> loops,
     if (c.lhsIsVector)
       sum += *growth(expr, c.column, vector * lanes);
     for (unsigned loop : fixed)
-      sum += *growth(expr, loop, *constantIndex(loops[loop]));
+      sum += *growth(expr, loop, *constantOf(loops[loop]));
     distance.push_back(sum);
   }
   Value &known = loaded[distance];
@@ -174,7 +174,7 @@ RegisterTile::loop(OpBuilder &builder, Location loc, unsigned level,
                    Value first, Value last, Accumulators accumulators,
                    ArrayRef<int64_t> rowsInside) {
   unsigned number = c.reduction[level];
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantOf(first), to = constantOf(last);
   // Taps of depthwise convolutions are unrolled: their windows overlap.
   constexpr int64_t kMostUnrolled = 8;
   bool unroll =
@@ -227,7 +227,7 @@ std::optional<int64_t> RegisterTile::blockStep(unsigned level, Value first,
     return std::nullopt;
   int64_t most = kBlockDepth / inner, all = c.loops[c.reduction[level]].size;
   bool isShort = !ShapedType::isDynamic(all) && all <= most;
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantOf(first), to = constantOf(last);
   if (!from || !to)
     return isShort ? std::nullopt : std::optional(most);
   // Blocks of equal size where there are such.
@@ -242,7 +242,7 @@ RegisterTile::blocks(OpBuilder &builder, Location loc, unsigned level,
                      Value first, Value last, int64_t step,
                      Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
   IndexBuilder index(builder, loc);
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantOf(first), to = constantOf(last);
   bool divides = from && to && (*to - *from) % step == 0;
   rowAccess.forget();
   auto outer = scf::ForOp::create(builder, loc, first, last,
