@@ -2,6 +2,7 @@
 #include "lib/Pipeline/IndexLimits.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,14 +19,11 @@ bool movesElements(OpOperand &operand) {
   Operation *user = operand.getOwner();
   if (auto select = dyn_cast<arith::SelectOp>(user))
     return operand.get() != select.getCondition();
-  if (auto gather = dyn_cast<tessera::graph::GatherOp>(user))
-    return operand.get() == gather.getData();
+  if (tessera::movementOf(user))
+    return operand.getOperandNumber() == 0;
   return isa<arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp,
-             arith::IndexCastOp, linalg::TransposeOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp, tensor::CastOp, tensor::ConcatOp,
-             tensor::ExtractSliceOp, tensor::InsertSliceOp, tensor::PadOp,
-             tessera::graph::BroadcastToOp, tessera::graph::ReshapeOp,
-             tessera::graph::ReverseOp>(user);
+             arith::IndexCastOp, tensor::ConcatOp, tensor::InsertSliceOp,
+             tensor::PadOp>(user);
 }
 
 /// The least length that `input` indexes, or none.

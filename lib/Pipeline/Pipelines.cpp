@@ -5,12 +5,13 @@
 #include "dialects/Attention/IR/Attention.h"
 #include "dialects/Graph/Conversion/Passes.h"
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/Target/CPU/Generic/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
-#include "lib/Target/PTX/Passes.h"
 #include "lib/Target/CPU/Pipelines.h"
 #include "lib/Target/CPU/Routes.h"
+#include "lib/Target/PTX/Passes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Kernel/Passes.h"
@@ -175,6 +176,7 @@ void tessera::registerDialects(DialectRegistry &registry) {
                   vector::VectorDialect, attention::AttentionDialect,
                   graph::GraphDialect, kernel::KernelDialect>();
   registerLinalgContractions(registry);
+  registerMovements(registry);
   cpu::registerGenericKernelInterfaces(registry);
   cpu::registerRoutes(registry);
 }

@@ -3,6 +3,7 @@
 #include "dialects/Graph/Conversion/ElementLoops.h"
 #include "dialects/Graph/Conversion/Passes.h"
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,11 +18,6 @@
 
 using namespace mlir;
 using namespace tessera;
-
-bool graph::isTensorView(Operation *op) {
-  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
-             tensor::ExtractSliceOp>(op);
-}
 
 namespace {
 
@@ -85,10 +81,8 @@ struct NarrowAfterMoving : RewritePattern {
 
   LogicalResult matchAndRewrite(Operation *op,
                                 PatternRewriter &rewriter) const override {
-    if (!isa<graph::BroadcastToOp, graph::GatherOp, graph::GatherPointsOp,
-             graph::ReshapeOp, graph::ReverseOp, tensor::ExpandShapeOp,
-             tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::CastOp>(
-            op))
+    // A destination would have to be narrowed too.
+    if (!movementOf(op) || isa<DestinationStyleOpInterface>(op))
       return rewriter.notifyMatchFailure(op, "expects a view or gather");
     auto narrow = op->getOperand(0).getDefiningOp<arith::TruncIOp>();
     if (!narrow || !getElementTypeOrSelf(narrow.getType()).isInteger(1))

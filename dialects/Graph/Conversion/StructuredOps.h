@@ -14,10 +14,6 @@ namespace tessera::graph {
 /// repeated. Fails when the rewriting does not end.
 llvm::LogicalResult convertToStructuredOps(mlir::Operation *root);
 
-/// Whether `op` is a reshape, cast or slice of a tensor: other indices for the
-/// same elements.
-bool isTensorView(mlir::Operation *op);
-
 } // namespace tessera::graph
 
 #endif // TESSERA_DIALECTS_GRAPH_CONVERSION_STRUCTUREDOPS_H

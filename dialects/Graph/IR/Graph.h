@@ -4,6 +4,7 @@
 #define TESSERA_DIALECTS_GRAPH_IR_GRAPH_H
 
 #include "dialects/Interfaces/Contraction.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"

@@ -6,6 +6,7 @@
 include "dialects/Graph/IR/GraphDialect.td"
 include "dialects/Graph/IR/WeightRecipes.td"
 include "dialects/Interfaces/ContractionOpInterface.td"
+include "dialects/Interfaces/Movement.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
@@ -61,7 +62,14 @@ class Graph_SizedOp<string mnemonic, list<Trait> traits = []>
     : Graph_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<
           ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>], traits)>;
 
-def Graph_BroadcastToOp : Graph_SizedOp<"broadcast_to"> {
+// Operations that take elements of their first operand as they are.
+class Graph_MovementOp<string mnemonic, string movement, list<Trait> traits = []>
+    : Graph_SizedOp<mnemonic, !listconcat([MovementOpInterface], traits)> {
+  let extraClassDeclaration = "::tessera::Movement getMovement() { return ::tessera::Movement::"
+                              # movement # "; }";
+}
+
+def Graph_BroadcastToOp : Graph_MovementOp<"broadcast_to", "IndexMap"> {
   let summary = "Repeat a tensor along dimensions of size 1 (ONNX/NumPy rules)";
   let description = [{
     Dimensions are aligned at the right. A source dimension is 1 or equals the
@@ -84,7 +92,7 @@ def Graph_BroadcastToOp : Graph_SizedOp<"broadcast_to"> {
   let hasFolder = 1;
 }
 
-def Graph_ReshapeOp : Graph_SizedOp<"reshape"> {
+def Graph_ReshapeOp : Graph_MovementOp<"reshape", "View"> {
   let summary = "The same elements in row-major order with another shape";
   let description = [{
     For reshapes that no size expression proves to be an expansion or collapse.
@@ -122,7 +130,7 @@ def Graph_IotaOp : Graph_SizedOp<"iota"> {
   let hasVerifier = 1;
 }
 
-def Graph_GatherOp : Graph_SizedOp<"gather"> {
+def Graph_GatherOp : Graph_MovementOp<"gather", "Gather"> {
   let summary = "Take slices along one dimension by index (ONNX Gather)";
   let description = [{
     result[a..., i..., b...] = data[a..., indices[i...], b...], where a are the
@@ -146,7 +154,7 @@ def Graph_GatherOp : Graph_SizedOp<"gather"> {
   let hasVerifier = 1;
 }
 
-def Graph_GatherPointsOp : Graph_SizedOp<"gather_points"> {
+def Graph_GatherPointsOp : Graph_MovementOp<"gather_points", "Gather"> {
   let summary = "Take elements by index vectors (ONNX GatherND, GatherElements)";
   let description = [{
     result[p...] = data[x...]. `dimensions` has an entry for each dimension d of
@@ -208,7 +216,7 @@ def Graph_ScatterPointsOp : Graph_SizedOp<"scatter_points"> {
   let hasVerifier = 1;
 }
 
-def Graph_ReverseOp : Graph_SizedOp<"reverse", [SameOperandsAndResultType]> {
+def Graph_ReverseOp : Graph_MovementOp<"reverse", "IndexMap", [SameOperandsAndResultType]> {
   let summary = "Reverse the order of elements along dimensions";
   let description = [{
     Index i of a dimension of `dimensions` reads size - 1 - i.

@@ -14,7 +14,7 @@
 //
 // A minimum, maximum, selection or quotient that is not affine is a symbol too,
 // found again by its operands' expressions; the ranges of the named sizes
-// decide what they can (SizeBounds.cpp): with seq in [0, 512], min(seq, 512) is
+// decide what they can (SizeComposites.cpp): with seq in [0, 512], min(seq, 512) is
 // seq. Integers narrower than 64 bits wrap, and quotients of what may be negative
 // are cut towards zero (SizeArithmetic.cpp). So is arithmetic by way of floats, as
 // exporters scale sizes (SizeFloats.cpp): the symbol of a float stands for the bits

@@ -83,7 +83,7 @@ static SmallVector<int64_t> epilogueInputs(kernel::FuncOp kernel, Value result,
   return SmallVector<int64_t>(used.set_bits_begin(), used.set_bits_end());
 }
 
-FailureOr<ContractionKernel> matchContraction(kernel::FuncOp kernel) {
+FailureOr<ContractionKernel> readContractionKernel(kernel::FuncOp kernel) {
   FailureOr<linalg::LinalgOp> root = findContraction(kernel);
   if (failed(root))
     return failure();

@@ -28,7 +28,7 @@ struct ContractionKernel {
 /// fit: no or several contractions, operands that are not arguments, other
 /// element types than f16 or bf16 with f32 accumulation, an initial value other
 /// than zero, several outputs.
-mlir::FailureOr<ContractionKernel> matchContraction(kernel::FuncOp kernel);
+mlir::FailureOr<ContractionKernel> readContractionKernel(kernel::FuncOp kernel);
 
 } // namespace tessera::ptx
 

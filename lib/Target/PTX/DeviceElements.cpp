@@ -1,25 +1,22 @@
-// Emission of a kernel body's elements by recursion from a value to what it is
-// computed from.
+// Elements of a kernel body in global memory, for the element emitter.
 #include "lib/Target/PTX/DeviceElements.h"
 
-#include "dialects/Graph/IR/Graph.h"
-#include "dialects/Graph/IR/SizeAnalysis.h"
+#include "lib/Target/Elements/ElementSource.h"
 #include "mlir/Dialect/Affine/Utils.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
 namespace tessera::ptx {
 
-/// A dimension of a mapped source that is read at index 0 for every index.
-static constexpr int64_t kBroadcast = -1;
+static SmallVector<Value> asIndices(DeviceBuilder &b, ValueRange values) {
+  return llvm::map_to_vector(values, [&](Value value) {
+    return b.createOrFold<arith::IndexCastOp>(b.getIndexType(), value);
+  });
+}
 
 SmallVector<Value> emitSizes(DeviceBuilder &b, kernel::FuncOp kernel,
                              int64_t tensor, ValueRange symbols) {
-  SmallVector<Value> asIndex;
-  for (Value symbol : symbols)
-    asIndex.push_back(
-        b.createOrFold<arith::IndexCastOp>(b.getIndexType(), symbol));
+  SmallVector<Value> values = asIndices(b, symbols);
   SmallVector<Value> sizes;
   for (AffineExpr expression : kernel.getShape(tensor).getResults()) {
     if (auto constant = dyn_cast<AffineConstantExpr>(expression)) {
@@ -27,7 +24,7 @@ SmallVector<Value> emitSizes(DeviceBuilder &b, kernel::FuncOp kernel,
       continue;
     }
     Value size =
-        affine::expandAffineExpr(b, b.getLoc(), expression, {}, asIndex);
+        affine::expandAffineExpr(b, b.getLoc(), expression, {}, values);
     sizes.push_back(b.createOrFold<arith::IndexCastOp>(b.getI64Type(), size));
   }
   return sizes;
@@ -47,163 +44,183 @@ static unsigned alignmentOf(VectorType type) {
   return std::min<int64_t>(16, bytes & -bytes);
 }
 
-Value DeviceElements::load(const DeviceTensor &tensor, Type element,
-                           ValueRange indices, int64_t lanes) {
-  auto type = VectorType::get({lanes}, element);
-  Value address = b.offset(tensor.pointer, linearize(b, tensor.sizes, indices),
-                           element);
-  return LLVM::LoadOp::create(b, type, address, alignmentOf(type));
-}
-
 void storeElements(DeviceBuilder &b, const DeviceTensor &tensor,
                    ValueRange indices, Value elements) {
   auto type = cast<VectorType>(elements.getType());
+  if (type.getElementType().isInteger(1)) {
+    type = type.clone(b.getI8Type());
+    elements = arith::ExtUIOp::create(b, type, elements);
+  }
   Value address = b.offset(tensor.pointer, linearize(b, tensor.sizes, indices),
                            type.getElementType());
   LLVM::StoreOp::create(b, elements, address, alignmentOf(type));
 }
 
-void DeviceElements::bind(Value tensor, ValueRange indices, Value elements) {
-  known.push_back({tensor, Indices(indices),
-                   cast<VectorType>(elements.getType()).getNumElements(),
-                   elements});
-}
+//===----------------------------------------------------------------------===//
+// DeviceSource
+//===----------------------------------------------------------------------===//
 
-FailureOr<Value> DeviceElements::emit(Value tensor, ValueRange indices,
-                                      int64_t lanes) {
-  for (const Known &entry : known)
-    if (entry.tensor == tensor && entry.lanes == lanes &&
-        llvm::equal(entry.indices, indices))
-      return entry.elements;
-  FailureOr<Value> elements = emitUncached(tensor, indices, lanes);
-  if (succeeded(elements))
-    known.push_back({tensor, Indices(indices), lanes, *elements});
-  return elements;
-}
+/// Arguments in global memory.
+class DeviceSource : public ElementSource {
+public:
+  DeviceSource(kernel::FuncOp kernel, const DeviceTensors &arguments)
+      : kernel(kernel), arguments(arguments) {}
 
-/// For graph.broadcast_to: the result dimension that gives each source index,
-/// or kBroadcast. Fails where neither "1" nor "equal" is proven.
-static FailureOr<SmallVector<int64_t>>
-broadcastDimensions(graph::BroadcastToOp op) {
-  graph::SizeAnalysis sizes(op.getContext());
-  auto source = cast<RankedTensorType>(op.getSource().getType());
-  int64_t lead =
-      cast<RankedTensorType>(op.getResult().getType()).getRank() -
-      source.getRank();
-  SmallVector<int64_t> dimensions;
-  for (int64_t i = 0; i < source.getRank(); ++i) {
-    if (source.getDimSize(i) != 1 &&
-        !sizes.areEqual(sizes.dimOf(op.getSource(), i),
-                        sizes.dimOf(op.getResult(), lead + i)))
-      return op.emitOpError("expects dimension ")
-             << i << " of the source to be proven 1 or the result's";
-    dimensions.push_back(source.getDimSize(i) == 1 ? kBroadcast : lead + i);
+  bool isDense(BlockArgument) const override { return true; }
+
+  FailureOr<Value> load(LaneMath &math, BlockArgument argument,
+                        const ElementAccess &access) override;
+
+  FailureOr<Value> load(LaneMath &, Location loc, DenseElementsAttr,
+                        const ElementAccess &) override {
+    return emitError(loc, "expects a constant of one value in a kernel that "
+                          "is emitted element by element");
   }
-  return dimensions;
+
+  /// The last index, or the position, that the emission began with: a multiple
+  /// of its lanes.
+  Value aligned;
+
+private:
+  bool isAligned(BlockArgument argument, const ElementAccess &access);
+
+  kernel::FuncOp kernel;
+  const DeviceTensors &arguments;
+};
+
+/// Rows of one length begin alike in the output and in `argument`.
+bool DeviceSource::isAligned(BlockArgument argument,
+                             const ElementAccess &access) {
+  auto outer = ArrayRef(access.indices).drop_back();
+  LaneIndex last = access.indices.back();
+  if (access.mask || last.base != aligned || !last.isContiguous() ||
+      !llvm::all_of(outer, [](LaneIndex i) { return i.isUniform(); }))
+    return false;
+  return outer.empty() ||
+         kernel.getShape(argument.getArgNumber()).getResults().back() ==
+             kernel.getShape(kernel.getInputCount()).getResults().back();
 }
 
-FailureOr<Value> DeviceElements::emitUncached(Value tensor, ValueRange indices,
-                                              int64_t lanes) {
-  Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
-  auto vectorType = VectorType::get({lanes}, element);
-  if (auto argument = arguments.find(tensor); argument != arguments.end())
-    return load(argument->second, element, indices, lanes);
-
-  Operation *op = tensor.getDefiningOp();
-  if (!op)
-    return emitError(tensor.getLoc(),
+FailureOr<Value> DeviceSource::load(LaneMath &math, BlockArgument argument,
+                                    const ElementAccess &access) {
+  auto found = arguments.find(argument);
+  if (found == arguments.end())
+    return emitError(argument.getLoc(),
                      "argument is not given to the device kernel");
-  Attribute splat;
-  if (matchPattern(tensor, m_Constant(&splat))) {
-    if (auto elements = dyn_cast<SplatElementsAttr>(splat))
-      return arith::ConstantOp::create(b, elements.resizeSplat(vectorType))
-          .getResult();
-    return op->emitOpError("expects a constant of one value in a kernel that "
-                           "is emitted element by element");
-  }
-  if (auto fill = dyn_cast<linalg::FillOp>(op)) {
-    Attribute value;
-    if (matchPattern(fill.value(), m_Constant(&value)))
-      return arith::ConstantOp::create(
-                 b, DenseElementsAttr::get(vectorType, value))
-          .getResult();
-  }
-  if (auto broadcast = dyn_cast<graph::BroadcastToOp>(op)) {
-    auto dimensions = broadcastDimensions(broadcast);
-    if (failed(dimensions))
-      return failure();
-    return emitMapped(broadcast.getSource(), *dimensions, indices, lanes);
-  }
-  if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op)) {
-    SmallVector<int64_t> dimensions;
-    for (int64_t i = 0, rank = indices.size(); i < rank; ++i)
-      if (!llvm::is_contained(broadcast.getDimensions(), i))
-        dimensions.push_back(i);
-    return emitMapped(broadcast.getInput(), dimensions, indices, lanes);
-  }
-  if (auto transpose = dyn_cast<linalg::TransposeOp>(op)) {
-    // Dimension i of the result is dimension permutation[i] of the source.
-    SmallVector<int64_t> dimensions(indices.size());
-    for (auto [i, source] : llvm::enumerate(transpose.getPermutation()))
-      dimensions[source] = i;
-    return emitMapped(transpose.getInput(), dimensions, indices, lanes);
-  }
-  if (op->hasTrait<OpTrait::Elementwise>())
-    return emitElementwise(op, indices, lanes);
-  return op->emitOpError("has no form on the elements of a device kernel");
-}
-
-FailureOr<Value> DeviceElements::emitElementwise(Operation *op,
-                                                 ValueRange indices,
-                                                 int64_t lanes) {
-  SmallVector<Value> operands;
-  for (Value operand : op->getOperands()) {
-    if (!isa<RankedTensorType>(operand.getType()))
-      return op->emitOpError("expects tensor operands in a kernel body");
-    FailureOr<Value> elements = emit(operand, indices, lanes);
-    if (failed(elements))
-      return failure();
-    operands.push_back(*elements);
-  }
-  Type element =
-      cast<RankedTensorType>(op->getResult(0).getType()).getElementType();
-  OperationState state(op->getLoc(), op->getName(), operands,
-                       VectorType::get({lanes}, element), op->getAttrs());
-  Operation *created = b.create(state);
-  return created->getResult(0);
-}
-
-FailureOr<Value> DeviceElements::emitMapped(Value source,
-                                            ArrayRef<int64_t> dimensions,
-                                            ValueRange indices, int64_t lanes) {
-  int64_t last = int64_t(indices.size()) - 1;
-  auto at = [&](ValueRange of) {
-    Indices mapped;
-    for (int64_t dimension : dimensions)
-      mapped.push_back(dimension == kBroadcast ? b.i64(0) : of[dimension]);
-    return mapped;
+  const DeviceTensor &tensor = found->second;
+  Type element = getElementTypeOrSelf(argument.getType());
+  DeviceBuilder b(math.getLoc(), math.getBuilder());
+  if (element.isInteger(1))
+    element = b.getI8Type();
+  auto indicesOf = [&](int64_t lane) {
+    return llvm::map_to_vector(access.indices, [&](LaneIndex index) {
+      return b.createOrFold<arith::IndexCastOp>(b.getI64Type(),
+                                                math.laneOf(index, lane));
+    });
   };
-  // The lanes stay neighbours.
-  if (!dimensions.empty() && dimensions.back() == last)
-    return emit(source, at(indices), lanes);
-
-  Type element = cast<RankedTensorType>(source.getType()).getElementType();
-  auto vectorType = VectorType::get({lanes}, element);
-  SmallVector<Value> elements;
-  bool varies = llvm::is_contained(dimensions, last);
-  for (int64_t lane = 0; lane < (varies ? lanes : 1); ++lane) {
-    Indices shifted(indices);
-    if (lane > 0)
-      shifted[last] = b.add(shifted[last], lane);
-    FailureOr<Value> one = emit(source, at(shifted), 1);
-    if (failed(one))
-      return failure();
-    elements.push_back(vector::ExtractOp::create(b, *one, 0));
-  }
-  if (!varies)
-    return vector::BroadcastOp::create(b, vectorType, elements.front())
+  auto loadAt = [&](DeviceBuilder &b, ArrayRef<Value> indices, int64_t lanes) {
+    Value offset = access.linear ? indices.front()
+                                 : linearize(b, tensor.sizes, indices);
+    auto type = VectorType::get({lanes}, element);
+    return LLVM::LoadOp::create(b, type,
+                                b.offset(tensor.pointer, offset, element),
+                                alignmentOf(type))
         .getResult();
-  return vector::FromElementsOp::create(b, vectorType, elements).getResult();
+  };
+  auto loadOne = [&](DeviceBuilder &b, ArrayRef<Value> indices) -> Value {
+    return vector::ExtractOp::create(b, loadAt(b, indices, 1), 0);
+  };
+  if (access.lanes == 1)
+    return loadOne(b, indicesOf(0));
+  if (isAligned(argument, access))
+    return loadAt(b, indicesOf(0), access.lanes);
+  SmallVector<Value> elements;
+  for (int64_t lane = 0; lane < access.lanes; ++lane) {
+    SmallVector<Value> indices(indicesOf(lane));
+    if (!access.mask) {
+      elements.push_back(loadOne(b, indices));
+      continue;
+    }
+    Value inside = vector::ExtractOp::create(b, access.mask, lane);
+    auto branch =
+        scf::IfOp::create(b, element, inside, /*withElseRegion=*/true);
+    DeviceBuilder then(b.getLoc(), branch.getThenBodyBuilder());
+    scf::YieldOp::create(then, loadOne(then, indices));
+    DeviceBuilder otherwise(b.getLoc(), branch.getElseBodyBuilder());
+    scf::YieldOp::create(
+        otherwise,
+        arith::ConstantOp::create(otherwise, otherwise.getZeroAttr(element))
+            .getResult());
+    elements.push_back(branch.getResult(0));
+  }
+  return vector::FromElementsOp::create(
+             b, VectorType::get({access.lanes}, element), elements)
+      .getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// DeviceElements
+//===----------------------------------------------------------------------===//
+
+DeviceElements::DeviceElements(DeviceBuilder &b, kernel::FuncOp kernel,
+                               const DeviceTensors &arguments,
+                               ValueRange symbols)
+    : DeviceElements(b, kernel,
+                     std::make_unique<DeviceSource>(kernel, arguments),
+                     asIndices(b, symbols)) {}
+
+DeviceElements::DeviceElements(DeviceBuilder &b, kernel::FuncOp kernel,
+                               std::unique_ptr<DeviceSource> memory,
+                               ArrayRef<Value> symbols)
+    : b(b), memory(memory.get()), elements(kernel, std::move(memory), symbols) {
+}
+
+void DeviceElements::bind(Value tensor, ValueRange indices, Value bound) {
+  auto source = [bound, expected = SmallVector<Value>(indices)](
+                    OpBuilder &, Location, ArrayRef<Value> given,
+                    int64_t lanes) {
+    // Each emission casts the indices that it is given anew.
+    SmallVector<Value> uncast = llvm::map_to_vector(given, [](Value index) {
+      auto cast = index.getDefiningOp<arith::IndexCastOp>();
+      return cast ? cast.getIn() : index;
+    });
+    return lanes == cast<VectorType>(bound.getType()).getNumElements() &&
+                   areSameIndices(uncast, expected)
+               ? bound
+               : Value();
+  };
+  elements.bind(tensor, source);
+}
+
+/// One lane is a scalar to the element emitter.
+FailureOr<SmallVector<Value>>
+DeviceElements::asVectors(FailureOr<SmallVector<Value>> emitted) {
+  if (failed(emitted))
+    return failure();
+  return llvm::map_to_vector(*emitted, [&](Value value) -> Value {
+    if (isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(
+        b, VectorType::get({1}, value.getType()), value);
+  });
+}
+
+FailureOr<SmallVector<Value>> DeviceElements::emit(ValueRange tensors,
+                                                   ValueRange indices,
+                                                   int64_t lanes) {
+  SmallVector<Value> at = asIndices(b, indices);
+  memory->aligned = at.empty() ? Value() : at.back();
+  return asVectors(elements.emit(b, b.getLoc(), SmallVector<Value>(tensors), at,
+                                 lanes));
+}
+
+FailureOr<SmallVector<Value>> DeviceElements::emitLinear(ValueRange tensors,
+                                                         Value position,
+                                                         int64_t lanes) {
+  memory->aligned = asIndices(b, position).front();
+  return asVectors(elements.emitLinear(b, b.getLoc(),
+                                       SmallVector<Value>(tensors),
+                                       memory->aligned, lanes));
 }
 
 } // namespace tessera::ptx

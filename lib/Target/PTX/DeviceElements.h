@@ -2,6 +2,7 @@
 #ifndef TESSERA_TARGET_PTX_DEVICEELEMENTS_H
 #define TESSERA_TARGET_PTX_DEVICEELEMENTS_H
 
+#include "lib/Target/Elements/ElementEmitter.h"
 #include "lib/Target/PTX/DeviceBuilder.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
@@ -24,59 +25,50 @@ llvm::SmallVector<mlir::Value> emitSizes(DeviceBuilder &b,
                                          kernel::FuncOp kernel, int64_t tensor,
                                          mlir::ValueRange symbols);
 
-/// Emits elements of tensors of a kernel body by recursion through the body,
-/// as vectors of adjacent elements of one row. For the body
-///
-///     %w = graph.broadcast_to %bias     at indices [i, j], 2 lanes:
-///     %t = arith.addf %root, %w           addf(bound(%root), bias[j .. j+1])
-///
-/// elementwise operations map one to one, broadcasts and transposes map
-/// indices, arguments load, and tensors that the caller has in registers are
-/// bound. Lives for one group of elements.
+class DeviceSource;
+
+/// The element emitter over global memory: indices are i64, elements always
+/// vectors. What is aligned as the emission itself is loaded by one access, what
+/// a slice or a transpose has moved lane by lane.
 class DeviceElements {
 public:
-  DeviceElements(DeviceBuilder &b, const DeviceTensors &arguments)
-      : b(b), arguments(arguments) {}
+  /// `symbols`: the i64 values of the kernel's symbol arguments. What is emitted
+  /// later is below the place that `b` points to now.
+  DeviceElements(DeviceBuilder &b, kernel::FuncOp kernel,
+                 const DeviceTensors &arguments, mlir::ValueRange symbols);
 
-  /// `elements` holds `tensor` at `indices` (i64) and the lanes after it.
+  /// From now on `elements` holds `tensor` at `indices` (i64) and the lanes
+  /// after it, and no others are known.
   void bind(mlir::Value tensor, mlir::ValueRange indices, mlir::Value elements);
 
-  /// The elements of `tensor` at `indices` and the next `lanes - 1` in the last
-  /// dimension, as vector<lanes x element type>. The caller keeps them inside
-  /// the tensor and aligned to `lanes` elements. Fails with a diagnostic at the
-  /// operation that has no such form.
-  mlir::FailureOr<mlir::Value> emit(mlir::Value tensor,
-                                    mlir::ValueRange indices, int64_t lanes);
+  /// The elements of `tensors`, which have the sizes of the first output, at
+  /// `indices` and the next `lanes - 1` in the last dimension, as
+  /// vector<lanes x element type>. The caller keeps them inside the tensors and
+  /// aligned to `lanes` elements. Fails with a diagnostic at the operation that
+  /// has no such form.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emit(mlir::ValueRange tensors, mlir::ValueRange indices, int64_t lanes);
+
+  /// The same from a row-major position on; all are `isLinear`.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emitLinear(mlir::ValueRange tensors, mlir::Value position, int64_t lanes);
+
+  /// Whether row-major positions are enough to compute `tensor`.
+  bool isLinear(mlir::Value tensor) { return elements.isLinear(tensor); }
 
 private:
-  using Indices = llvm::SmallVector<mlir::Value>;
-
-  mlir::FailureOr<mlir::Value> emitUncached(mlir::Value tensor,
-                                            mlir::ValueRange indices,
-                                            int64_t lanes);
-  mlir::FailureOr<mlir::Value> emitElementwise(mlir::Operation *op,
-                                               mlir::ValueRange indices,
-                                               int64_t lanes);
-  mlir::FailureOr<mlir::Value> emitMapped(mlir::Value source,
-                                          llvm::ArrayRef<int64_t> dimensions,
-                                          mlir::ValueRange indices,
-                                          int64_t lanes);
-  mlir::Value load(const DeviceTensor &tensor, mlir::Type element,
-                   mlir::ValueRange indices, int64_t lanes);
-
-  struct Known {
-    mlir::Value tensor;
-    Indices indices;
-    int64_t lanes;
-    mlir::Value elements;
-  };
+  DeviceElements(DeviceBuilder &b, kernel::FuncOp kernel,
+                 std::unique_ptr<DeviceSource> memory,
+                 mlir::ArrayRef<mlir::Value> symbols);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  asVectors(mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitted);
 
   DeviceBuilder &b;
-  const DeviceTensors &arguments;
-  llvm::SmallVector<Known> known;
+  DeviceSource *memory;
+  ElementEmitter elements;
 };
 
-/// Stores `elements` at `indices` of a tensor and after.
+/// Stores `elements` at `indices` of a tensor and after; booleans become bytes.
 void storeElements(DeviceBuilder &b, const DeviceTensor &tensor,
                    mlir::ValueRange indices, mlir::Value elements);
 

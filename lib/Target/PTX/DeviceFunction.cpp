@@ -89,11 +89,14 @@ LLVM::LLVMFuncOp DeviceFunction::create(OpBuilder &builder) {
   return function;
 }
 
+ValueRange DeviceFunction::symbols() {
+  return ValueRange(block->getArguments())
+      .drop_front(options.tensorMaps.size() + options.pointers.size());
+}
+
 void DeviceFunction::bindArguments(DeviceBuilder &b) {
-  size_t next = options.tensorMaps.size() + options.pointers.size();
-  ValueRange symbols = ValueRange(block->getArguments()).drop_front(next);
   for (int64_t i = 0, e = kernel.getTensorCount(); i < e; ++i)
-    byNumber.push_back({Value(), emitSizes(b, kernel, i, symbols)});
+    byNumber.push_back({Value(), emitSizes(b, kernel, i, symbols())});
   for (auto [i, map] : llvm::enumerate(options.tensorMaps))
     maps[map.argument] = block->getArgument(i);
   for (auto [i, number] : llvm::enumerate(options.pointers)) {

@@ -39,6 +39,8 @@ public:
   /// The tensor arguments with pointers.
   const DeviceTensors &tensors() { return withPointer; }
   mlir::Value tensorMap(int64_t number) { return maps.lookup(number); }
+  /// The values of the kernel.func's symbols, i64.
+  mlir::ValueRange symbols();
   /// Start of the block's dynamic shared memory, 1024-byte aligned.
   mlir::Value sharedMemory(DeviceBuilder &b);
 

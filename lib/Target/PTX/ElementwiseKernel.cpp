@@ -12,19 +12,6 @@ static constexpr int64_t kMaxBlockThreads = 1024;
 /// Threads that a multiprocessor holds: enough blocks to fill it.
 static constexpr int64_t kProcessorThreads = 2048;
 
-/// No operation of the body reads another element than the one it computes.
-static bool isFlat(kernel::FuncOp kernel) {
-  for (Operation &op : kernel.getBody().front().without_terminator()) {
-    bool hasTensors = llvm::any_of(op.getOperandTypes(), [](Type type) {
-      return isa<RankedTensorType>(type);
-    });
-    if (hasTensors && !op.hasTrait<OpTrait::Elementwise>() &&
-        !isa<linalg::FillOp>(op))
-      return false;
-  }
-  return true;
-}
-
 namespace {
 /// Builds the body of one device function.
 class ElementwiseEmitter {
@@ -33,7 +20,8 @@ public:
                      kernel::RowsAttr schedule, int64_t threads,
                      DeviceFunction &function)
       : b(b), kernel(kernel), lanes(schedule.getLanes()),
-        unroll(schedule.getUnroll()), threads(threads), function(function) {}
+        unroll(schedule.getUnroll()), threads(threads), function(function),
+        elements(b, kernel, function.tensors(), function.symbols()) {}
 
   LogicalResult emit();
 
@@ -49,7 +37,9 @@ private:
   kernel::FuncOp kernel;
   int64_t lanes, unroll, threads;
   DeviceFunction &function;
+  DeviceElements elements;
 
+  bool flat = false; // all is computed by row-major positions
   DeviceTensors tensors; // flat, or as the function has them
   SmallVector<Value> outer; // sizes of all but the last dimension
   // i64: columns, chunks of `lanes` columns in a row and in all rows; chunks
@@ -61,7 +51,9 @@ private:
 void ElementwiseEmitter::emitSetup() {
   tensors = function.tensors();
   SmallVector<Value> sizes = function.tensor(kernel.getInputCount()).sizes;
-  bool flat = isFlat(kernel) || sizes.empty();
+  flat = llvm::all_of(kernel.getYield().getValues(), [&](Value value) {
+    return elements.isLinear(value);
+  });
   if (flat) {
     Value total = b.i64(1);
     for (Value size : sizes)
@@ -96,15 +88,9 @@ SmallVector<Value> ElementwiseEmitter::indicesOf(Value chunk) {
 
 FailureOr<SmallVector<Value>> ElementwiseEmitter::compute(ValueRange indices,
                                                           int64_t count) {
-  DeviceElements elements(b, tensors);
-  SmallVector<Value> results;
-  for (Value value : kernel.getYield().getValues()) {
-    FailureOr<Value> result = elements.emit(value, indices, count);
-    if (failed(result))
-      return failure();
-    results.push_back(*result);
-  }
-  return results;
+  ValueRange values = kernel.getYield().getValues();
+  return flat ? elements.emitLinear(values, indices.front(), count)
+              : elements.emit(values, indices, count);
 }
 
 void ElementwiseEmitter::store(ValueRange indices, ValueRange elements) {

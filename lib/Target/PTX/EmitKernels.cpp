@@ -21,7 +21,7 @@ static LogicalResult emitKernel(OpBuilder &builder, kernel::FuncOp kernel) {
   Attribute schedule = kernel.getSchedule();
   if (auto rows = dyn_cast<kernel::RowsAttr>(schedule))
     return emitElementwiseKernel(builder, kernel, rows);
-  FailureOr<ContractionKernel> match = matchContraction(kernel);
+  FailureOr<ContractionKernel> match = readContractionKernel(kernel);
   if (failed(match))
     return failure();
   return emitWarpgroupContraction(

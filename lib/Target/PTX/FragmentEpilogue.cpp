@@ -69,15 +69,15 @@ FailureOr<Value> FragmentEpilogue::emitPair(DeviceBuilder &b, Value low,
         lastPair = b.sub(output.columns, b.i32(2));
   SmallVector<Value> indices = {b.wide(b.min(row, lastRow)),
                                 b.wide(b.min(column, lastPair))};
-  DeviceElements elements(b, arguments);
   auto pair = VectorType::get({2}, b.getF32Type());
   elements.bind(
       match.product, indices,
       vector::FromElementsOp::create(b, pair, ValueRange{low, high}));
-  FailureOr<Value> result = elements.emit(match.result, indices, 2);
+  auto result = elements.emit(match.result, indices, 2);
   if (failed(result))
     return failure();
-  return LLVM::BitcastOp::create(b, b.getI32Type(), *result).getResult();
+  return LLVM::BitcastOp::create(b, b.getI32Type(), result->front())
+      .getResult();
 }
 
 /// Writes columns firstColumn .. firstColumn + slab of the fragment into the

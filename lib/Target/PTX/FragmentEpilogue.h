@@ -44,10 +44,10 @@ public:
   /// `buffer` is the warpgroup's shared memory, 1024-byte aligned, `barrier` an
   /// i32 barrier number of its own.
   FragmentEpilogue(const ContractionKernel &match,
-                   const DeviceTensors &arguments, const Output &output,
+                   DeviceElements &elements, const Output &output,
                    mlir::Value buffer, mlir::Value barrier,
                    const Thread &thread)
-      : match(match), arguments(arguments), output(output), buffer(buffer),
+      : match(match), elements(elements), output(output), buffer(buffer),
         barrier(barrier), thread(thread) {}
 
   /// Stores one fragment: `accumulators`, a struct of tileColumns / 2 f32, whose
@@ -69,7 +69,7 @@ private:
   void synchronize(DeviceBuilder &b) const;
 
   const ContractionKernel &match;
-  const DeviceTensors &arguments;
+  DeviceElements &elements;
   Output output;
   mlir::Value buffer, barrier;
   Thread thread;

@@ -276,9 +276,10 @@ LogicalResult ContractionEmitter::emitConsumer() {
       b, {shared, firstRow, layout.sliceA, schedule.getRows(),
           schedule.getColumns(), schedule.getDepth(), fragments,
           match.isDepthInner, match.operandType});
+  DeviceElements elements(b, match.kernel, function.tensors(),
+                          function.symbols());
   FragmentEpilogue epilogue(
-      match, function.tensors(),
-      {rows, columns, function.tensorMap(match.output)},
+      match, elements, {rows, columns, function.tensorMap(match.output)},
       b.offsetBytes(b.offsetBytes(shared, layout.epilogue),
                     b.mul(consumer, layout.epilogueBuffer)),
       /*barrier=*/b.add(consumer, 1),

@@ -9,13 +9,6 @@
 using namespace mlir;
 using namespace tessera;
 
-Value tessera::viewSource(Operation *op) {
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
-          graph::ReshapeOp>(op))
-    return op->getOperand(0);
-  return {};
-}
-
 Value tessera::belowViews(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     Value source = viewSource(op);

@@ -18,14 +18,12 @@
 
 #include "dialects/Kernel/IR/CallNumbers.h"
 
+#include "dialects/Interfaces/Movement.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace tessera {
-
-/// The operand of `op` if it is a reshape that needs no code, another view of dense
-/// row-major bytes; else null.
-mlir::Value viewSource(mlir::Operation *op);
 
 /// The tensor below the reshapes that give `value`.
 mlir::Value belowViews(mlir::Value value);

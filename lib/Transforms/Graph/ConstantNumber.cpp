@@ -2,6 +2,7 @@
 #include "lib/Transforms/Graph/ConstantNumber.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -13,11 +14,6 @@
 
 using namespace mlir;
 using namespace tessera;
-
-bool tessera::isIndexMap(Operation *op) {
-  return isa<graph::BroadcastToOp, graph::ReshapeOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp, tensor::CastOp, linalg::TransposeOp>(op);
-}
 
 bool tessera::isFloatCast(Operation *op) {
   return isa<arith::ExtFOp, arith::TruncFOp>(op);

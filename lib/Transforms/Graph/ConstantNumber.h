@@ -8,10 +8,6 @@
 
 namespace tessera {
 
-/// Whether the elements of the result of `op` are elements of its first operand:
-/// broadcasts, reshapes, transposes.
-bool isIndexMap(mlir::Operation *op);
-
 /// Whether `op` only changes the precision of floats.
 bool isFloatCast(mlir::Operation *op);
 

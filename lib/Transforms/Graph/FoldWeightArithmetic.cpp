@@ -18,7 +18,7 @@ using namespace mlir;
 using namespace tessera;
 
 /// Whether `op` only changes how its operand is read.
-static bool isView(Operation *op) {
+static bool changesIndices(Operation *op) {
   return viewStepOf(op) || isa<graph::BroadcastToOp>(op);
 }
 
@@ -46,7 +46,7 @@ private:
 
 /// Whether `op` computes other elements, from weights alone.
 bool ArithmeticFolder::isComputed(Operation *op) {
-  if (op->getNumResults() != 1 || isView(op) || isa<graph::WeightOp>(op))
+  if (op->getNumResults() != 1 || changesIndices(op) || isa<graph::WeightOp>(op))
     return false;
   WeightPart part = parts.of(op->getResult(0));
   // Bytes of booleans are read as booleans: outlining has written this.
@@ -59,7 +59,7 @@ bool ArithmeticFolder::isComputed(Operation *op) {
 /// through views.
 bool ArithmeticFolder::isNeeded(Value value) {
   return llvm::any_of(value.getUsers(), [&](Operation *user) {
-    if (isView(user) && parts.of(user->getResult(0)))
+    if (changesIndices(user) && parts.of(user->getResult(0)))
       return isNeeded(user->getResult(0));
     return !isComputed(user);
   });
@@ -67,7 +67,7 @@ bool ArithmeticFolder::isNeeded(Value value) {
 
 /// Says where a computation of weights stays in the run.
 void ArithmeticFolder::reportLeft(Operation *op) {
-  if (op->getNumResults() != 1 || isView(op) || op->getNumOperands() == 0 ||
+  if (op->getNumResults() != 1 || changesIndices(op) || op->getNumOperands() == 0 ||
       isa<tensor::EmptyOp, linalg::FillOp>(op) ||
       !isa<RankedTensorType>(op->getResult(0).getType()) ||
       parts.of(op->getResult(0)))

@@ -4,6 +4,7 @@
 #include "lib/Transforms/Graph/RaiseAttentionScores.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -21,11 +22,6 @@ struct Bounds {
 };
 } // namespace
 
-static bool isMap(Operation *op) {
-  return isa<graph::BroadcastToOp, graph::ReshapeOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp, tensor::CastOp, linalg::TransposeOp>(op);
-}
-
 /// Bounds of a tensor of signed integers.
 static Bounds boundsOf(Value value) {
   constexpr int64_t exact = int64_t(1) << 53; // of a double
@@ -35,7 +31,7 @@ static Bounds boundsOf(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return {};
-  if (isMap(op))
+  if (isIndexMap(op))
     return boundsOf(op->getOperand(0));
   if (isa<graph::IotaOp>(op))
     return {0, std::numeric_limits<int64_t>::max()};
@@ -62,7 +58,7 @@ bool tessera::isAlwaysTrue(Value condition) {
   Operation *op = condition.getDefiningOp();
   if (!op)
     return false;
-  if (isMap(op))
+  if (isIndexMap(op))
     return isAlwaysTrue(op->getOperand(0));
   if (isa<arith::AndIOp>(op))
     return isAlwaysTrue(op->getOperand(0)) && isAlwaysTrue(op->getOperand(1));
@@ -146,7 +142,7 @@ Value ScoreOperandBuilder::build(Value value, AxisLabels labels) {
   if (constantNumber(value)) {
     // A splat, and so are its elements on any shape.
     Operation *op = value.getDefiningOp();
-    while (isMap(op))
+    while (isIndexMap(op))
       op = op->getOperand(0).getDefiningOp();
     auto elements = dyn_cast_or_null<arith::ConstantOp>(op);
     auto splat = elements ? dyn_cast<SplatElementsAttr>(elements.getValue())

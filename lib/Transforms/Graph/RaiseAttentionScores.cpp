@@ -6,6 +6,7 @@
 #include "lib/Transforms/Graph/RaiseAttentionScores.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

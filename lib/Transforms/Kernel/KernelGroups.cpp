@@ -15,11 +15,6 @@
 using namespace mlir;
 using namespace tessera;
 
-bool tessera::isView(Operation *op) {
-  return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
-             graph::ReshapeOp>(op);
-}
-
 bool tessera::movesOnlyOnes(Operation *view) {
   SmallVector<ReassociationIndices> groups;
   RankedTensorType wide;

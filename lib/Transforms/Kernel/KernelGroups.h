@@ -18,6 +18,7 @@
 #define TESSERA_LIB_TRANSFORMS_KERNEL_KERNELGROUPS_H
 
 #include "dialects/Graph/IR/SizeAnalysis.h"
+#include "dialects/Interfaces/Movement.h"
 
 #include "mlir/IR/Block.h"
 
@@ -45,9 +46,6 @@ struct KernelGroup {
   /// Rows: the dimensions of `space` that its reductions remove.
   llvm::SmallVector<int64_t> reduced;
 };
-
-/// Whether `op` is a reshape, which is another view of stored bytes.
-bool isView(mlir::Operation *op);
 
 /// Whether `op` only maps indices or costs nothing, and so is cloned into every
 /// kernel that uses it: broadcasts, constants, fills, counters, transposes and

@@ -1,5 +1,6 @@
 // Takes kernels of the generic route apart where they need intermediates.
 #include "dialects/Graph/Conversion/StructuredOps.h"
+#include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/Passes.h"
@@ -18,15 +19,13 @@ using namespace tessera::kernel;
 
 /// What a part gets its own copy of: also views, which only map indices.
 static bool isClonedIntoParts(Operation *op) {
-  return isClonedIntoKernels(op) || graph::isTensorView(op);
+  return isClonedIntoKernels(op) || isPartOfSource(op);
 }
 
 /// Whether only `kernel.yield` sees the reshape `op`, directly or reshaped
 /// again.
 static bool isYieldedReshape(Operation *op) {
-  if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
-          op) ||
-      !op->hasOneUse())
+  if (!isView(op) || !op->hasOneUse())
     return false;
   Operation *user = *op->user_begin();
   return isa<YieldOp>(user) || isYieldedReshape(user);
@@ -48,7 +47,7 @@ static bool isContinuedInPlace(Value value) {
 static void copyCollapsedSlices(FuncOp kernel) {
   auto isOfSlice = [](Value value) {
     Operation *op = value.getDefiningOp();
-    for (; op && graph::isTensorView(op); op = op->getOperand(0).getDefiningOp())
+    for (; isPartOfSource(op); op = op->getOperand(0).getDefiningOp())
       if (isa<tensor::ExtractSliceOp>(op))
         return true;
     return false;

@@ -3,6 +3,7 @@
 #include "lib/Transforms/Kernel/RegionTensors.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Append.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,10 +21,9 @@ using namespace tessera;
 /// compute.
 static LogicalResult checkComputesNothing(Operation &op) {
   if (llvm::none_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>) ||
-      isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp, graph::ReshapeOp,
-          tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-          tensor::CastOp>(op) ||
-      isControlFlow(&op))
+      isa<kernel::CallOp, kernel::AppendOp, graph::WeightOp, tensor::EmptyOp>(
+          op) ||
+      isView(&op) || isControlFlow(&op))
     return success();
   return op.emitError("'") << op.getName() << "' computes a tensor outside a kernel";
 }

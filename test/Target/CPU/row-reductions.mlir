@@ -147,7 +147,7 @@ kernel.func @short_loop(%x: tensor<?x64xf32>, %out: tensor<?xf32>, %n: index) ->
 // CHECK: scf.for %[[I:.*]] =
 // CHECK: %[[NEXT:.*]] = arith.addi %[[I]], %c2
 // CHECK: %[[LAST:.*]] = arith.subi %[[N]], %c1
-// CHECK: %[[AHEAD:.*]] = arith.minui %[[NEXT]], %[[LAST]]
+// CHECK: %[[AHEAD:.*]] = arith.minsi %[[NEXT]], %[[LAST]]
 // CHECK: scf.for %[[J:.*]] = %c0 to %c32
 // CHECK: memref.prefetch %[[X]][%[[AHEAD]], %[[J]]], read, locality<3>, data
 // CHECK: memref.prefetch %[[OUT]][%[[AHEAD]], %[[J]]], write, locality<3>, data

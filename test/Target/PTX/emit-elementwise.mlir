@@ -54,3 +54,62 @@ kernel.func @rows(%x: tensor<?x64xf32>, %factor: tensor<?x1xf32>, %t: tensor<64x
   %result = arith.mulf %sum, %halves : tensor<?x64xf32>
   kernel.yield %result : tensor<?x64xf32>
 }
+
+// -----
+
+// A size that may be 1: read once where it is, else lane by lane, for nothing says
+// that its rows are aligned as the output's.
+
+// CHECK-LABEL: llvm.func @unproven(
+// CHECK: %[[ONE:.*]] = arith.cmpi eq, %{{.*}}, %c1 : index
+// CHECK: scf.if %[[ONE]] -> (vector<4xf32>) {
+// CHECK: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> vector<1xf32>
+// CHECK: vector.broadcast
+// CHECK: } else {
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> vector<1xf32>
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>
+kernel.func @unproven(%x: tensor<?x?xf32>, %out: tensor<?x?xf32>, %n: index, %m: index) -> tensor<?x?xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 4, unroll = 1, taskElements = 128>],
+                shapes = [affine_map<()[s0, s1] -> (s0, s0)>, affine_map<()[s0, s1] -> (s0, s1)>]} {
+  %r = graph.broadcast_to %x sizes(%n, %m) : tensor<?x?xf32> -> tensor<?x?xf32>
+  kernel.yield %r : tensor<?x?xf32>
+}
+
+// -----
+
+// A reshape leaves the elements in their order; booleans are bytes in memory.
+
+// CHECK-LABEL: llvm.func @reshaped(
+// CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
+// CHECK: %[[LESS:.*]] = arith.cmpf olt, %{{.*}} : vector<4xf32>
+// CHECK: %[[BYTES:.*]] = arith.extui %[[LESS]] : vector<4xi1> to vector<4xi8>
+// CHECK: llvm.store %[[BYTES]], %{{.*}} {alignment = 4 : i64} : vector<4xi8>
+kernel.func @reshaped(%x: tensor<6x8xf32>, %y: tensor<48xf32>, %out: tensor<48xi1>) -> tensor<48xi1>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 4, unroll = 1, taskElements = 128>],
+                shapes = [affine_map<() -> (6, 8)>, affine_map<() -> (48)>, affine_map<() -> (48)>]} {
+  %flat = tensor.collapse_shape %x [[0, 1]] : tensor<6x8xf32> into tensor<48xf32>
+  %r = arith.cmpf olt, %flat, %y : tensor<48xf32>
+  kernel.yield %r : tensor<48xi1>
+}
+
+// -----
+
+// Padding: each lane reads where it is inside, and the slice is not aligned.
+
+// CHECK-LABEL: llvm.func @padded(
+// CHECK: %[[INSIDE:.*]] = arith.cmpi ult, %{{.*}} : vector<4xindex>
+// CHECK: %[[FIRST:.*]] = vector.extract %[[INSIDE]][0]
+// CHECK: scf.if %[[FIRST]] -> (f32) {
+// CHECK: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> vector<1xf32>
+// CHECK: arith.select %[[INSIDE]]
+kernel.func @padded(%x: tensor<3x9xf32>, %out: tensor<3x8xf32>) -> tensor<3x8xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 4, unroll = 1, taskElements = 128>],
+                shapes = [affine_map<() -> (3, 9)>, affine_map<() -> (3, 8)>]} {
+  %zero = arith.constant 0.0 : f32
+  %part = tensor.extract_slice %x[0, 1] [3, 6] [1, 1] : tensor<3x9xf32> to tensor<3x6xf32>
+  %r = tensor.pad %part low[0, 1] high[0, 1] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<3x6xf32> to tensor<3x8xf32>
+  kernel.yield %r : tensor<3x8xf32>
+}

@@ -159,7 +159,7 @@ kernel.func @reduction_in_epilogue(%x: tensor<64x64xf16>, %w: tensor<64x64xf16>,
   %empty = tensor.empty() : tensor<64x64xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
   %product = linalg.matmul ins(%x, %w : tensor<64x64xf16>, tensor<64x64xf16>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
-  // expected-error @+1 {{has no form on the elements of a device kernel}}
+  // expected-error @+1 {{element emitter: 'linalg.softmax' is neither elementwise nor bound to a source}}
   %softmax = linalg.softmax dimension(1) ins(%product : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
   %result = arith.truncf %softmax : tensor<64x64xf32> to tensor<64x64xf16>
   kernel.yield %result : tensor<64x64xf16>
@@ -175,7 +175,7 @@ kernel.func @transposed_product(%x: tensor<64x64xf16>, %w: tensor<64x64xf16>, %o
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<64x64xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
-  // expected-error @+1 {{has no form on the elements of a device kernel}}
+  // expected-error @+1 {{element emitter: the bound value cannot be read element by element}}
   %product = linalg.matmul ins(%x, %w : tensor<64x64xf16>, tensor<64x64xf16>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
   %turned = linalg.transpose ins(%product : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) permutation = [1, 0]
   %result = arith.truncf %turned : tensor<64x64xf32> to tensor<64x64xf16>
@@ -198,16 +198,6 @@ kernel.func @output_shapes(%x: tensor<64xf32>, %y: tensor<32xf32>, %out: tensor<
     attributes {outputs = 2 : i64, schedules = [#kernel.rows<lanes = 4, unroll = 2, taskElements = 256>],
                 shapes = [affine_map<() -> (64)>, affine_map<() -> (32)>, affine_map<() -> (64)>, affine_map<() -> (32)>]} {
   kernel.yield %x, %y : tensor<64xf32>, tensor<32xf32>
-}
-
-// -----
-
-kernel.func @unproven_broadcast(%x: tensor<?xf32>, %out: tensor<?xf32>, %n: index, %m: index) -> tensor<?xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.rows<lanes = 4, unroll = 2, taskElements = 256>],
-                shapes = [affine_map<()[s0, s1] -> (s0)>, affine_map<()[s0, s1] -> (s1)>]} {
-  // expected-error @+1 {{expects dimension 0 of the source to be proven 1 or the result's}}
-  %r = graph.broadcast_to %x sizes(%m) : tensor<?xf32> -> tensor<?xf32>
-  kernel.yield %r : tensor<?xf32>
 }
 
 // -----

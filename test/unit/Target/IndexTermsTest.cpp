@@ -1,6 +1,6 @@
 // Divisions of indices by constants, and what is known of their parts.
-#include "lib/Target/CPU/Elements/IndexTerms.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/IndexTerms.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 
 using namespace mlir;
-using namespace tessera::cpu;
+using namespace tessera;
 
 namespace {
 
@@ -44,7 +44,7 @@ protected:
   OwningOpRef<ModuleOp> module;
   OpBuilder builder;
   Location loc;
-  IndexMath math;
+  LaneMath math;
   Value size, column;
 };
 
@@ -77,6 +77,20 @@ TEST_F(IndexTermsTest, LeavesWhatMayBeNegative) {
   EXPECT_FALSE(isNonNegative(math.add(size, difference)));
   EXPECT_TRUE(isNonNegative(math.add(size, column)));
   EXPECT_FALSE(termsOf(math.add(times(size, 8), difference)).splitBy(8));
+}
+
+TEST_F(IndexTermsTest, DividesWithoutLanesToo) {
+  IndexBuilder index(builder, loc);
+  EXPECT_EQ(index.ceilDiv(index.mul(size, 16), 16), size);
+  EXPECT_EQ(index.ceilDiv(size, 1), size);
+  SmallVector<Value> place = index.delinearize(
+      index.add(index.mul(size, 80), column), {size, index.constant(80)});
+  EXPECT_EQ(place[0], size);
+  EXPECT_EQ(place[1], column);
+  EXPECT_EQ(constantOf(index.product({})), 1);
+  // Lanes that are masked off may divide by a size of 0.
+  EXPECT_EQ(index.div(column, size).getDefiningOp()->getOperand(1), size);
+  EXPECT_NE(math.div(column, size).getDefiningOp()->getOperand(1), size);
 }
 
 TEST_F(IndexTermsTest, SplitsLanes) {

@@ -2,10 +2,11 @@
 #include "lib/Target/CPU/Attention/AttentionBuilder.h"
 #include "lib/CostModel/AttentionSchedule.h"
 #include "lib/Target/CPU/Attention/AttentionTask.h"
-#include "lib/Target/CPU/Elements/ElementCheck.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
-#include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
+#include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "lib/Target/CPU/Elements/MemrefSource.h"
+#include "lib/Target/CPU/Elements/OperandView.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -65,7 +66,7 @@ LogicalResult AttentionBuilder::emitTasks(Value rows, bool isShort) {
   // Rounding to tiles may leave the last block without rows.
   Value count = inside.max(
       inside.min(blockRows, inside.sub(rows, firstRow)), inside.constant(0));
-  if (constantIndex(blocks) == 1) {
+  if (constantOf(blocks) == 1) {
     firstRow = inside.constant(0);
     count = rows;
   }
@@ -156,7 +157,7 @@ LogicalResult cpu::emitAttentionKernel(kernel::FuncOp kernel,
   OpBuilder builder(function.getBody().front().getTerminator());
   SmallVector<Value> memrefs(
       function.getArguments().slice(1, kernel.getTensorCount()));
-  ElementEmitter elements(kernel, memrefs,
+  ElementEmitter elements(kernel, createMemrefSource(memrefs),
                           SmallVector<Value>(function.getArguments().drop_front(
                               1 + kernel.getTensorCount())));
   FailureOr<ResultStores> stores =

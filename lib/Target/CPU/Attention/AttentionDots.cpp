@@ -1,8 +1,9 @@
 // Attention of few rows: keys and values are read once, in place.
 #include "lib/Target/CPU/Attention/AttentionTask.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
 #include "lib/Target/CPU/Contraction/TileRows.h"
+#include "lib/Target/CPU/Elements/LaneTranspose.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

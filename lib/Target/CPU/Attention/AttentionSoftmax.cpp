@@ -1,9 +1,9 @@
 // The running softmax of attention, row by row.
 #include "lib/Target/CPU/Attention/AttentionTask.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
-#include "lib/Target/CPU/Rows/RowLoops.h"
 #include "lib/Target/CPU/Math/VectorMath.h"
+#include "lib/Target/CPU/Rows/RowLoops.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -148,9 +148,10 @@ FailureOr<Value> AttentionTask::rowMaximum(Value row, const Row &place,
     builder.restoreInsertionPoint(inner.saveInsertionPoint());
     return {larger(a[0], b[0])};
   };
-  FailureOr<Strip::State> state = Strip(lanes, kUnroll)
-      .emit(builder, loc, IndexBuilder(builder, loc).constant(0), end,
-            floatConstant(-kInfinity, lanes), step, merge);
+  FailureOr<Strip::State> state =
+      Strip(lanes, kUnroll)
+          .emit(builder, loc, {IndexBuilder(builder, loc).constant(0), end},
+                floatConstant(-kInfinity, lanes), step, merge);
   if (failed(state))
     return failure();
   return reduceLanes(state->front(),
@@ -187,9 +188,10 @@ FailureOr<Value> AttentionTask::rowExponentials(Value row, Value maximum,
                    ValueRange b) -> Strip::State {
     return {arith::AddFOp::create(inner, loc, a[0], b[0])};
   };
-  FailureOr<Strip::State> state = Strip(lanes, kUnroll)
-      .emit(builder, loc, IndexBuilder(builder, loc).constant(0), end,
-            floatConstant(0, lanes), step, merge);
+  FailureOr<Strip::State> state =
+      Strip(lanes, kUnroll)
+          .emit(builder, loc, {IndexBuilder(builder, loc).constant(0), end},
+                floatConstant(0, lanes), step, merge);
   if (failed(state))
     return failure();
   return reduceLanes(state->front(), [&](Value a, Value b) -> Value {

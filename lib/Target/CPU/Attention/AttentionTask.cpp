@@ -1,8 +1,8 @@
 // A task of attention: scratch, the loop over blocks of keys, results.
 #include "lib/Target/CPU/Attention/AttentionTask.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
-#include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
+#include "lib/Target/CPU/Elements/OperandView.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -57,7 +57,7 @@ AttentionTask::AttentionTask(AttentionContext &context, OpBuilder builder,
 
 LogicalResult AttentionTask::forEach(Value first, Value last, int64_t step,
                                      Loop body) {
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantOf(first), to = constantOf(last);
   if (from && to && *to - *from <= step)
     return *to > *from ? body(first) : success();
   auto loop = scf::ForOp::create(builder, loc, first, last,

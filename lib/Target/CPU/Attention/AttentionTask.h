@@ -21,8 +21,8 @@
 #define TESSERA_TARGET_CPU_ATTENTIONTASK_H
 
 #include "lib/Target/CPU/Attention/AttentionMatcher.h"
-#include "lib/Target/CPU/Elements/ElementEmitter.h"
 #include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
+#include "lib/Target/Elements/ElementEmitter.h"
 #include "lib/Target/CPU/Contraction/ResultStores.h"
 
 namespace tessera::cpu {

@@ -1,8 +1,9 @@
 // Scores and results of attention by register tiles.
 #include "lib/Target/CPU/Attention/AttentionTask.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
 #include "lib/Target/CPU/Contraction/TileRows.h"
+#include "lib/Target/CPU/Elements/LaneTranspose.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -67,7 +68,7 @@ LogicalResult AttentionTask::copyKeyPanel(Value column, bool isWhole) {
               return failure();
             block.push_back(*value);
           }
-          transposeBlock(builder, loc, block);
+          transposeLanes(builder, loc, block);
           for (int64_t i = 0; i < elements; ++i)
             vector::StoreOp::create(
                 builder, loc, block[i], panel,
@@ -166,7 +167,7 @@ LogicalResult AttentionTask::copyValuePanel(Value column, int64_t vectors) {
   IndexBuilder index(builder, loc);
   int64_t rest = attention.valueDim % lanes;
   // Only the last vector of the last panel is partial.
-  std::optional<int64_t> known = constantIndex(column);
+  std::optional<int64_t> known = constantOf(column);
   return forEach(
       index.constant(0), blockKeys, 1, [&](Value k) -> LogicalResult {
         IndexBuilder index(builder, loc);
@@ -206,7 +207,7 @@ LogicalResult AttentionTask::valueTile(int64_t tileRows, Value row,
           builder, loc, loadScratch(results, {rowAt(i), columnAt(vector)}),
           shrink));
   }
-  std::optional<int64_t> known = constantIndex(column);
+  std::optional<int64_t> known = constantOf(column);
   auto load = [&](int64_t vector, Value k) -> FailureOr<Value> {
     IndexBuilder index(builder, loc);
     if (fromPanel)

@@ -3,6 +3,7 @@
 #include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
 #include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "lib/Target/CPU/Elements/MemrefSource.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -30,7 +31,7 @@ public:
         context(function.getArgument(0)),
         memrefs(function.getArguments().slice(1, kernel.getTensorCount())),
         c(contraction), schedule(schedule),
-        elements(kernel, memrefs,
+        elements(kernel, createMemrefSource(memrefs),
                  SmallVector<Value>(function.getArguments().drop_front(
                      1 + kernel.getTensorCount()))) {}
 
@@ -147,12 +148,12 @@ LogicalResult ContractionBuilder::emitTask(const TaskGrid &grid, Value task,
       index.min(index.add(block.firstPanel, schedule.getTaskPanels()),
                 grid.columnTiles);
   // Blocks that are known to be single have constant borders.
-  bool single = constantIndex(grid.rowBlocks) == 1;
+  bool single = constantOf(grid.rowBlocks) == 1;
   block.firstRow = single ? zero : index.mul(rowBlock, grid.blockRows);
   block.lastRow = single ? sizes[c.row]
                          : index.min(index.add(block.firstRow, grid.blockRows),
                                      sizes[c.row]);
-  if (constantIndex(grid.columnBlocks) == 1) {
+  if (constantOf(grid.columnBlocks) == 1) {
     block.firstPanel = zero;
     block.lastPanel = grid.columnTiles;
   }

@@ -2,8 +2,8 @@
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
 #include "lib/CostModel/ContractionSchedule.h"
 #include "lib/Target/CPU/Contraction/ConvolutionWindows.h"
-#include "lib/Target/CPU/Elements/IndexTerms.h"
 #include "lib/Target/CPU/Contraction/TileRows.h"
+#include "lib/Target/Elements/IndexTerms.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -24,7 +24,7 @@ static constexpr int64_t kManyTiles = 12;
 
 LogicalResult TaskTiles::forEach(Value first, Value last, int64_t step,
                                  function_ref<LogicalResult(Value)> body) {
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantOf(first), to = constantOf(last);
   if (from && to && *to - *from <= step)
     return *to > *from ? body(first) : success();
   Value by = IndexBuilder(*builder, *location).constant(step);
@@ -44,8 +44,8 @@ LogicalResult TaskTiles::emit(OpBuilder &taskBuilder, Location loc,
   if (!window)
     return innerRows(block.firstRow, block.lastRow);
   int64_t rows = c.loops[c.row].size;
-  bool whole = constantIndex(block.firstRow) == 0 &&
-               constantIndex(block.lastRow) == rows;
+  bool whole =
+      constantOf(block.firstRow) == 0 && constantOf(block.lastRow) == rows;
   return whole && !ShapedType::isDynamic(window->input.size) &&
                  rows <= kMostRowsCut
              ? windowRowsStatic(rows)
@@ -58,7 +58,7 @@ LogicalResult TaskTiles::emit(OpBuilder &taskBuilder, Location loc,
 
 LogicalResult TaskTiles::innerRows(Value first, Value last) {
   IndexBuilder index(*builder, *location);
-  std::optional<int64_t> from = constantIndex(first), to = constantIndex(last);
+  std::optional<int64_t> from = constantOf(first), to = constantOf(last);
   if (from && to && *to - *from <= kMostRowsCut)
     return innerRowsStatic(*from, *to - *from);
   return innerRowsDynamic(first, index.sub(last, first));
@@ -230,7 +230,7 @@ LogicalResult TaskTiles::windowRowsDynamic(Value first, Value last) {
   innerLast = index.min(index.max(innerLast, innerFirst), rows);
   Value begin = index.min(index.max(first, innerFirst), last);
   Value end = index.max(index.min(last, innerLast), begin);
-  if (constantIndex(begin) && constantIndex(end))
+  if (constantOf(begin) && constantOf(end))
     return success(succeeded(innerRows(begin, end)) &&
                    succeeded(borderRows(first, begin, end, last)));
   // A single inner row that full tiles leave is computed as those at the border.
@@ -333,7 +333,7 @@ LogicalResult TaskTiles::columnTile(int64_t rows, int64_t vectors, Value panel,
   place.isRest = tileIsRest;
   if (columnsLeft) {
     auto type = VectorType::get(lanes, builder->getI1Type());
-    std::optional<int64_t> known = constantIndex(columnsLeft);
+    std::optional<int64_t> known = constantOf(columnsLeft);
     for (int64_t v = 0; v < vectors; ++v)
       if (!known || *known < (v + 1) * lanes)
         place.masks[v] = vector::CreateMaskOp::create(

@@ -2,8 +2,8 @@
 #ifndef TESSERA_TARGET_CPU_CONTRACTIONTASKS_H
 #define TESSERA_TARGET_CPU_CONTRACTIONTASKS_H
 
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Contraction/RegisterTile.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 namespace tessera::cpu {
 

@@ -1,7 +1,7 @@
 // Reading of the left operand of a contraction.
 #include "lib/Target/CPU/Contraction/LeftOperand.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -92,7 +92,7 @@ Value LeftOperand::load(OpBuilder &builder, Location loc,
   SmallVector<int64_t> distance;
   SmallVector<unsigned> fixed;
   for (unsigned loop : c.reduction)
-    if (constantIndex(place.loops[loop])) {
+    if (constantOf(place.loops[loop])) {
       base[loop] = index.constant(0);
       fixed.push_back(loop);
     }
@@ -101,7 +101,7 @@ Value LeftOperand::load(OpBuilder &builder, Location loc,
     if (c.lhsIsVector)
       sum += *growth(expr, c.column, place.vector * multiply.lanes());
     for (unsigned loop : fixed)
-      sum += *growth(expr, loop, *constantIndex(place.loops[loop]));
+      sum += *growth(expr, loop, *constantOf(place.loops[loop]));
     distance.push_back(sum);
   }
   Value &known = loaded[distance];

@@ -3,7 +3,7 @@
 #define TESSERA_TARGET_CPU_LEFTOPERAND_H
 
 #include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
-#include "lib/Target/CPU/Elements/ElementEmitter.h"
+#include "lib/Target/Elements/ElementEmitter.h"
 
 #include <map>
 

@@ -1,7 +1,7 @@
 // Reading of the right operand of a contraction.
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

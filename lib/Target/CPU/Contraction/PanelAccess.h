@@ -3,7 +3,7 @@
 #define TESSERA_TARGET_CPU_PANELACCESS_H
 
 #include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
-#include "lib/Target/CPU/Elements/ElementEmitter.h"
+#include "lib/Target/Elements/ElementEmitter.h"
 
 namespace tessera::cpu {
 
@@ -146,15 +146,6 @@ private:
 mlir::Value loadVector(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value memref, mlir::ArrayRef<mlir::Value> indices,
                        int64_t lanes, mlir::Value mask);
-
-/// Masks of the two shuffles (a, b) of a round of distance `distance`: each takes
-/// blocks of that many lanes in turn from a and b, the low or the high ones.
-std::pair<llvm::SmallVector<int64_t>, llvm::SmallVector<int64_t>>
-exchangeOfDistance(int64_t lanes, int64_t distance);
-
-/// Transposes `rows`, as many vectors as they have lanes, in registers.
-void transposeBlock(mlir::OpBuilder &builder, mlir::Location loc,
-                    mlir::MutableArrayRef<mlir::Value> rows);
 
 /// Indices of `tensor`'s elements from indices of its collapsed form. Inner sizes
 /// of the groups are static.

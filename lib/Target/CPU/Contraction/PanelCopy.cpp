@@ -1,7 +1,8 @@
 // Copies of a right operand's columns into the scratch of a task.
-#include "lib/Target/CPU/Elements/IndexExpression.h"
-#include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
+#include "lib/Target/CPU/Elements/LaneTranspose.h"
+#include "lib/Target/CPU/Elements/OperandView.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -140,34 +141,6 @@ LogicalResult PanelAccess::copyGroups(OpBuilder &builder, Location loc,
                      : success();
 }
 
-std::pair<SmallVector<int64_t>, SmallVector<int64_t>>
-cpu::exchangeOfDistance(int64_t lanes, int64_t distance) {
-  SmallVector<int64_t> low, high;
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    bool second = lane & distance;
-    low.push_back(second ? lanes + lane - distance : lane);
-    high.push_back(second ? lanes + lane : lane + distance);
-  }
-  return {low, high};
-}
-
-// In the round of distance d, rows i and i + d swap their off-diagonal d x d
-// blocks.
-void cpu::transposeBlock(OpBuilder &builder, Location loc,
-                         MutableArrayRef<Value> rows) {
-  int64_t lanes = rows.size();
-  for (int64_t distance = lanes / 2; distance >= 1; distance /= 2) {
-    auto [low, high] = exchangeOfDistance(lanes, distance);
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & distance)
-        continue;
-      Value a = rows[i], b = rows[i + distance];
-      rows[i] = vector::ShuffleOp::create(builder, loc, a, b, low);
-      rows[i + distance] = vector::ShuffleOp::create(builder, loc, a, b, high);
-    }
-  }
-}
-
 void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
                                  SmallVector<Value> loops,
                                  const PanelCopy &to) const {
@@ -192,7 +165,7 @@ void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
             block.push_back(
                 loadVector(builder, loc, memref, source, lanes, Value()));
           }
-          transposeBlock(builder, loc, block);
+          transposeLanes(builder, loc, block);
           for (int64_t lane = 0; lane < lanes; ++lane)
             vector::StoreOp::create(builder, loc, block[lane], scratch,
                                     ValueRange{to.panel, index.add(row, lane),

@@ -1,7 +1,7 @@
 // The inner kernel of contractions.
 #include "lib/Target/CPU/Contraction/RegisterTile.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -110,8 +110,8 @@ RegisterTile::loop(OpBuilder &builder, Location loc, const Reduction &range,
                    Accumulators accumulators, ArrayRef<int64_t> rowsInside) {
   unsigned number = c.reduction[range.level];
   int64_t by = loopStep(range.level);
-  std::optional<int64_t> from = constantIndex(range.first),
-                         to = constantIndex(range.last);
+  std::optional<int64_t> from = constantOf(range.first),
+                         to = constantOf(range.last);
   // Taps of depthwise convolutions are unrolled: their windows overlap.
   constexpr int64_t kMostUnrolled = 8;
   bool unroll =
@@ -186,8 +186,8 @@ std::optional<int64_t> RegisterTile::blockStep(const Reduction &range) const {
   int64_t most = kBlockDepth / inner,
           all = c.loops[c.reduction[range.level]].size;
   bool isShort = !ShapedType::isDynamic(all) && all <= most;
-  std::optional<int64_t> from = constantIndex(range.first),
-                         to = constantIndex(range.last);
+  std::optional<int64_t> from = constantOf(range.first),
+                         to = constantOf(range.last);
   if (!from || !to)
     return isShort ? std::nullopt : std::optional(most);
   // Blocks of equal size where there are such.
@@ -203,8 +203,8 @@ RegisterTile::blocks(OpBuilder &builder, Location loc, const Reduction &range,
                      int64_t step, Accumulators accumulators,
                      ArrayRef<int64_t> rowsInside) {
   IndexBuilder index(builder, loc);
-  std::optional<int64_t> from = constantIndex(range.first),
-                         to = constantIndex(range.last);
+  std::optional<int64_t> from = constantOf(range.first),
+                         to = constantOf(range.last);
   bool divides = from && to && (*to - *from) % step == 0;
   left.forget();
   auto outer = scf::ForOp::create(builder, loc, range.first, range.last,

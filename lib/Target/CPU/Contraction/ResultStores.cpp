@@ -1,6 +1,6 @@
 // Epilogues and stores of contraction kernels.
 #include "lib/Target/CPU/Contraction/ResultStores.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

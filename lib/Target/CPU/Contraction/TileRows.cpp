@@ -1,6 +1,6 @@
 // How rows are cut into register tiles.
 #include "lib/Target/CPU/Contraction/TileRows.h"
-#include "lib/Target/CPU/Elements/IndexExpression.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
@@ -93,7 +93,7 @@ cpu::forEachRowTile(OpBuilder &builder, Location loc, const RowRange &range,
                            half, rest);
   OpBuilder::InsertionGuard guard(builder);
   Value number = zero;
-  std::optional<int64_t> known = constantIndex(tiles);
+  std::optional<int64_t> known = constantOf(tiles);
   if (known == 0)
     return success();
   if (known != 1) {

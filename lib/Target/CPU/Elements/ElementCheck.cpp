@@ -80,8 +80,7 @@ bool ElementCheck::isLinear(Value tensor) {
   };
   bool result = false;
   if (OpTrait::hasElementwiseMappableTraits(op) ||
-      isa<graph::ReshapeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
-          tensor::CastOp>(op))
+      isView(op))
     result = allOperands();
   else if (auto broadcast = dyn_cast<graph::BroadcastToOp>(op))
     result = isSingle(broadcast.getSource());

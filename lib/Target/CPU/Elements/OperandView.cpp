@@ -102,33 +102,35 @@ Value OperandViews::view(OpBuilder &builder, Location loc, Value tensor,
     return argument.getArgNumber() < memrefs.size()
                ? memrefs[argument.getArgNumber()]
                : Value();
-  Operation *op = tensor.getDefiningOp();
-  if (isFlipped && isSignFlip(op)) {
+  Operation *defining = tensor.getDefiningOp();
+  if (isFlipped && isSignFlip(defining)) {
     *isFlipped = !*isFlipped;
-    return view(builder, loc, op->getOperand(0), isFlipped);
+    return view(builder, loc, defining->getOperand(0), isFlipped);
   }
-  if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-           tensor::ExtractSliceOp, linalg::TransposeOp>(op))
-    return {};
-  Value source = view(builder, loc, op->getOperand(0), isFlipped);
-  if (!source)
-    return {};
-  return TypeSwitch<Operation *, Value>(op)
-      .Case([&](tensor::ExpandShapeOp reshape) {
-        return expand(builder, loc, source, reshape, elements);
+  // Null where the source is none.
+  auto viewed = [&](Operation *op) {
+    return view(builder, loc, op->getOperand(0), isFlipped);
+  };
+  return TypeSwitch<Operation *, Value>(defining)
+      .Case([&](tensor::ExpandShapeOp op) {
+        Value source = viewed(op);
+        return source ? expand(builder, loc, source, op, elements) : source;
       })
-      .Case([&](tensor::CollapseShapeOp reshape) {
-        return collapse(builder, loc, source,
-                        reshape.getReassociationIndices());
+      .Case([&](tensor::CollapseShapeOp op) {
+        return collapse(builder, loc, viewed(op), op.getReassociationIndices());
       })
-      .Case([&](tensor::ExtractSliceOp part) {
-        return slice(builder, loc, source, part, elements);
+      .Case([&](tensor::ExtractSliceOp op) {
+        Value source = viewed(op);
+        return source ? slice(builder, loc, source, op, elements) : source;
       })
-      .Case([&](linalg::TransposeOp transpose) -> Value {
-        AffineMap map = AffineMap::getPermutationMap(
-            transpose.getPermutation(), builder.getContext());
-        return memref::TransposeOp::create(builder, loc, source,
-                                           AffineMapAttr::get(map));
+      .Case([&](linalg::TransposeOp op) -> Value {
+        Value source = viewed(op);
+        AffineMap map = AffineMap::getPermutationMap(op.getPermutation(),
+                                                     builder.getContext());
+        return source ? memref::TransposeOp::create(builder, loc, source,
+                                                    AffineMapAttr::get(map))
+                            .getResult()
+                      : source;
       })
       .Default([](Operation *) { return Value(); });
 }

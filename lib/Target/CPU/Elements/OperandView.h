@@ -3,7 +3,7 @@
 #ifndef TESSERA_TARGET_CPU_OPERANDVIEW_H
 #define TESSERA_TARGET_CPU_OPERANDVIEW_H
 
-#include "lib/Target/CPU/Elements/ElementEmitter.h"
+#include "lib/Target/Elements/ElementEmitter.h"
 
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 

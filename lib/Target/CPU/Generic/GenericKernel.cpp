@@ -3,6 +3,7 @@
 #include "dialects/Graph/Conversion/StructuredOps.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Graph/IR/SizeMaterialization.h"
+#include "dialects/Interfaces/Movement.h"
 #include "lib/Target/CPU/Generic/ParallelLoops.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -67,7 +68,7 @@ static bool computeInto(Value value, Value output, ValueRange outputs,
   bool computes = false;
   while (Operation *op = value.getDefiningOp()) {
     // Others need what the next one in the chain would overwrite.
-    if (use && !graph::isTensorView(use->getOwner()) && !value.hasOneUse())
+    if (use && !isPartOfSource(use->getOwner()) && !value.hasOneUse())
       break;
     if (auto dps = dyn_cast<DestinationStyleOpInterface>(op)) {
       use = dps.getTiedOpOperand(cast<OpResult>(value));
@@ -75,7 +76,7 @@ static bool computeInto(Value value, Value output, ValueRange outputs,
     } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
       use = &loop.getInitsMutable()[cast<OpResult>(value).getResultNumber()];
       computes = true;
-    } else if (graph::isTensorView(op) && !isa<tensor::ExtractSliceOp>(op)) {
+    } else if (isView(op)) {
       reshapes.push_back(op);
       use = &op->getOpOperand(0);
     } else {

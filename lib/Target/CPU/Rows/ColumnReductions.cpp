@@ -9,8 +9,8 @@
 //                                               for j:
 //                                                 ak += x[i, j, c + k * lanes ..]
 //                                               y[i, c + k * lanes ..] = ak / n
-#include "lib/Target/CPU/Elements/LaneIndex.h"
 #include "lib/Target/CPU/Rows/RowPasses.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -66,7 +66,8 @@ struct ColumnReductions {
 FailureOr<RowPasses::State>
 ColumnReductions::emitPass(OpBuilder &builder, ArrayRef<RowGroup> groups,
                            int64_t number, ValueRange state) {
-  Value zero = indexConstant(builder, loc(), 0);
+  IndexBuilder index(builder, loc());
+  Value zero = index.constant(0);
   SmallVector<IndexRange> ranges;
   for (Value size : sizesOf(stages.reduced))
     ranges.push_back({zero, size});
@@ -83,7 +84,7 @@ FailureOr<RowPasses::State> ColumnReductions::emitRanges(
     ValueRange state) {
   using State = RowPasses::State;
   if (!ranges.empty())
-    return emitLoop(builder, loc(), ranges.front().from, ranges.front().to, 1,
+    return emitLoop(builder, loc(), {ranges.front().from, ranges.front().to, 1},
                     state,
                     [&](OpBuilder &inner, Value index, ValueRange values) {
                       SmallVector<Value> next(reducedIndices);
@@ -98,7 +99,7 @@ FailureOr<RowPasses::State> ColumnReductions::emitRanges(
     for (auto [dimension, index] : llvm::zip(stages.reduced, reducedIndices))
       place[dimension] = index;
     FailureOr<State> one =
-        passes.step(builder, group, number, place, group.lanes, group.mask,
+        passes.step(builder, group, number, {place, group.lanes, group.mask},
                     state.take_front(width));
     if (failed(one))
       return failure();
@@ -111,13 +112,13 @@ FailureOr<RowPasses::State> ColumnReductions::emitRanges(
 LogicalResult ColumnReductions::emitStrip(OpBuilder &builder,
                                           ArrayRef<Value> outerIndices,
                                           StripStep at) {
+  IndexBuilder math(builder, loc());
   SmallVector<RowGroup> groups(at.vectors);
   for (auto [i, group] : llvm::enumerate(groups)) {
     group.indices.resize(stages.rank());
     for (auto [dimension, index] : llvm::zip(outer(), outerIndices))
       group.indices[dimension] = index;
-    group.indices.back() = indexAdd(
-        builder, loc(), at.index, indexConstant(builder, loc(), i * lanes));
+    group.indices.back() = math.add(at.index, i * lanes);
     group.lanes = lanes;
     group.mask = at.mask;
   }
@@ -150,53 +151,43 @@ LogicalResult ColumnReductions::emitColumns(OpBuilder &builder,
                                             ArrayRef<Value> outerIndices,
                                             Value from, Value to) {
   return Strip(lanes, unroll)
-      .emit(builder, loc(), from, to, [&](OpBuilder &inner, StripStep at) {
+      .emit(builder, loc(), {from, to}, [&](OpBuilder &inner, StripStep at) {
         return emitStrip(inner, outerIndices, at);
       });
 }
 
 LogicalResult ColumnReductions::emit(OpBuilder &builder) {
+  IndexBuilder index(builder, loc());
   int64_t strip = lanes * unroll;
-  Value one = indexConstant(builder, loc(), 1);
-  auto atLeastOne = [&](Value value) {
-    return indexMax(builder, loc(), value, one);
-  };
+  Value one = index.constant(1);
+  auto atLeastOne = [&](Value value) { return index.max(value, one); };
   Value columns = sizes.back();
-  Value depth = atLeastOne(indexProduct(builder, loc(), sizesOf(stages.reduced)));
-  Value stripSize = indexConstant(builder, loc(), strip);
-  Value strips = indexConstant(
-      builder, loc(), llvm::divideCeil(rows.taskElements, strip));
-  Value chunk = indexMul(
-      builder, loc(), atLeastOne(indexDiv(builder, loc(), strips, depth)),
-      stripSize);
-  Value parts = atLeastOne(indexCeilDiv(builder, loc(), columns, chunk));
-  Value outerCount = indexProduct(builder, loc(), sizesOf(outer()));
-  Value perTask = atLeastOne(
-      indexDiv(builder, loc(), chunk, atLeastOne(columns)));
-  Value blocks = indexCeilDiv(builder, loc(), outerCount, perTask);
+  Value depth = atLeastOne(index.product(sizesOf(stages.reduced)));
+  Value stripSize = index.constant(strip);
+  Value strips = index.constant(llvm::divideCeil(rows.taskElements, strip));
+  Value chunk = index.mul(atLeastOne(index.div(strips, depth)), stripSize);
+  Value parts = atLeastOne(index.ceilDiv(columns, chunk));
+  Value outerCount = index.product(sizesOf(outer()));
+  Value perTask = atLeastOne(index.div(chunk, atLeastOne(columns)));
+  Value blocks = index.ceilDiv(outerCount, perTask);
   return rows.emitTasks(
-      builder, indexMul(builder, loc(), blocks, parts),
+      builder, index.mul(blocks, parts),
       [&](OpBuilder &task, Value number) -> LogicalResult {
+        IndexBuilder index(task, loc());
         passes.allocateScratch(task, strip);
-        SmallVector<Value> place =
-            cpu::delinearize(task, loc(), number, {blocks, parts});
-        Value first = indexMul(task, loc(), place[0], perTask);
-        Value last =
-            indexMin(task, loc(), indexAdd(task, loc(), first, perTask),
-                     outerCount);
-        Value from = indexMul(task, loc(), place[1], chunk);
+        SmallVector<Value> place = index.delinearize(number, {blocks, parts});
+        Value first = index.mul(place[0], perTask);
+        Value last = index.min(index.add(first, perTask), outerCount);
+        Value from = index.mul(place[1], chunk);
         Value to = constantOf(parts) == 1
                        ? columns
-                       : indexMin(task, loc(),
-                                  indexAdd(task, loc(), from, chunk), columns);
-        return emitLoop(task, loc(), first, last, 1,
-                        [&](OpBuilder &inner, Value row) {
-                          return emitColumns(
-                              inner,
-                              cpu::delinearize(inner, loc(), row,
-                                               sizesOf(outer())),
-                              from, to);
-                        });
+                       : index.min(index.add(from, chunk), columns);
+        return emitLoop(
+            task, loc(), {first, last, 1}, [&](OpBuilder &inner, Value row) {
+              IndexBuilder index(inner, loc());
+              return emitColumns(
+                  inner, index.delinearize(row, sizesOf(outer())), from, to);
+            });
       });
 }
 

@@ -96,15 +96,15 @@ Value CumulativeKernel::join(OpBuilder &builder, Value a, Value x) {
 LogicalResult CumulativeKernel::emitRow(OpBuilder &builder,
                                         SmallVector<Value> indices,
                                         Value mask) {
+  IndexBuilder index(builder, loc());
   Value size = sizes[dimension()];
-  Value last = indexSub(builder, loc(), size, indexConstant(builder, loc(), 1));
+  Value last = index.sub(size, 1);
   using State = SmallVector<Value>;
   return success(succeeded(emitLoop(
-      builder, loc(), indexConstant(builder, loc(), 0), size, 1,
-      neutral(builder),
+      builder, loc(), {index.constant(0), size, 1}, neutral(builder),
       [&](OpBuilder &inner, Value i, ValueRange state) -> FailureOr<State> {
-        indices[dimension()] =
-            op.getReverse() ? indexSub(inner, loc(), last, i) : i;
+        IndexBuilder index(inner, loc());
+        indices[dimension()] = op.getReverse() ? index.sub(last, i) : i;
         FailureOr<Value> x = rows.elements.emit(inner, loc(), op.getSource(),
                                                 indices, lanes, mask);
         if (failed(x))
@@ -120,41 +120,39 @@ LogicalResult CumulativeKernel::emitRow(OpBuilder &builder,
 }
 
 LogicalResult CumulativeKernel::emit(OpBuilder &builder) {
-  Value one = indexConstant(builder, loc(), 1);
+  IndexBuilder math(builder, loc());
+  Value one = math.constant(1);
   SmallVector<Value> outerSizes;
   for (int64_t i : outer())
     outerSizes.push_back(sizes[i]);
-  Value count = indexProduct(builder, loc(), outerSizes);
+  Value count = math.product(outerSizes);
   Value work = sizes[dimension()];
   if (!isAlongLast())
-    work = indexMul(builder, loc(), work, sizes.back());
-  Value perTask = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(), indexConstant(builder, loc(), rows.taskElements),
-               indexMax(builder, loc(), work, one)),
-      one);
+    work = math.mul(work, sizes.back());
+  Value perTask = math.max(
+      math.div(math.constant(rows.taskElements), math.max(work, one)), one);
   auto emitAt = [&](OpBuilder &inner, Value number) -> LogicalResult {
+    IndexBuilder math(inner, loc());
     SmallVector<Value> indices(sizes.size());
-    for (auto [i, index] : llvm::zip(
-             outer(), cpu::delinearize(inner, loc(), number, outerSizes)))
+    for (auto [i, index] :
+         llvm::zip(outer(), math.delinearize(number, outerSizes)))
       indices[i] = index;
     if (isAlongLast())
       return emitRow(inner, indices, {});
     return Strip(lanes, /*unroll=*/1)
-        .emit(inner, loc(), indexConstant(inner, loc(), 0), sizes.back(),
+        .emit(inner, loc(), {math.constant(0), sizes.back()},
               [&](OpBuilder &strip, StripStep at) {
                 indices.back() = at.index;
                 return emitRow(strip, indices, at.mask);
               });
   };
-  return emitTasks(
-      builder, loc(), indexCeilDiv(builder, loc(), count, perTask),
-      rows.context, [&](OpBuilder &task, Value number) {
-        Value from = indexMul(task, loc(), number, perTask);
-        Value to = indexMin(task, loc(), indexAdd(task, loc(), from, perTask),
-                            count);
-        return emitLoop(task, loc(), from, to, 1, emitAt);
-      });
+  return emitTasks(builder, loc(), math.ceilDiv(count, perTask), rows.context,
+                   [&](OpBuilder &task, Value number) {
+                     IndexBuilder index(task, loc());
+                     Value from = index.mul(number, perTask);
+                     Value to = index.min(index.add(from, perTask), count);
+                     return emitLoop(task, loc(), {from, to, 1}, emitAt);
+                   });
 }
 
 graph::CumulativeOp cpu::findCumulative(kernel::FuncOp kernel) {

@@ -7,8 +7,8 @@
 //   s = sum of x[0 .. 1000000]  ==>  for each part p of 61, in parallel:
 //                                      slot[p] = sum of x[16400 p .. 16400 (p + 1)]
 //                                    s = slot[0] + slot[1] + ...
-#include "lib/Target/CPU/Elements/LaneIndex.h"
 #include "lib/Target/CPU/Rows/RowReductions.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -39,6 +39,7 @@ private:
 FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
                                                 const RowGroup &group,
                                                 int64_t number) {
+  IndexBuilder index(builder, loc());
   using State = RowPasses::State;
   SmallVector<Value> slots;
   State neutral = passes.widen(builder, number,
@@ -49,9 +50,9 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
   Value extent = sizes[stages.reduced.front()];
   LogicalResult result = rows.emitTasks(
       builder, parts, [&](OpBuilder &task, Value part) -> LogicalResult {
-        Value from = indexMul(task, loc(), part, chunk);
-        Value to = indexMin(task, loc(), indexAdd(task, loc(), from, chunk),
-                            extent);
+        IndexBuilder index(task, loc());
+        Value from = index.mul(part, chunk);
+        Value to = index.min(index.add(from, chunk), extent);
         FailureOr<State> state =
             emitPass(task, group, number, {from, to});
         if (failed(state))
@@ -65,16 +66,14 @@ FailureOr<RowPasses::State> LongRows::emitParts(OpBuilder &builder,
     return failure();
   if (slots.empty())
     return State();
-  return emitLoop(builder, loc(), indexConstant(builder, loc(), 0), parts, 1,
-                  neutral,
-                  [&](OpBuilder &inner, Value part,
-                      ValueRange state) -> FailureOr<State> {
-                    State next;
-                    for (Value slot : slots)
-                      next.push_back(memref::LoadOp::create(inner, loc(), slot,
-                                                            part));
-                    return passes.merge(inner, number, state, next);
-                  });
+  return emitLoop(
+      builder, loc(), {index.constant(0), parts, 1}, neutral,
+      [&](OpBuilder &inner, Value part, ValueRange state) -> FailureOr<State> {
+        State next;
+        for (Value slot : slots)
+          next.push_back(memref::LoadOp::create(inner, loc(), slot, part));
+        return passes.merge(inner, number, state, next);
+      });
 }
 
 LogicalResult LongRows::emitRow(OpBuilder &builder, ArrayRef<Value> kept) {
@@ -96,30 +95,23 @@ LogicalResult LongRows::emitRow(OpBuilder &builder, ArrayRef<Value> kept) {
 }
 
 LogicalResult LongRows::emit(OpBuilder &builder) {
-  Value one = indexConstant(builder, loc(), 1);
+  IndexBuilder index(builder, loc());
+  Value one = index.constant(1);
   Value extent = sizes[stages.reduced.front()];
-  Value inner = indexProduct(
-      builder, loc(), sizesOf(ArrayRef(stages.reduced).drop_front()));
-  Value elements = indexConstant(builder, loc(), rows.taskElements);
-  Value smallest = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(), elements, indexMax(builder, loc(), inner, one)),
-      one);
+  Value inner = index.product(sizesOf(ArrayRef(stages.reduced).drop_front()));
+  Value elements = index.constant(rows.taskElements);
+  Value smallest = index.max(index.div(elements, index.max(inner, one)), one);
   // Whole strips, and no more parts than there are slots.
-  Value most = indexConstant(builder, loc(), kMostParts);
-  chunk = indexMax(builder, loc(), smallest,
-                   indexCeilDiv(builder, loc(), extent, most));
-  Value strip = indexConstant(builder, loc(), rows.lanes * rows.unroll);
+  Value most = index.constant(kMostParts);
+  chunk = index.max(smallest, index.ceilDiv(extent, most));
+  Value strip = index.constant(rows.lanes * rows.unroll);
   if (stages.reduced.size() == 1)
-    chunk = indexMul(builder, loc(),
-                     indexCeilDiv(builder, loc(), chunk, strip), strip);
-  parts = indexCeilDiv(builder, loc(), extent, chunk);
-  Value rowCount = indexProduct(builder, loc(), sizesOf(stages.kept));
+    chunk = index.mul(index.ceilDiv(chunk, strip), strip);
+  parts = index.ceilDiv(extent, chunk);
+  Value rowCount = index.product(sizesOf(stages.kept));
   for (int64_t row = 0, e = *constantOf(rowCount); row < e; ++row)
-    if (failed(emitRow(builder, cpu::delinearize(
-                                    builder, loc(),
-                                    indexConstant(builder, loc(), row),
-                                    sizesOf(stages.kept)))))
+    if (failed(emitRow(builder, index.delinearize(index.constant(row),
+                                                  sizesOf(stages.kept)))))
       return failure();
   return success();
 }

@@ -1,7 +1,7 @@
 // Long rows in blocks, so that the error of their sums does not grow with their
 // length; see RowPasses::emitBlocks.
-#include "lib/Target/CPU/Elements/LaneIndex.h"
 #include "lib/Target/CPU/Rows/RowPasses.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -27,20 +27,20 @@ struct BlockCut {
   BlockCut(OpBuilder &builder, Location loc, ArrayRef<IndexRange> ranges,
            int64_t blockElements)
       : loc(loc), ranges(ranges), edges(ranges.size()) {
-    Value one = indexConstant(builder, loc, 1);
-    Value most = indexConstant(builder, loc, blockElements);
+    IndexBuilder index(builder, loc);
+    Value one = index.constant(1);
+    Value most = index.constant(blockElements);
     count = one;
     for (int64_t i = ranges.size() - 1; i >= 0; --i) {
-      edges[i] = indexMax(
-          builder, loc,
-          indexDiv(builder, loc, most, indexMax(builder, loc, count, one)), one);
-      count = indexMul(builder, loc, count, size(builder, i));
+      edges[i] = index.max(index.div(most, index.max(count, one)), one);
+      count = index.mul(count, size(builder, i));
     }
   }
 
   Value size(OpBuilder &builder, int64_t dimension) {
+    IndexBuilder index(builder, loc);
     const IndexRange &range = ranges[dimension];
-    return indexSub(builder, loc, range.to, range.from);
+    return index.sub(range.to, range.from);
   }
 
   using Body = function_ref<FailureOr<State>(OpBuilder &, ArrayRef<IndexRange>,
@@ -54,6 +54,7 @@ struct BlockCut {
 
 FailureOr<State> BlockCut::emit(OpBuilder &builder, ArrayRef<IndexRange> outer,
                                 ValueRange state, Body body) {
+  IndexBuilder index(builder, loc);
   size_t dimension = outer.size();
   if (dimension == ranges.size())
     return body(builder, outer, state);
@@ -67,14 +68,12 @@ FailureOr<State> BlockCut::emit(OpBuilder &builder, ArrayRef<IndexRange> outer,
   }
   bool divides = known && step && *known % *step == 0;
   return emitLoop(
-      builder, loc, indexConstant(builder, loc, 0),
-      indexCeilDiv(builder, loc, extent, edge), 1, state,
+      builder, loc, {index.constant(0), index.ceilDiv(extent, edge), 1}, state,
       [&](OpBuilder &inner, Value number, ValueRange values) {
-        Value from = indexAdd(inner, loc, range.from,
-                              indexMul(inner, loc, number, edge));
-        Value to = indexAdd(inner, loc, from, edge);
-        next.push_back(
-            {from, divides ? to : indexMin(inner, loc, to, range.to)});
+        IndexBuilder index(inner, loc);
+        Value from = index.add(range.from, index.mul(number, edge));
+        Value to = index.add(from, edge);
+        next.push_back({from, divides ? to : index.min(to, range.to)});
         return emit(inner, next, values, body);
       });
 }
@@ -87,9 +86,9 @@ static FailureOr<State> emitEither(OpBuilder &builder, Value count,
                                    int64_t most, ValueRange like,
                                    Emit emitShort, Emit emitLong) {
   Location loc = count.getLoc();
-  Value isShort =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, count,
-                            indexConstant(builder, loc, most));
+  IndexBuilder index(builder, loc);
+  Value isShort = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule,
+                                        count, index.constant(most));
   auto choice = scf::IfOp::create(builder, loc, like.getTypes(), isShort,
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);

@@ -1,10 +1,11 @@
 // Kernels of rows: the entry, and elementwise work and data movement.
 #include "lib/Target/CPU/Rows/RowEmitter.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/CPU/Elements/MemrefSource.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/CPU/Rows/RowKernel.h"
 #include "lib/Target/CPU/Rows/RowPasses.h"
 #include "lib/Target/CPU/Rows/StreamedStores.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -38,7 +39,8 @@ RowKernel::RowKernel(kernel::FuncOp kernel, func::FuncOp function,
     : kernel(kernel), function(function), loc(kernel.getLoc()),
       context(function.getArgument(0)),
       memrefs(memrefArguments(kernel, function)),
-      elements(kernel, memrefs, symbolArguments(kernel, function)),
+      elements(kernel, createMemrefSource(memrefs),
+               symbolArguments(kernel, function)),
       lanes(schedule.getLanes()), unroll(schedule.getUnroll()),
       taskElements(schedule.getTaskElements()),
       streamBytes(schedule.getStreamBytes()),
@@ -164,26 +166,26 @@ bool Elementwise::isLinear() {
 
 /// All elements by their row-major position.
 LogicalResult Elementwise::emitFlat(OpBuilder &builder, ArrayRef<Value> sizes) {
+  IndexBuilder index(builder, loc());
   SmallVector<Value> flat;
   for (Value memref : memrefs)
     flat.push_back(flatten(builder, loc(), memref));
   int64_t strip = rows.lanes * rows.unroll;
-  Value size = indexProduct(builder, loc(), sizes);
-  Value chunk = indexConstant(
-      builder, loc(), llvm::divideCeil(rows.taskElements, strip) * strip);
-  Value count = indexCeilDiv(builder, loc(), size, chunk);
+  Value size = index.product(sizes);
+  Value chunk =
+      index.constant(llvm::divideCeil(rows.taskElements, strip) * strip);
+  Value count = index.ceilDiv(size, chunk);
   return rows.emitTasks(
       builder, count, [&](OpBuilder &task, Value number) -> LogicalResult {
-        Value from = indexMul(task, loc(), number, chunk);
-        Value to =
-            indexMin(task, loc(), indexAdd(task, loc(), from, chunk), size);
+        IndexBuilder index(task, loc());
+        Value from = index.mul(number, chunk);
+        Value to = index.min(index.add(from, chunk), size);
         return Strip(rows.lanes, rows.unroll)
-            .emit(task, loc(), from, to,
+            .emit(task, loc(), {from, to},
                   [&](OpBuilder &inner, StripStep at) -> LogicalResult {
+                    IndexBuilder index(inner, loc());
                     for (int64_t i = 0; i < at.vectors; ++i) {
-                      Value position =
-                          indexAdd(inner, loc(), at.index,
-                                   indexConstant(inner, loc(), i * rows.lanes));
+                      Value position = index.add(at.index, i * rows.lanes);
                       FailureOr<SmallVector<Value>> values =
                           rows.elements.emitLinear(inner, loc(), tensors,
                                                    position, rows.lanes,
@@ -201,13 +203,12 @@ LogicalResult Elementwise::emitFlat(OpBuilder &builder, ArrayRef<Value> sizes) {
 LogicalResult Elementwise::emitRow(OpBuilder &builder, ArrayRef<Value> outer,
                                    Value from, Value to) {
   return Strip(rows.lanes, rows.unroll)
-      .emit(builder, loc(), from, to,
+      .emit(builder, loc(), {from, to},
             [&](OpBuilder &inner, StripStep at) -> LogicalResult {
+              IndexBuilder index(inner, loc());
               for (int64_t i = 0; i < at.vectors; ++i) {
                 SmallVector<Value> indices(outer);
-                indices.push_back(
-                    indexAdd(inner, loc(), at.index,
-                             indexConstant(inner, loc(), i * rows.lanes)));
+                indices.push_back(index.add(at.index, i * rows.lanes));
                 FailureOr<SmallVector<Value>> values = rows.elements.emit(
                     inner, loc(), tensors, indices, rows.lanes, at.mask);
                 if (failed(values))
@@ -221,38 +222,33 @@ LogicalResult Elementwise::emitRow(OpBuilder &builder, ArrayRef<Value> outer,
 
 /// Blocks of rows (all dimensions but the last), or parts of long rows.
 LogicalResult Elementwise::emitRows(OpBuilder &builder, ArrayRef<Value> sizes) {
+  IndexBuilder index(builder, loc());
   Value columns = sizes.back();
-  Value rowCount = indexProduct(builder, loc(), sizes.drop_back());
+  Value rowCount = index.product(sizes.drop_back());
   int64_t strip = rows.lanes * rows.unroll;
   int64_t chunkSize = llvm::divideCeil(rows.taskElements, strip) * strip;
-  Value chunk = indexConstant(builder, loc(), chunkSize);
-  Value one = indexConstant(builder, loc(), 1);
-  Value parts = indexMax(builder, loc(),
-                         indexCeilDiv(builder, loc(), columns, chunk), one);
-  Value rowsPerTask = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(), chunk, indexMax(builder, loc(), columns, one)),
-      one);
-  Value blocks = indexCeilDiv(builder, loc(), rowCount, rowsPerTask);
-  Value count = indexMul(builder, loc(), blocks, parts);
+  Value chunk = index.constant(chunkSize);
+  Value one = index.constant(1);
+  Value parts = index.max(index.ceilDiv(columns, chunk), one);
+  Value rowsPerTask = index.max(index.div(chunk, index.max(columns, one)), one);
+  Value blocks = index.ceilDiv(rowCount, rowsPerTask);
+  Value count = index.mul(blocks, parts);
   return rows.emitTasks(
       builder, count, [&](OpBuilder &task, Value number) -> LogicalResult {
-        SmallVector<Value> place =
-            cpu::delinearize(task, loc(), number, {blocks, parts});
-        Value first = indexMul(task, loc(), place[0], rowsPerTask);
-        Value last = indexMin(
-            task, loc(), indexAdd(task, loc(), first, rowsPerTask), rowCount);
+        IndexBuilder index(task, loc());
+        SmallVector<Value> place = index.delinearize(number, {blocks, parts});
+        Value first = index.mul(place[0], rowsPerTask);
+        Value last = index.min(index.add(first, rowsPerTask), rowCount);
         // A known number of columns up to a chunk keeps its known bounds.
-        Value from = indexMul(task, loc(), place[1], chunk);
+        Value from = index.mul(place[1], chunk);
         Value to = constantOf(parts) == 1
                        ? columns
-                       : indexMin(task, loc(),
-                                  indexAdd(task, loc(), from, chunk), columns);
+                       : index.min(index.add(from, chunk), columns);
         return emitLoop(
-            task, loc(), first, last, 1, [&](OpBuilder &inner, Value row) {
-              return emitRow(
-                  inner, cpu::delinearize(inner, loc(), row, sizes.drop_back()),
-                  from, to);
+            task, loc(), {first, last, 1}, [&](OpBuilder &inner, Value row) {
+              IndexBuilder index(inner, loc());
+              return emitRow(inner, index.delinearize(row, sizes.drop_back()),
+                             from, to);
             });
       });
 }

@@ -4,7 +4,7 @@
 #define TESSERA_TARGET_CPU_ROWKERNEL_H
 
 #include "dialects/Graph/IR/Graph.h"
-#include "lib/Target/CPU/Elements/ElementEmitter.h"
+#include "lib/Target/Elements/ElementEmitter.h"
 #include "lib/Target/CPU/Rows/RowLoops.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

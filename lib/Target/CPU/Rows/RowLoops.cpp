@@ -1,6 +1,5 @@
 // Loops of row kernels; see the header.
 #include "lib/Target/CPU/Rows/RowLoops.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -12,65 +11,12 @@ using namespace tessera;
 
 namespace tessera::cpu {
 
-Value indexConstant(OpBuilder &builder, Location loc, int64_t value) {
-  return arith::ConstantIndexOp::create(builder, loc, value);
-}
-Value indexAdd(OpBuilder &builder, Location loc, Value a, Value b) {
-  return builder.createOrFold<arith::AddIOp>(loc, a, b);
-}
-Value indexSub(OpBuilder &builder, Location loc, Value a, Value b) {
-  return builder.createOrFold<arith::SubIOp>(loc, a, b);
-}
-Value indexMul(OpBuilder &builder, Location loc, Value a, Value b) {
-  return builder.createOrFold<arith::MulIOp>(loc, a, b);
-}
-Value indexMin(OpBuilder &builder, Location loc, Value a, Value b) {
-  return builder.createOrFold<arith::MinUIOp>(loc, a, b);
-}
-Value indexMax(OpBuilder &builder, Location loc, Value a, Value b) {
-  return builder.createOrFold<arith::MaxUIOp>(loc, a, b);
-}
-Value indexDiv(OpBuilder &builder, Location loc, Value a, Value b) {
-  return builder.createOrFold<arith::DivUIOp>(loc, a, b);
-}
-Value indexCeilDiv(OpBuilder &builder, Location loc, Value a, Value b) {
-  Value above =
-      indexAdd(builder, loc, a,
-               indexSub(builder, loc, b, indexConstant(builder, loc, 1)));
-  return indexDiv(builder, loc, above, b);
-}
-
-Value indexProduct(OpBuilder &builder, Location loc, ArrayRef<Value> factors) {
-  Value product = indexConstant(builder, loc, 1);
-  for (Value factor : factors)
-    product = indexMul(builder, loc, product, factor);
-  return product;
-}
-
-SmallVector<Value> delinearize(OpBuilder &builder, Location loc, Value position,
-                               ArrayRef<Value> sizes) {
-  SmallVector<Value> indices(sizes.size());
-  for (int64_t i = static_cast<int64_t>(sizes.size()) - 1; i >= 0; --i) {
-    bool outermost = llvm::all_of(
-        sizes.take_front(i), [](Value size) { return constantOf(size) == 1; });
-    if (constantOf(sizes[i]) == 1) {
-      indices[i] = indexConstant(builder, loc, 0);
-    } else if (outermost) {
-      indices[i] = position;
-    } else {
-      indices[i] =
-          builder.createOrFold<arith::RemUIOp>(loc, position, sizes[i]);
-      position = indexDiv(builder, loc, position, sizes[i]);
-    }
-  }
-  return indices;
-}
-
 LogicalResult emitTasks(OpBuilder &builder, Location loc, Value count,
                         Value context,
                         function_ref<LogicalResult(OpBuilder &, Value)> body) {
+  IndexBuilder index(builder, loc);
   if (constantOf(count) == 1)
-    return body(builder, indexConstant(builder, loc, 0));
+    return body(builder, index.constant(0));
   LogicalResult result = success();
   kernel::ParallelForOp::create(builder, loc, count, context,
                                 [&](OpBuilder &inner, Location, Value task,
@@ -78,48 +24,50 @@ LogicalResult emitTasks(OpBuilder &builder, Location loc, Value count,
   return result;
 }
 
-LogicalResult emitLoop(OpBuilder &builder, Location loc, Value lower,
-                       Value upper, int64_t step,
-                       function_ref<LogicalResult(OpBuilder &, Value)> body) {
-  std::optional<int64_t> first = constantOf(lower), end = constantOf(upper);
-  if (first && end && *end <= *first)
-    return success();
-  if (first && end && *end - *first <= step)
-    return body(builder, lower);
-  // The body sees the loop around it, whose bounds and step tell of the index.
-  auto loop = scf::ForOp::create(builder, loc, lower, upper,
-                                 indexConstant(builder, loc, step));
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(loop.getBody());
-  return body(builder, loop.getInductionVar());
-}
-
 /// Keeps LLVM from unrolling `loop`.
 static void keepRolled(scf::ForOp loop) {
   MLIRContext *context = loop.getContext();
-  auto unroll =
-      LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true),
-                                {}, {}, {}, {}, {}, {});
+  auto unroll = LLVM::LoopUnrollAttr::get(
+      context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {},
+      {});
   loop->setAttr("llvm.loop_annotation",
                 LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {},
                                               {}, {}, {}, {}, {}, {}, {}, {},
                                               {}, {}));
 }
 
-FailureOr<SmallVector<Value>>
-emitLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
-         int64_t step, ValueRange state,
-         function_ref<FailureOr<SmallVector<Value>>(OpBuilder &, Value,
-                                                    ValueRange)>
-             body,
-         bool isRolled) {
+LogicalResult emitLoop(OpBuilder &builder, Location loc, LoopRange range,
+                       function_ref<LogicalResult(OpBuilder &, Value)> body) {
+  auto [lower, upper, step, isRolled] = range;
+  IndexBuilder index(builder, loc);
+  std::optional<int64_t> first = constantOf(lower), end = constantOf(upper);
+  if (first && end && *end <= *first)
+    return success();
+  if (first && end && *end - *first <= step)
+    return body(builder, lower);
+  // The body sees the loop around it, whose bounds and step tell of the index.
+  auto loop =
+      scf::ForOp::create(builder, loc, lower, upper, index.constant(step));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  if (isRolled)
+    keepRolled(loop);
+  return body(builder, loop.getInductionVar());
+}
+
+FailureOr<SmallVector<Value>> emitLoop(
+    OpBuilder &builder, Location loc, LoopRange range, ValueRange state,
+    function_ref<FailureOr<SmallVector<Value>>(OpBuilder &, Value, ValueRange)>
+        body) {
+  auto [lower, upper, step, isRolled] = range;
+  IndexBuilder index(builder, loc);
   std::optional<int64_t> first = constantOf(lower), end = constantOf(upper);
   if (first && end && *end <= *first)
     return Strip::State(state);
   if (first && end && *end - *first <= step)
     return body(builder, lower, state);
   auto loop = scf::ForOp::create(builder, loc, lower, upper,
-                                 indexConstant(builder, loc, step), state);
+                                 index.constant(step), state);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Strip::State values(loop.getRegionIterArgs());
@@ -144,15 +92,14 @@ bool Strip::fitsRegisters(Value length) const {
 }
 
 FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
-                                    Value lower, Value upper,
-                                    ValueRange initial, Step step,
-                                    Merge merge) {
-  Value length = indexSub(builder, loc, upper, lower);
+                                    IndexRange range, ValueRange initial,
+                                    Step step, Merge merge) {
+  Value lower = range.from, upper = range.to;
+  IndexBuilder math(builder, loc);
+  Value length = math.sub(upper, lower);
   auto roundedDown = [&](int64_t multiple) {
-    Value size = indexConstant(builder, loc, multiple);
-    return indexAdd(
-        builder, loc, lower,
-        indexMul(builder, loc, indexDiv(builder, loc, length, size), size));
+    Value size = math.constant(multiple);
+    return math.add(lower, math.mul(math.div(length, size), size));
   };
   State state(initial);
   Value done = lower;
@@ -162,11 +109,11 @@ FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
     for (int64_t i = 0; i < unroll; ++i)
       llvm::append_range(sets, initial);
     FailureOr<State> all = emitLoop(
-        builder, loc, lower, wide, lanes * unroll, sets,
-        [&](OpBuilder &inner, Value index, ValueRange values) {
+        builder, loc,
+        {lower, wide, lanes * unroll, /*isRolled=*/!fitsRegisters(length)},
+        sets, [&](OpBuilder &inner, Value index, ValueRange values) {
           return step(inner, {index, unroll, {}}, values);
-        },
-        /*isRolled=*/!fitsRegisters(length));
+        });
     if (failed(all))
       return failure();
     // Joined as a balanced tree.
@@ -184,28 +131,29 @@ FailureOr<Strip::State> Strip::emit(OpBuilder &builder, Location loc,
   }
   Value whole = roundedDown(lanes);
   FailureOr<State> singles =
-      emitLoop(builder, loc, done, whole, lanes, state,
-                    [&](OpBuilder &inner, Value index, ValueRange values) {
-                      return step(inner, {index, 1, {}}, values);
-                    });
+      emitLoop(builder, loc, {done, whole, lanes}, state,
+               [&](OpBuilder &inner, Value index, ValueRange values) {
+                 return step(inner, {index, 1, {}}, values);
+               });
   if (failed(singles) || lanes == 1)
     return singles;
   // At most one iteration, with as many lanes as are left.
-  return emitLoop(builder, loc, whole, upper, lanes, *singles,
-                       [&](OpBuilder &inner, Value index, ValueRange values) {
-                         Value left = indexSub(inner, loc, upper, index);
-                         Value mask = vector::CreateMaskOp::create(
-                             inner, loc,
-                             VectorType::get({lanes}, inner.getI1Type()), left);
-                         return step(inner, {index, 1, mask}, values);
-                       });
+  return emitLoop(builder, loc, {whole, upper, lanes}, *singles,
+                  [&](OpBuilder &inner, Value index, ValueRange values) {
+                    IndexBuilder math(inner, loc);
+                    Value left = math.sub(upper, index);
+                    Value mask = vector::CreateMaskOp::create(
+                        inner, loc, VectorType::get({lanes}, inner.getI1Type()),
+                        left);
+                    return step(inner, {index, 1, mask}, values);
+                  });
 }
 
 LogicalResult
-Strip::emit(OpBuilder &builder, Location loc, Value lower, Value upper,
+Strip::emit(OpBuilder &builder, Location loc, IndexRange range,
             function_ref<LogicalResult(OpBuilder &, StripStep)> step) {
   FailureOr<State> state = emit(
-      builder, loc, lower, upper, {},
+      builder, loc, range, {},
       [&](OpBuilder &inner, StripStep at, ValueRange) -> FailureOr<State> {
         if (failed(step(inner, at)))
           return failure();

@@ -3,37 +3,11 @@
 #define TESSERA_TARGET_CPU_ROWLOOPS_H
 
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "mlir/IR/Builders.h"
 
 namespace tessera::cpu {
-
-/// Constants and folded index arithmetic at the builder's insertion point.
-mlir::Value indexConstant(mlir::OpBuilder &builder, mlir::Location loc,
-                          int64_t value);
-mlir::Value indexAdd(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b);
-mlir::Value indexSub(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b);
-mlir::Value indexMul(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b);
-mlir::Value indexMin(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b);
-mlir::Value indexMax(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b);
-/// Unsigned; the divisor is not zero.
-mlir::Value indexDiv(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::Value a, mlir::Value b);
-mlir::Value indexCeilDiv(mlir::OpBuilder &builder, mlir::Location loc,
-                         mlir::Value a, mlir::Value b);
-/// Product of all; 1 for none.
-mlir::Value indexProduct(mlir::OpBuilder &builder, mlir::Location loc,
-                         mlir::ArrayRef<mlir::Value> factors);
-/// Row-major indices of `position` in a box of `sizes`.
-llvm::SmallVector<mlir::Value> delinearize(mlir::OpBuilder &builder,
-                                           mlir::Location loc,
-                                           mlir::Value position,
-                                           mlir::ArrayRef<mlir::Value> sizes);
 
 /// kernel.parallel_for over `count` tasks; a single one is emitted in place.
 mlir::LogicalResult emitTasks(
@@ -42,23 +16,41 @@ mlir::LogicalResult emitTasks(
     llvm::function_ref<mlir::LogicalResult(mlir::OpBuilder &, mlir::Value task)>
         body);
 
-/// scf.for from `lower` to `upper`; one or no iteration is emitted in place
-/// where that is known.
+/// Indices [from, to) of a dimension.
+struct IndexRange {
+  mlir::Value from, to;
+};
+
+/// Elements at `indices` and `lanes - 1` following ones along the last
+/// dimension; lanes where `mask` (null: none) is false are outside.
+struct LanePlace {
+  mlir::ArrayRef<mlir::Value> indices;
+  int64_t lanes;
+  mlir::Value mask;
+};
+
+/// What a loop counts from, to and by.
+struct LoopRange {
+  mlir::Value lower, upper;
+  int64_t step;
+  /// Whether LLVM must not unroll the loop.
+  bool isRolled = false;
+};
+
+/// scf.for over `range`; one or no iteration is emitted in place where that is
+/// known.
 mlir::LogicalResult
-emitLoop(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
-         mlir::Value upper, int64_t step,
+emitLoop(mlir::OpBuilder &builder, mlir::Location loc, LoopRange range,
          llvm::function_ref<mlir::LogicalResult(mlir::OpBuilder &, mlir::Value)>
              body);
 
-/// The same with values that each iteration takes from the last one. Where
-/// `isRolled`, LLVM must not unroll it.
-mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitLoop(
-    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
-    mlir::Value upper, int64_t step, mlir::ValueRange state,
-    llvm::function_ref<mlir::FailureOr<llvm::SmallVector<mlir::Value>>(
-        mlir::OpBuilder &, mlir::Value, mlir::ValueRange)>
-        body,
-    bool isRolled = false);
+/// The same with values that each iteration takes from the last one.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+emitLoop(mlir::OpBuilder &builder, mlir::Location loc, LoopRange range,
+         mlir::ValueRange state,
+         llvm::function_ref<mlir::FailureOr<llvm::SmallVector<mlir::Value>>(
+             mlir::OpBuilder &, mlir::Value, mlir::ValueRange)>
+             body);
 
 /// One step of a strip: `vectors` vectors of `lanes` elements from `index` on.
 /// The mask is null but for the tail's single vector.
@@ -68,7 +60,7 @@ struct StripStep {
   mlir::Value mask;
 };
 
-/// Covers [0, length) offset by `lower`: steps of `unroll` vectors, then of
+/// Covers a range: steps of `unroll` vectors, then of
 /// one, then a masked one for what is left. Empty parts are left out where the
 /// length is known. The state (accumulators, one set for each of the `unroll`
 /// vectors) is threaded through; `merge` joins the sets into one before the
@@ -85,13 +77,12 @@ public:
 
   /// `initial` is one set of accumulators; the result is one set.
   mlir::FailureOr<State> emit(mlir::OpBuilder &builder, mlir::Location loc,
-                              mlir::Value lower, mlir::Value upper,
-                              mlir::ValueRange initial, Step step, Merge merge);
+                              IndexRange range, mlir::ValueRange initial,
+                              Step step, Merge merge);
 
   /// Without state.
   mlir::LogicalResult
-  emit(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value lower,
-       mlir::Value upper,
+  emit(mlir::OpBuilder &builder, mlir::Location loc, IndexRange range,
        llvm::function_ref<mlir::LogicalResult(mlir::OpBuilder &, StripStep)>
            step);
 

@@ -2,7 +2,7 @@
 #include "lib/Target/CPU/Rows/RowPasses.h"
 #include "dialects/Graph/IR/Graph.h"
 #include "lib/Target/CPU/Generic/GenericKernel.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -25,6 +25,7 @@ static SmallVector<int64_t> alignedRight(Value tensor, int64_t rank) {
 FailureOr<Value> RowPasses::emitOfRows(OpBuilder &builder,
                                        const RowGroup &group, Value value,
                                        ArrayRef<int64_t> dimensions) {
+  IndexBuilder index(builder, rows.loc);
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<Value> indices;
   int64_t lanes = 1;
@@ -32,8 +33,7 @@ FailureOr<Value> RowPasses::emitOfRows(OpBuilder &builder,
     bool isOne = type.getDimSize(i) == 1;
     if (!isOne && dimension == stages.rank() - 1)
       lanes = group.lanes;
-    indices.push_back(isOne ? indexConstant(builder, rows.loc, 0)
-                            : group.indices[dimension]);
+    indices.push_back(isOne ? index.constant(0) : group.indices[dimension]);
   }
   return rows.elements.emit(builder, rows.loc, value, indices, lanes,
                             group.mask);
@@ -133,6 +133,7 @@ LogicalResult RowPasses::finish(OpBuilder &builder, RowGroup &group,
 }
 
 LogicalResult RowPasses::storeRowOutputs(OpBuilder &builder, RowGroup &group) {
+  IndexBuilder math(builder, rows.loc);
   // The last pass has overwritten what lay in the row of another output. Only a row
   // of one element, which may be an output as it is, would read it here.
   for (const RowPass &pass : stages.passes)
@@ -148,7 +149,7 @@ LogicalResult RowPasses::storeRowOutputs(OpBuilder &builder, RowGroup &group) {
     for (int64_t i = 0; i < type.getRank(); ++i) {
       dimensions.push_back(stages.spaceDimension(type.getRank(), i));
       Value index = group.indices[dimensions.back()];
-      indices.push_back(index ? index : indexConstant(builder, rows.loc, 0));
+      indices.push_back(index ? index : math.constant(0));
     }
     FailureOr<Value> emitted = emitOfRows(builder, group, value, dimensions);
     if (failed(emitted))
@@ -196,6 +197,7 @@ void RowPasses::allocateScratch(OpBuilder &builder, int64_t columns) {
 std::optional<RowPasses::Place>
 RowPasses::placeOf(OpBuilder &builder, const StoredRow &stored,
                    ArrayRef<Value> indices) {
+  IndexBuilder index(builder, rows.loc);
   if (stored.output >= 0)
     return Place{outputMemref(stored.output), llvm::to_vector(indices)};
   Value memref = scratch.lookup(stored.value);
@@ -203,16 +205,14 @@ RowPasses::placeOf(OpBuilder &builder, const StoredRow &stored,
     return std::nullopt;
   Place place{memref, {}};
   if (linear) {
-    place.indices.push_back(indexSub(builder, rows.loc, indices[0], rowStart));
+    place.indices.push_back(index.sub(indices[0], rowStart));
     return place;
   }
   for (int64_t dimension : stages.reduced)
     place.indices.push_back(indices[dimension]);
   if (scratchColumns > 1)
-    place.indices.push_back(
-        builder.createOrFold<arith::RemUIOp>(
-            rows.loc, indices.back(),
-            indexConstant(builder, rows.loc, scratchColumns)));
+    place.indices.push_back(builder.createOrFold<arith::RemUIOp>(
+        rows.loc, indices.back(), index.constant(scratchColumns)));
   return place;
 }
 
@@ -304,13 +304,16 @@ Value RowPasses::indicesOf(OpBuilder &builder, const Combiner &combiner,
 
 FailureOr<RowPasses::State>
 RowPasses::step(OpBuilder &builder, const RowGroup &group, int64_t number,
-                ArrayRef<Value> indices, int64_t lanes, Value mask,
-                ValueRange state) {
+                const LanePlace &place, ValueRange state) {
+  IndexBuilder math(builder, rows.loc);
+  ArrayRef<Value> indices = place.indices;
+  int64_t lanes = place.lanes;
+  Value mask = place.mask;
   const RowPass &pass = stages.passes[number];
   Value inRow = indices.back();
   SmallVector<Value> position;
   if (linear) {
-    position.push_back(indexAdd(builder, rows.loc, rowStart, inRow));
+    position.push_back(math.add(rowStart, inRow));
     indices = position;
   }
   bindKnown(group);

@@ -7,11 +7,6 @@
 
 namespace tessera::cpu {
 
-/// Indices [from, to) of a dimension.
-struct IndexRange {
-  mlir::Value from, to;
-};
-
 /// Rows that are computed together: one, or as many as there are lanes, side by
 /// side along the last dimension.
 struct RowGroup {
@@ -48,13 +43,10 @@ public:
   /// Neutral accumulators of the pass's reductions.
   State start(mlir::OpBuilder &builder, int64_t number, int64_t lanes);
 
-  /// Emits what the pass computes from the elements at `indices` (all dimensions
-  /// of the space) and `lanes - 1` following ones: stores, and the accumulators
-  /// after them.
+  /// Emits what the pass computes from the elements at `place` (all dimensions
+  /// of the space): stores, and the accumulators after them.
   mlir::FailureOr<State> step(mlir::OpBuilder &builder, const RowGroup &group,
-                              int64_t number,
-                              mlir::ArrayRef<mlir::Value> indices,
-                              int64_t lanes, mlir::Value mask,
+                              int64_t number, const LanePlace &place,
                               mlir::ValueRange state);
 
   State merge(mlir::OpBuilder &builder, int64_t number, mlir::ValueRange a,

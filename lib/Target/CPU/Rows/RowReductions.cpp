@@ -1,6 +1,6 @@
 // Reductions along the last dimension; see the header.
 #include "lib/Target/CPU/Rows/RowReductions.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -11,8 +11,9 @@ using namespace tessera::cpu;
 FailureOr<RowPasses::State>
 RowReductions::emitPass(OpBuilder &builder, const RowGroup &group,
                         int64_t number, IndexRange first) {
+  IndexBuilder index(builder, loc());
   SmallVector<IndexRange> ranges = {first};
-  Value zero = indexConstant(builder, loc(), 0);
+  Value zero = index.constant(0);
   if (!passes.isLinear())
     for (int64_t dimension : ArrayRef(stages.reduced).drop_front())
       ranges.push_back({zero, sizes[dimension]});
@@ -43,36 +44,34 @@ RowReductions::emitRanges(OpBuilder &builder, const RowGroup &group,
   };
   if (ranges.size() > 1) {
     int64_t dimension = ArrayRef(stages.reduced).take_back(ranges.size()).front();
-    return emitLoop(
-        builder, loc(), from, to, 1, initial,
-        [&](OpBuilder &inner, Value index,
-            ValueRange state) -> FailureOr<State> {
-          SmallVector<Value> next(indices);
-          next[dimension] = index;
-          FailureOr<State> part =
-              emitRanges(inner, group, number, next, ranges.drop_front());
-          if (failed(part))
-            return failure();
-          return merge(inner, state, *part);
-        });
+    return emitLoop(builder, loc(), {from, to, 1}, initial,
+                    [&](OpBuilder &inner, Value index,
+                        ValueRange state) -> FailureOr<State> {
+                      SmallVector<Value> next(indices);
+                      next[dimension] = index;
+                      FailureOr<State> part = emitRanges(
+                          inner, group, number, next, ranges.drop_front());
+                      if (failed(part))
+                        return failure();
+                      return merge(inner, state, *part);
+                    });
   }
   return Strip(rows.lanes, rows.unroll)
       .emit(
-          builder, loc(), from, to, initial,
+          builder, loc(), {from, to}, initial,
           [&](OpBuilder &inner, StripStep at,
               ValueRange state) -> FailureOr<State> {
+            IndexBuilder index(inner, loc());
             State next;
             size_t width = initial.size();
             for (int64_t i = 0; i < at.vectors; ++i) {
               SmallVector<Value> place(indices);
-              place.back() =
-                  indexAdd(inner, loc(), at.index,
-                           indexConstant(inner, loc(), i * rows.lanes));
+              place.back() = index.add(at.index, i * rows.lanes);
               if (number == 0)
                 prefetch(inner, place.back(), i);
-              FailureOr<State> one =
-                  passes.step(inner, group, number, place, rows.lanes, at.mask,
-                              state.slice(i * width, width));
+              FailureOr<State> one = passes.step(inner, group, number,
+                                                 {place, rows.lanes, at.mask},
+                                                 state.slice(i * width, width));
               if (failed(one))
                 return failure();
               llvm::append_range(next, *one);
@@ -102,10 +101,10 @@ void RowReductions::prefetch(OpBuilder &builder, Value column, int64_t vector) {
 
 LogicalResult RowReductions::emitRow(OpBuilder &builder, Value row,
                                      Value last) {
+  IndexBuilder math(builder, loc());
   auto indicesOf = [&](Value number) {
     SmallVector<Value> indices(stages.rank());
-    SmallVector<Value> place =
-        cpu::delinearize(builder, loc(), number, sizesOf(stages.kept));
+    SmallVector<Value> place = math.delinearize(number, sizesOf(stages.kept));
     for (auto [dimension, index] : llvm::zip(stages.kept, place))
       indices[dimension] = index;
     return indices;
@@ -113,19 +112,15 @@ LogicalResult RowReductions::emitRow(OpBuilder &builder, Value row,
   RowGroup group;
   group.indices = indicesOf(row);
   if (!prefetched.empty()) {
-    auto constant = [&](int64_t value) {
-      return indexConstant(builder, loc(), value);
-    };
-    ahead = indicesOf(indexMin(
-        builder, loc(),
-        indexAdd(builder, loc(), row, constant(rows.prefetchRows)),
-        indexSub(builder, loc(), last, constant(1))));
+    auto constant = [&](int64_t value) { return math.constant(value); };
+    ahead = indicesOf(math.min(math.add(row, constant(rows.prefetchRows)),
+                               math.sub(last, constant(1))));
   }
-  Value zero = indexConstant(builder, loc(), 0);
+  Value zero = math.constant(0);
   Value rowSize = sizes[stages.reduced.front()];
   if (passes.isLinear()) {
-    rowSize = indexProduct(builder, loc(), sizesOf(stages.reduced));
-    passes.setRow(indexMul(builder, loc(), row, rowSize));
+    rowSize = math.product(sizesOf(stages.reduced));
+    passes.setRow(math.mul(row, rowSize));
   }
   for (int64_t number = 0, e = stages.passes.size(); number < e; ++number) {
     if (failed(passes.begin(builder, group, number)))
@@ -147,16 +142,13 @@ bool RowReductions::readsRows() {
 }
 
 LogicalResult RowReductions::emit(OpBuilder &builder) {
-  Value one = indexConstant(builder, loc(), 1);
-  Value rowCount = indexProduct(builder, loc(), sizesOf(stages.kept));
-  Value rowSize = indexProduct(builder, loc(), sizesOf(stages.reduced));
-  Value elements = indexConstant(builder, loc(), rows.taskElements);
-  Value perTask = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(), elements,
-               indexMax(builder, loc(), rowSize, one)),
-      one);
-  Value count = indexCeilDiv(builder, loc(), rowCount, perTask);
+  IndexBuilder index(builder, loc());
+  Value one = index.constant(1);
+  Value rowCount = index.product(sizesOf(stages.kept));
+  Value rowSize = index.product(sizesOf(stages.reduced));
+  Value elements = index.constant(rows.taskElements);
+  Value perTask = index.max(index.div(elements, index.max(rowSize, one)), one);
+  Value count = index.ceilDiv(rowCount, perTask);
   graph::SizeAnalysis analysis(rows.kernel.getContext());
   if (rows.prefetchRows > 0 && !passes.isLinear() && stages.reduced.size() == 1)
     for (int64_t i = 0, e = rows.memrefs.size(); i < e; ++i) {
@@ -167,17 +159,16 @@ LogicalResult RowReductions::emit(OpBuilder &builder) {
     }
   return rows.emitTasks(
       builder, count, [&](OpBuilder &task, Value number) -> LogicalResult {
+        IndexBuilder index(task, loc());
         passes.allocateScratch(task, 1);
         if (passes.isLinear())
           passes.flattenOutputs(task);
-        Value first = indexMul(task, loc(), number, perTask);
-        Value last = indexMin(task, loc(),
-                              indexAdd(task, loc(), first, perTask), rowCount);
-        return emitLoop(
-            task, loc(), first, last, 1,
-            [&](OpBuilder &inner, Value row) {
-              return emitRow(inner, row, rowCount);
-            });
+        Value first = index.mul(number, perTask);
+        Value last = index.min(index.add(first, perTask), rowCount);
+        return emitLoop(task, loc(), {first, last, 1},
+                        [&](OpBuilder &inner, Value row) {
+                          return emitRow(inner, row, rowCount);
+                        });
       });
 }
 

@@ -1,7 +1,7 @@
 // Stores past the caches; see the header.
 #include "lib/Target/CPU/Rows/StreamedStores.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
 #include "lib/Target/CPU/Rows/RowStages.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -51,34 +51,37 @@ static bool mayBeAligned(RowKernel &rows) {
 }
 
 static Value isMultipleOfLine(OpBuilder &builder, Location loc, Value bytes) {
+  IndexBuilder index(builder, loc);
   Value rest = builder.createOrFold<arith::AndIOp>(
-      loc, bytes, indexConstant(builder, loc, kLineBytes - 1));
-  return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, rest,
-                                             indexConstant(builder, loc, 0));
+      loc, bytes, index.constant(kLineBytes - 1));
+  return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq,
+                                             rest, index.constant(0));
 }
 
 /// Bytes of the tensors of the highest rank: others are read again and again.
 static Value emitBytes(RowKernel &rows, OpBuilder &builder) {
   Location loc = rows.loc;
+  IndexBuilder index(builder, loc);
   int64_t highest = 0;
   for (Value memref : rows.memrefs)
     highest = std::max(highest, cast<MemRefType>(memref.getType()).getRank());
-  Value total = indexConstant(builder, loc, 0);
+  Value total = index.constant(0);
   for (Value memref : rows.memrefs) {
     auto type = cast<MemRefType>(memref.getType());
     if (type.getRank() != highest)
       continue;
-    Value bytes = indexConstant(builder, loc, bytesOf(type.getElementType()));
+    Value bytes = index.constant(bytesOf(type.getElementType()));
     for (int64_t i = 0; i < highest; ++i)
-      bytes = indexMul(builder, loc, bytes,
-                       builder.createOrFold<memref::DimOp>(loc, memref, i));
-    total = indexAdd(builder, loc, total, bytes);
+      bytes =
+          index.mul(bytes, builder.createOrFold<memref::DimOp>(loc, memref, i));
+    total = index.add(total, bytes);
   }
   return total;
 }
 
 FailureOr<Value> cpu::emitIsStreamed(RowKernel &rows, OpBuilder &builder) {
   Location loc = rows.loc;
+  IndexBuilder index(builder, loc);
   bool isTransposed =
       !rows.kernel.getBody().front().getOps<linalg::TransposeOp>().empty();
   if (rows.streamBytes == 0 || isTransposed || !mayBeAligned(rows))
@@ -93,8 +96,7 @@ FailureOr<Value> cpu::emitIsStreamed(RowKernel &rows, OpBuilder &builder) {
       known && *known < rows.streamBytes)
     return Value();
   Value streams = builder.createOrFold<arith::CmpIOp>(
-      loc, arith::CmpIPredicate::uge, bytes,
-      indexConstant(builder, loc, rows.streamBytes));
+      loc, arith::CmpIPredicate::uge, bytes, index.constant(rows.streamBytes));
   auto require = [&](Value condition) {
     streams = builder.createOrFold<arith::AndIOp>(loc, streams, condition);
   };
@@ -109,9 +111,7 @@ FailureOr<Value> cpu::emitIsStreamed(RowKernel &rows, OpBuilder &builder) {
       continue;
     Value columns = builder.createOrFold<memref::DimOp>(loc, output, last);
     require(isMultipleOfLine(
-        builder, loc,
-        indexMul(builder, loc, columns,
-                 indexConstant(builder, loc, bytesOf(type.getElementType())))));
+        builder, loc, index.mul(columns, bytesOf(type.getElementType()))));
   }
   return streams;
 }

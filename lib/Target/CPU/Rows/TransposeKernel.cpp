@@ -12,9 +12,10 @@
 //
 // Two tiles side by side along d use whole cache lines of the operand, before
 // the next along l do so of the result.
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/CPU/Elements/LaneTranspose.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/CPU/Rows/RowKernel.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -148,88 +149,20 @@ void TransposeKernel::mergeDimensions(OpBuilder &builder) {
     memref = collapseMemref(builder, loc(), memref, result);
 }
 
-/// shuffle of `a` and `b` by `source`(result lane).
-static Value shuffle(OpBuilder &builder, Location loc, Value a, Value b,
-                     function_ref<int64_t(int64_t)> source) {
-  int64_t lanes = cast<VectorType>(a.getType()).getDimSize(0);
-  return vector::ShuffleOp::create(
-      builder, loc, a, b,
-      llvm::map_to_vector(llvm::seq<int64_t>(lanes), source));
-}
-
-/// Rows of 32-bit elements, turned by what is one instruction each: blocks of
-/// 4 x 4 within 128 bits, then the blocks among each other.
-static SmallVector<Value> turnWords(OpBuilder &builder, Location loc,
-                                    SmallVector<Value> rows) {
-  int64_t lanes = rows.size();
-  // Of each 4 lanes, the low or high ones of a and b in turn, `width` at a time.
-  auto unpack = [&](Value a, Value b, int64_t width, bool high) {
-    return shuffle(builder, loc, a, b, [&](int64_t lane) {
-      int64_t inBlock = lane % 4, pair = inBlock / width;
-      int64_t from = lane - inBlock + high * 2 + pair / 2 * width +
-                     inBlock % width;
-      return from + (pair % 2) * lanes;
-    });
-  };
-  for (int64_t i = 0; i < lanes; i += 4) {
-    Value a = rows[i], b = rows[i + 1], c = rows[i + 2], d = rows[i + 3];
-    Value abLow = unpack(a, b, 1, false), abHigh = unpack(a, b, 1, true);
-    Value cdLow = unpack(c, d, 1, false), cdHigh = unpack(c, d, 1, true);
-    rows[i] = unpack(abLow, cdLow, 2, false);
-    rows[i + 1] = unpack(abLow, cdLow, 2, true);
-    rows[i + 2] = unpack(abHigh, cdHigh, 2, false);
-    rows[i + 3] = unpack(abHigh, cdHigh, 2, true);
-  }
-  for (int64_t distance = 4; distance < lanes; distance *= 2)
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & distance)
-        continue;
-      Value a = rows[i], b = rows[i + distance];
-      rows[i] = shuffle(builder, loc, a, b, [&](int64_t lane) {
-        return lane & distance ? lanes + lane - distance : lane;
-      });
-      rows[i + distance] = shuffle(builder, loc, a, b, [&](int64_t lane) {
-        return lane & distance ? lanes + lane : lane + distance;
-      });
-    }
-  return rows;
-}
-
-/// Rows of `lanes` elements, turned: stages of interleaving halves.
-static SmallVector<Value> turn(OpBuilder &builder, Location loc,
-                               SmallVector<Value> rows) {
-  int64_t lanes = rows.size();
-  Type element = getElementTypeOrSelf(rows[0].getType());
-  if (element.getIntOrFloatBitWidth() == 32 && lanes % 4 == 0)
-    return turnWords(builder, loc, rows);
-  for (int64_t stage = 1; stage < lanes; stage *= 2) {
-    SmallVector<Value> next;
-    for (int64_t i = 0; i < lanes / 2; ++i)
-      for (int64_t half : {int64_t(0), lanes / 2})
-        next.push_back(shuffle(builder, loc, rows[i], rows[i + lanes / 2],
-                               [&](int64_t lane) {
-                                 return half + lane / 2 + lane % 2 * lanes;
-                               }));
-    rows = next;
-  }
-  return rows;
-}
-
 FailureOr<SmallVector<Value>>
 TransposeKernel::readTurned(OpBuilder &builder, linalg::TransposeOp operand,
                             ArrayRef<Value> indices, Value alongMask) {
+  IndexBuilder index(builder, loc());
   SmallVector<Value> read;
-  Value last = indexSub(builder, loc(), sizes.back(),
-                        indexConstant(builder, loc(), 1));
+  Value last = index.sub(sizes.back(), 1);
   for (int64_t k = 0; k < rows.lanes; ++k) {
     SmallVector<Value> source(rank());
     for (auto [i, dimension] : llvm::enumerate(operand.getPermutation()))
       source[dimension] = indices[i];
-    Value row = indexAdd(builder, loc(), indices.back(),
-                         indexConstant(builder, loc(), k));
+    Value row = index.add(indices.back(), k);
     // Beyond the end the last row is read again.
     if (alongMask)
-      row = indexMin(builder, loc(), row, last);
+      row = index.min(row, last);
     source[operand.getPermutation().back()] = row;
     FailureOr<Value> values = rows.elements.emit(
         builder, loc(), operand.getInput(), source, rows.lanes, alongMask);
@@ -237,7 +170,8 @@ TransposeKernel::readTurned(OpBuilder &builder, linalg::TransposeOp operand,
       return failure();
     read.push_back(*values);
   }
-  return turn(builder, loc(), read);
+  transposeLanes(builder, loc(), read);
+  return read;
 }
 
 LogicalResult TransposeKernel::storeRow(OpBuilder &builder,
@@ -254,12 +188,12 @@ LogicalResult TransposeKernel::storeRow(OpBuilder &builder,
 LogicalResult TransposeKernel::emitTile(OpBuilder &builder,
                                         SmallVector<Value> indices,
                                         bool isWhole) {
+  IndexBuilder index(builder, loc());
   Value alongMask, lastMask;
   auto maskOf = [&](int64_t dimension) -> Value {
     return vector::CreateMaskOp::create(
-        builder, loc(),
-        VectorType::get({rows.lanes}, builder.getI1Type()),
-        indexSub(builder, loc(), sizes[dimension], indices[dimension]));
+        builder, loc(), VectorType::get({rows.lanes}, builder.getI1Type()),
+        index.sub(sizes[dimension], indices[dimension]));
   };
   if (!isWhole) {
     alongMask = maskOf(along);
@@ -275,8 +209,7 @@ LogicalResult TransposeKernel::emitTile(OpBuilder &builder,
   }
   Value first = indices[along];
   for (int64_t i = 0; i < rows.lanes; ++i) {
-    indices[along] =
-        indexAdd(builder, loc(), first, indexConstant(builder, loc(), i));
+    indices[along] = index.add(first, i);
     for (auto [operand, values] : llvm::zip(operands, turned))
       rows.elements.bind(operand->getResult(0),
                          [value = values[i]](OpBuilder &, Location,
@@ -310,14 +243,14 @@ TransposeKernel::emitBlock(OpBuilder &builder, ArrayRef<Value> indices,
                            std::pair<Value, Value> lastRange) {
   int64_t lanes = rows.lanes;
   auto tile = [&](OpBuilder &at, Value d, Value l) -> LogicalResult {
+    IndexBuilder math(at, loc());
     SmallVector<Value> place(indices);
     place[along] = d;
     place.back() = l;
     auto fits = [&](Value index, Value size) -> Value {
       if (constantOf(size) && *constantOf(size) % lanes == 0)
         return {};
-      Value end =
-          indexAdd(at, loc(), index, indexConstant(at, loc(), lanes));
+      Value end = math.add(index, lanes);
       return arith::CmpIOp::create(at, loc(), arith::CmpIPredicate::ule, end,
                                    size);
     };
@@ -338,16 +271,14 @@ TransposeKernel::emitBlock(OpBuilder &builder, ArrayRef<Value> indices,
     return result;
   };
   return emitLoop(
-      builder, loc(), alongRange.first, alongRange.second, 2 * lanes,
+      builder, loc(), {alongRange.first, alongRange.second, 2 * lanes},
       [&](OpBuilder &outer, Value pair) {
-        Value end = indexMin(
-            outer, loc(),
-            indexAdd(outer, loc(), pair,
-                     indexConstant(outer, loc(), 2 * lanes)),
-            alongRange.second);
-        return emitLoop(outer, loc(), lastRange.first, lastRange.second, lanes,
+        IndexBuilder index(outer, loc());
+        Value end = index.min(index.add(pair, 2 * lanes), alongRange.second);
+        return emitLoop(outer, loc(),
+                        {lastRange.first, lastRange.second, lanes},
                         [&](OpBuilder &middle, Value l) {
-                          return emitLoop(middle, loc(), pair, end, lanes,
+                          return emitLoop(middle, loc(), {pair, end, lanes},
                                           [&](OpBuilder &inner, Value d) {
                                             return tile(inner, d, l);
                                           });
@@ -356,55 +287,49 @@ TransposeKernel::emitBlock(OpBuilder &builder, ArrayRef<Value> indices,
 }
 
 LogicalResult TransposeKernel::emit(OpBuilder &builder) {
+  IndexBuilder index(builder, loc());
   // Blocks are squares of whole tiles with about as many elements as a task.
   int64_t side = 2 * rows.lanes;
   while (4 * side * side <= rows.taskElements)
     side *= 2;
-  Value one = indexConstant(builder, loc(), 1);
-  Value sideSize = indexConstant(builder, loc(), side);
+  Value one = index.constant(1);
+  Value sideSize = index.constant(side);
   SmallVector<Value> outer;
   for (int64_t i = 0; i + 1 < rank(); ++i)
     outer.push_back(i == along ? one : sizes[i]);
-  Value outerCount = indexProduct(builder, loc(), outer);
-  Value area = indexMul(builder, loc(), sizes[along], sizes.back());
-  Value perTask = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(),
-               indexConstant(builder, loc(), rows.taskElements),
-               indexMax(builder, loc(), area, one)),
-      one);
-  Value groups = indexCeilDiv(builder, loc(), outerCount, perTask);
+  Value outerCount = index.product(outer);
+  Value area = index.mul(sizes[along], sizes.back());
+  Value perTask = index.max(
+      index.div(index.constant(rows.taskElements), index.max(area, one)), one);
+  Value groups = index.ceilDiv(outerCount, perTask);
   auto blocksOf = [&](Value size) {
-    return indexMax(builder, loc(),
-                    indexCeilDiv(builder, loc(), size, sideSize), one);
+    return index.max(index.ceilDiv(size, sideSize), one);
   };
   Value alongBlocks = blocksOf(sizes[along]), lastBlocks = blocksOf(sizes.back());
-  Value count = indexProduct(builder, loc(), {groups, alongBlocks, lastBlocks});
+  Value count = index.product({groups, alongBlocks, lastBlocks});
   return emitTasks(
       builder, loc(), count, rows.context,
       [&](OpBuilder &task, Value number) -> LogicalResult {
-        SmallVector<Value> place = cpu::delinearize(
-            task, loc(), number, {groups, alongBlocks, lastBlocks});
+        IndexBuilder index(task, loc());
+        SmallVector<Value> place =
+            index.delinearize(number, {groups, alongBlocks, lastBlocks});
         auto rangeOf = [&](Value block, Value size) {
-          Value from = indexMul(task, loc(), block, sideSize);
-          return std::make_pair(
-              from, indexMin(task, loc(),
-                             indexAdd(task, loc(), from, sideSize), size));
+          Value from = index.mul(block, sideSize);
+          return std::make_pair(from,
+                                index.min(index.add(from, sideSize), size));
         };
         auto alongRange = rangeOf(place[1], sizes[along]);
         auto lastRange = rangeOf(place[2], sizes.back());
-        Value first = indexMul(task, loc(), place[0], perTask);
-        Value last =
-            indexMin(task, loc(), indexAdd(task, loc(), first, perTask),
-                     outerCount);
-        return emitLoop(task, loc(), first, last, 1,
-                        [&](OpBuilder &inner, Value position) {
-                          SmallVector<Value> indices = cpu::delinearize(
-                              inner, loc(), position, outer);
-                          indices.push_back({});
-                          return emitBlock(inner, indices, alongRange,
-                                           lastRange);
-                        });
+        Value first = index.mul(place[0], perTask);
+        Value last = index.min(index.add(first, perTask), outerCount);
+        return emitLoop(
+            task, loc(), {first, last, 1},
+            [&](OpBuilder &inner, Value position) {
+              IndexBuilder index(inner, loc());
+              SmallVector<Value> indices = index.delinearize(position, outer);
+              indices.push_back({});
+              return emitBlock(inner, indices, alongRange, lastRange);
+            });
       });
 }
 

@@ -1,7 +1,7 @@
 // Windows that overlap in planes: lanes along the columns; see SeparableWindows.h.
 #include "lib/Target/CPU/Windows/SeparableWindows.h"
 
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -49,6 +49,7 @@ Value SeparableWindows::loadPlanar(OpBuilder &builder, Value row, Value from) {
 }
 
 Value SeparableWindows::columnDivisors(OpBuilder &builder, Value column) {
+  IndexBuilder math(builder, loc());
   graph::PoolOp pool = work.pool;
   int64_t dimension = columnDimension(), lanes = work.rows.lanes;
   Type i32 = builder.getI32Type();
@@ -66,23 +67,20 @@ Value SeparableWindows::columnDivisors(OpBuilder &builder, Value column) {
   int64_t low = pool.getPadLow()[dimension];
   // The windows' first positions and ends in the padded input.
   Value first = arith::AddIOp::create(
-      builder, loc(),
-      splat(indexMul(builder, loc(), column,
-                     constant(builder, columns.stride))),
+      builder, loc(), splat(math.mul(column, columns.stride)),
       arith::ConstantOp::create(
           builder, loc(),
           DenseElementsAttr::get(type, ArrayRef<int32_t>(steps))));
   Value end = arith::AddIOp::create(builder, loc(), first,
-                                    splat(constant(builder, columns.size)));
+                                    splat(math.constant(columns.size)));
   int64_t behind = withPadding ? pool.getPadHigh()[dimension] : 0;
   if (work.isClipped(dimension) && (!withPadding || pool.getCeilMode()))
     end = arith::MinSIOp::create(
         builder, loc(), end,
-        splat(indexAdd(builder, loc(), work.inputSizes[1 + dimension],
-                       constant(builder, low + behind))));
+        splat(math.add(work.inputSizes[1 + dimension], low + behind)));
   if (!withPadding)
     first = arith::MaxSIOp::create(builder, loc(), first,
-                                   splat(constant(builder, low)));
+                                   splat(math.constant(low)));
   return arith::SIToFPOp::create(
       builder, loc(), work.withLanes(work.accumulator()),
       arith::SubIOp::create(builder, loc(), end, first));
@@ -90,28 +88,25 @@ Value SeparableWindows::columnDivisors(OpBuilder &builder, Value column) {
 
 LogicalResult SeparableWindows::emitPlanarRow(OpBuilder &builder,
                                               const Block &block, Value row) {
+  IndexBuilder index(builder, loc());
   SmallVector<Value> position(block.position);
   if (rowDimension() >= 0)
-    position[1 + rowDimension()] =
-        indexAdd(builder, loc(), position[1 + rowDimension()], row);
+    position[1 + rowDimension()] = index.add(position[1 + rowDimension()], row);
   Value others = work.divisorOf(builder, work.windowAt(builder, position),
                                 columnDimension());
-  Value zero = constant(builder, 0);
+  Value zero = index.constant(0);
   return Strip(work.rows.lanes, 1)
-      .emit(builder, loc(), zero, block.columnCount,
+      .emit(builder, loc(), {zero, block.columnCount},
             [&](OpBuilder &inner, StripStep place) -> LogicalResult {
-              Value first = indexMul(inner, loc(), place.index,
-                                     constant(inner, columns.stride));
+              IndexBuilder index(inner, loc());
+              Value first = index.mul(place.index, columns.stride);
               Value result;
               for (int64_t i = 0; i < columns.size; ++i) {
-                Value x = loadPlanar(
-                    inner, row,
-                    indexAdd(inner, loc(), first, constant(inner, i)));
+                Value x = loadPlanar(inner, row, index.add(first, i));
                 result = result ? combine(inner, x, result, false) : x;
               }
               SmallVector<Value> indices(position);
-              indices.back() =
-                  indexAdd(inner, loc(), indices.back(), place.index);
+              indices.back() = index.add(indices.back(), place.index);
               Value divisor;
               if (others)
                 divisor = arith::MulFOp::create(

@@ -1,7 +1,7 @@
 // Windows that overlap: blocks, and the second step, along the rows; see the header.
 #include "lib/Target/CPU/Windows/SeparableWindows.h"
 
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -19,31 +19,29 @@ using namespace tessera::cpu;
 LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
                                             const Block &block, Value row,
                                             Value column, int64_t count) {
+  IndexBuilder index(builder, loc());
   SmallVector<SmallVector<Value>> positions;
   SmallVector<Value> divisors;
   for (int64_t i = 0; i < count; ++i) {
     SmallVector<Value> position(block.position);
     if (rowDimension() >= 0)
       position[1 + rowDimension()] =
-          indexAdd(builder, loc(), position[1 + rowDimension()], row);
-    position.back() = indexAdd(
-        builder, loc(), position.back(),
-        indexAdd(builder, loc(), column, constant(builder, i)));
+          index.add(position[1 + rowDimension()], row);
+    position.back() = index.add(position.back(), index.add(column, i));
     divisors.push_back(
         work.divisorOf(builder, work.windowAt(builder, position),
                        work.spatial()));
     positions.push_back(position);
   }
-  Value first =
-      indexMul(builder, loc(), column, constant(builder, columns.stride));
+  Value first = index.mul(column, columns.stride);
   return Strip(work.rows.lanes, 1)
-      .emit(builder, loc(), constant(builder, 0), block.channelCount,
+      .emit(builder, loc(), {index.constant(0), block.channelCount},
             [&](OpBuilder &inner, StripStep strip) -> LogicalResult {
+              IndexBuilder index(inner, loc());
               auto accumulate = [&](Value state, int64_t from,
                                     int64_t to) -> FailureOr<Value> {
                 for (int64_t i = from; i < to; ++i) {
-                  Value j = indexAdd(inner, loc(), first,
-                                     constant(inner, i * columns.dilation));
+                  Value j = index.add(first, i * columns.dilation);
                   Value x = vector::LoadOp::create(
                       inner, loc(),
                       cast<VectorType>(work.withLanes(work.accumulator())),
@@ -56,8 +54,7 @@ LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
                   slide(inner, columns, count, /*keepsNaN=*/false, accumulate);
               if (failed(results))
                 return failure();
-              Value channel =
-                  indexAdd(inner, loc(), block.firstChannel, strip.index);
+              Value channel = index.add(block.firstChannel, strip.index);
               for (auto [position, value, divisor] :
                    llvm::zip(positions, *results, divisors)) {
                 SmallVector<Value> indices(position);
@@ -72,46 +69,46 @@ LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
 
 LogicalResult SeparableWindows::emitOutputs(OpBuilder &builder,
                                             const Block &block) {
+  IndexBuilder index(builder, loc());
   int64_t together = columns.together();
-  Value width = constant(builder, together);
-  Value whole = indexMul(
-      builder, loc(), indexDiv(builder, loc(), block.columnCount, width),
-      width);
+  Value width = index.constant(together);
+  Value whole = index.mul(index.div(block.columnCount, width), width);
   return emitLoop(
-      builder, loc(), constant(builder, 0), block.rowCount, 1,
+      builder, loc(), {index.constant(0), block.rowCount, 1},
       [&](OpBuilder &inner, Value row) {
+        IndexBuilder index(inner, loc());
         if (work.isPlanar)
           return emitPlanarRow(inner, block, row);
         auto strip = [&](Value from, Value to, int64_t count) {
-          return emitLoop(inner, loc(), from, to, count,
+          return emitLoop(inner, loc(), {from, to, count},
                           [&](OpBuilder &at, Value column) {
                             return emitOutputs(at, block, row, column, count);
                           });
         };
-        return success(
-            succeeded(strip(constant(inner, 0), whole, together)) &&
-            succeeded(strip(whole, block.columnCount, 1)));
+        return success(succeeded(strip(index.constant(0), whole, together)) &&
+                       succeeded(strip(whole, block.columnCount, 1)));
       });
 }
 
 LogicalResult SeparableWindows::emitPositions(OpBuilder &builder,
                                               const Block &block) {
+  IndexBuilder index(builder, loc());
   return emitLoop(
-      builder, loc(), constant(builder, 0), block.rowCount, 1,
+      builder, loc(), {index.constant(0), block.rowCount, 1},
       [&](OpBuilder &outer, Value row) {
+        IndexBuilder index(outer, loc());
         return emitLoop(
-            outer, loc(), constant(outer, 0), block.columnCount, 1,
+            outer, loc(), {index.constant(0), block.columnCount, 1},
             [&](OpBuilder &inner, Value column) {
+              IndexBuilder index(inner, loc());
               SmallVector<Value> position(block.position);
               if (rowDimension() >= 0)
-                position[1 + rowDimension()] = indexAdd(
-                    inner, loc(), position[1 + rowDimension()], row);
-              position.back() =
-                  indexAdd(inner, loc(), position.back(), column);
+                position[1 + rowDimension()] =
+                    index.add(position[1 + rowDimension()], row);
+              position.back() = index.add(position.back(), column);
               return work.emitPosition(
                   inner, position, block.firstChannel,
-                  indexAdd(inner, loc(), block.firstChannel,
-                           block.channelCount));
+                  index.add(block.firstChannel, block.channelCount));
             });
       });
 }
@@ -122,8 +119,8 @@ LogicalResult SeparableWindows::emitPositions(OpBuilder &builder,
 
 LogicalResult SeparableWindows::emitBlock(OpBuilder &builder,
                                           const Block &block) {
-  if (failed(emitPadding(builder, block, constant(builder, 0),
-                         block.insideFrom)))
+  IndexBuilder index(builder, loc());
+  if (failed(emitPadding(builder, block, index.constant(0), block.insideFrom)))
     return failure();
   SmallVector<Value> flags;
   if (watchesNaN()) {
@@ -137,13 +134,10 @@ LogicalResult SeparableWindows::emitBlock(OpBuilder &builder,
     seen = emitColumns(builder, block, /*isInside=*/rowDimension() < 0, flags);
   } else {
     // Whether no window of the block has rows of the padding.
-    Value origin = indexMul(builder, loc(), block.position[1 + rowDimension()],
-                            constant(builder, rows.stride));
-    Value low = constant(builder, work.pool.getPadLow()[rowDimension()]);
-    Value end = indexAdd(builder, loc(), origin,
-                         constant(builder, rows.span(blockRows)));
-    Value inputEnd = indexAdd(builder, loc(),
-                              work.inputSizes[1 + rowDimension()], low);
+    Value origin = index.mul(block.position[1 + rowDimension()], rows.stride);
+    Value low = index.constant(work.pool.getPadLow()[rowDimension()]);
+    Value end = index.add(origin, rows.span(blockRows));
+    Value inputEnd = index.add(work.inputSizes[1 + rowDimension()], low);
     Value isInside = arith::AndIOp::create(
         builder, loc(),
         arith::CmpIOp::create(builder, loc(), arith::CmpIPredicate::uge,
@@ -188,84 +182,74 @@ LogicalResult SeparableWindows::emitBlock(OpBuilder &builder,
 
 SeparableWindows::Block SeparableWindows::blockAt(OpBuilder &builder,
                                                   ArrayRef<Value> place) {
+  IndexBuilder index(builder, loc());
   auto atMost = [&](Value start, Value size, int64_t most) {
     std::optional<int64_t> known = constantOf(size);
     if (known && *known % most == 0)
-      return constant(builder, most);
+      return index.constant(most);
     if (known && *known <= most)
       return size;
-    return indexMin(builder, loc(), indexSub(builder, loc(), size, start),
-                    constant(builder, most));
+    return index.min(index.sub(size, start), most);
   };
   // place: [batch, leading spatial ..., column block, channel block, row block].
   Block block;
   block.position.assign(place.begin(), place.end() - 3);
-  Value firstRow = indexMul(builder, loc(), place.back(),
-                            constant(builder, blockRows));
+  Value firstRow = index.mul(place.back(), blockRows);
   if (rowDimension() >= 0) {
     block.position.push_back(firstRow);
     block.rowCount = atMost(firstRow, work.sizes[1 + rowDimension()], blockRows);
   } else {
-    block.rowCount = constant(builder, 1);
+    block.rowCount = index.constant(1);
   }
-  Value column = indexMul(builder, loc(), place[place.size() - 3],
-                          constant(builder, blockColumns));
+  Value column = index.mul(place[place.size() - 3], blockColumns);
   block.position.push_back(column);
   block.columnCount =
       atMost(column, work.sizes[1 + columnDimension()], blockColumns);
-  block.firstChannel = indexMul(builder, loc(), place[place.size() - 2],
-                                constant(builder, channels));
+  block.firstChannel = index.mul(place[place.size() - 2], channels);
   block.channelCount = atMost(block.firstChannel, work.sizes.back(), channels);
-  block.firstColumn =
-      indexMul(builder, loc(), column, constant(builder, columns.stride));
+  block.firstColumn = index.mul(column, columns.stride);
   // (count - 1) * stride + reach
-  block.inputColumns = indexAdd(
-      builder, loc(),
-      indexMul(builder, loc(), block.columnCount,
-               constant(builder, columns.stride)),
-      constant(builder, columns.reach() - columns.stride));
-  Value low = constant(builder, work.pool.getPadLow()[columnDimension()]);
+  block.inputColumns = index.add(index.mul(block.columnCount, columns.stride),
+                                 columns.reach() - columns.stride);
+  Value low = index.constant(work.pool.getPadLow()[columnDimension()]);
   auto before = [&](Value bound) {
-    Value distance = indexSub(
-        builder, loc(), indexMax(builder, loc(), bound, block.firstColumn),
-        block.firstColumn);
-    return indexMin(builder, loc(), distance, block.inputColumns);
+    Value distance =
+        index.sub(index.max(bound, block.firstColumn), block.firstColumn);
+    return index.min(distance, block.inputColumns);
   };
   block.insideFrom = before(low);
-  block.insideTo = before(
-      indexAdd(builder, loc(), work.inputSizes[1 + columnDimension()], low));
+  block.insideTo =
+      before(index.add(work.inputSizes[1 + columnDimension()], low));
   return block;
 }
 
 LogicalResult SeparableWindows::emit(OpBuilder &builder) {
+  IndexBuilder math(builder, loc());
   SmallVector<Value> counts(ArrayRef(work.sizes).take_front(
       1 + std::max<int64_t>(rowDimension(), 0)));
   auto blocksOf = [&](Value size, int64_t most) {
-    return indexCeilDiv(builder, loc(), size, constant(builder, most));
+    return math.ceilDiv(size, most);
   };
   counts.push_back(blocksOf(work.sizes[1 + columnDimension()], blockColumns));
   counts.push_back(blocksOf(work.sizes.back(), channels));
   counts.push_back(rowDimension() < 0
-                       ? constant(builder, 1)
+                       ? math.constant(1)
                        : blocksOf(work.sizes[1 + rowDimension()], blockRows));
-  Value total = indexProduct(builder, loc(), counts);
-  Value elements = indexProduct(
-      builder, loc(),
-      {constant(builder, blockRows * std::max<int64_t>(
-                             (rows.size + columns.size) / kMostTogether, 1)),
-       indexMin(builder, loc(), work.sizes[1 + columnDimension()],
-                constant(builder, blockColumns)),
-       indexMin(builder, loc(), work.sizes.back(),
-                constant(builder, channels))});
-  Value one = constant(builder, 1);
-  Value perTask = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(), constant(builder, work.rows.taskElements),
-               indexMax(builder, loc(), elements, one)),
+  Value total = math.product(counts);
+  Value elements = math.product(
+      {math.constant(
+           blockRows *
+           std::max<int64_t>((rows.size + columns.size) / kMostTogether, 1)),
+       math.min(work.sizes[1 + columnDimension()], blockColumns),
+       math.min(work.sizes.back(), channels)});
+  Value one = math.constant(1);
+  Value perTask = math.max(
+      math.div(math.constant(work.rows.taskElements), math.max(elements, one)),
       one);
   return emitTasks(
-      builder, loc(), indexCeilDiv(builder, loc(), total, perTask),
-      work.rows.context, [&](OpBuilder &task, Value number) {
+      builder, loc(), math.ceilDiv(total, perTask), work.rows.context,
+      [&](OpBuilder &task, Value number) {
+        IndexBuilder math(task, loc());
         // The last vectors of a planar row reach beyond its end.
         int64_t length = columns.span(blockColumns) +
                          (work.isPlanar ? work.rows.lanes * (columns.stride + 1)
@@ -277,14 +261,13 @@ LogicalResult SeparableWindows::emit(OpBuilder &builder) {
                                 : ArrayRef<int64_t>{blockRows, length, channels},
                             work.accumulator()),
             ValueRange(), task.getI64IntegerAttr(64));
-        Value from = indexMul(task, loc(), number, perTask);
-        Value to = indexMin(task, loc(), indexAdd(task, loc(), from, perTask),
-                            total);
+        Value from = math.mul(number, perTask);
+        Value to = math.min(math.add(from, perTask), total);
         return emitLoop(
-            task, loc(), from, to, 1, [&](OpBuilder &inner, Value index) {
-              return emitBlock(
-                  inner, blockAt(inner, cpu::delinearize(inner, loc(), index,
-                                                         counts)));
+            task, loc(), {from, to, 1}, [&](OpBuilder &inner, Value index) {
+              IndexBuilder math(inner, loc());
+              return emitBlock(inner,
+                               blockAt(inner, math.delinearize(index, counts)));
             });
       });
 }

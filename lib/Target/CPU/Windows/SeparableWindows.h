@@ -64,9 +64,6 @@ struct SeparableWindows {
   mlir::Value scratch = {};
 
   mlir::Location loc() { return work.loc(); }
-  mlir::Value constant(mlir::OpBuilder &builder, int64_t value) {
-    return indexConstant(builder, loc(), value);
-  }
   int64_t rowDimension() { return work.spatial() - 2; }
   int64_t columnDimension() { return work.spatial() - 1; }
   bool watchesNaN() {
@@ -90,6 +87,16 @@ struct SeparableWindows {
     /// Of the padded input; `inside` is the range of columns that are not padding.
     mlir::Value firstColumn, inputColumns, insideFrom, insideTo;
   };
+  /// A column of the input, from the first row of the block's windows on.
+  struct Column {
+    const Window &window;
+    /// Of the dimensions above the rows, the position in the window.
+    llvm::SmallVector<mlir::Value> kernelIndices;
+    mlir::Value column, channel, mask;
+    /// Whether no window of it reaches into the padding.
+    bool isInside;
+  };
+
   Block blockAt(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> place);
   void chooseBlock();
   mlir::LogicalResult emit(mlir::OpBuilder &builder);
@@ -102,10 +109,7 @@ struct SeparableWindows {
               mlir::ValueRange flags);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   reduceColumn(mlir::OpBuilder &builder, const Block &block,
-               const Window &window,
-               llvm::SmallVector<mlir::Value> kernelIndices, mlir::Value column,
-               mlir::Value channel, mlir::Value mask, bool isInside,
-               llvm::SmallVectorImpl<mlir::Value> &seen);
+               const Column &column, llvm::SmallVectorImpl<mlir::Value> &seen);
   /// Where the scratch has column `j`: [row, column, channel], of planar blocks
   /// [row, 0, column].
   llvm::SmallVector<mlir::Value> scratchIndices(mlir::OpBuilder &builder,

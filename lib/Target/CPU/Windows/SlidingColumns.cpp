@@ -1,7 +1,7 @@
 // The first step of windows that overlap, down the columns; see the header.
 #include "lib/Target/CPU/Windows/SeparableWindows.h"
 
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -77,24 +77,26 @@ SmallVector<Value> SeparableWindows::watch(OpBuilder &builder, ValueRange flags,
 
 /// The windows of one column, one accumulator for each row of the block. `seen`
 /// receives the values that have every NaN of the column.
-FailureOr<SmallVector<Value>> SeparableWindows::reduceColumn(
-    OpBuilder &builder, const Block &block, const Window &window,
-    SmallVector<Value> kernelIndices, Value column, Value channel, Value mask,
-    bool isInside, SmallVectorImpl<Value> &seen) {
-  int64_t depth = kernelIndices.size();
+FailureOr<SmallVector<Value>>
+SeparableWindows::reduceColumn(OpBuilder &builder, const Block &block,
+                               const Column &at, SmallVectorImpl<Value> &seen) {
+  IndexBuilder math(builder, loc());
+  const Window &window = at.window;
+  int64_t depth = at.kernelIndices.size();
   graph::PoolOp pool = work.pool;
   // Dimensions above the rows, as of a volume: window by window.
   if (depth < rowDimension()) {
     SmallVector<Value> initial(blockRows, work.start(builder));
     FailureOr<SmallVector<Value>> results = emitLoop(
-        builder, loc(), window.first[depth], window.end[depth], 1, initial,
+        builder, loc(), {window.first[depth], window.end[depth], 1}, initial,
         [&](OpBuilder &inner, Value index,
             ValueRange state) -> FailureOr<SmallVector<Value>> {
-          SmallVector<Value> next(kernelIndices), inside;
-          next.push_back(index);
+          Column next = at;
+          next.kernelIndices.push_back(index);
+          next.isInside = false;
+          SmallVector<Value> inside;
           FailureOr<SmallVector<Value>> slice =
-              reduceColumn(inner, block, window, next, column, channel, mask,
-                           /*isInside=*/false, inside);
+              reduceColumn(inner, block, next, inside);
           if (failed(slice))
             return failure();
           SmallVector<Value> sums;
@@ -107,38 +109,34 @@ FailureOr<SmallVector<Value>> SeparableWindows::reduceColumn(
     return results;
   }
   SmallVector<Value> place = {block.position.front()};
-  for (auto [i, index] : llvm::enumerate(kernelIndices)) {
-    Value offset = indexMul(builder, loc(), index,
-                            constant(builder, pool.getDilations()[i]));
-    place.push_back(indexSub(
-        builder, loc(), indexAdd(builder, loc(), window.origin[i], offset),
-        constant(builder, pool.getPadLow()[i])));
+  for (auto [i, index] : llvm::enumerate(at.kernelIndices)) {
+    Value offset = math.mul(index, pool.getDilations()[i]);
+    place.push_back(
+        math.sub(math.add(window.origin[i], offset), pool.getPadLow()[i]));
   }
   if (rowDimension() < 0) {
-    llvm::append_values(place, column, channel);
-    FailureOr<Value> x = work.load(builder, place, mask);
+    llvm::append_values(place, at.column, at.channel);
+    FailureOr<Value> x = work.load(builder, place, at.mask);
     if (failed(x))
       return failure();
     seen.assign({*x});
     return SmallVector<Value>{*x};
   }
   Value origin = window.origin[rowDimension()];
-  Value low = constant(builder, pool.getPadLow()[rowDimension()]);
+  Value low = math.constant(pool.getPadLow()[rowDimension()]);
   auto load = [&](OpBuilder &inner, Value element) {
+    IndexBuilder index(inner, loc());
     SmallVector<Value> indices(place);
-    Value row = indexAdd(inner, loc(), origin,
-                         indexMul(inner, loc(), element,
-                                  constant(inner, rows.dilation)));
-    llvm::append_values(indices, indexSub(inner, loc(), row, low), column,
-                        channel);
-    return work.load(inner, indices, mask);
+    Value row = index.add(origin, index.mul(element, rows.dilation));
+    llvm::append_values(indices, index.sub(row, low), at.column, at.channel);
+    return work.load(inner, indices, at.mask);
   };
-  if (isInside)
+  if (at.isInside)
     return slide(builder, rows, blockRows, /*keepsNaN=*/false,
                  [&](Value state, int64_t from,
                      int64_t to) -> FailureOr<Value> {
                    for (int64_t i = from; i < to; ++i) {
-                     FailureOr<Value> x = load(builder, constant(builder, i));
+                     FailureOr<Value> x = load(builder, math.constant(i));
                      if (failed(x))
                        return failure();
                      seen.push_back(*x);
@@ -148,22 +146,19 @@ FailureOr<SmallVector<Value>> SeparableWindows::reduceColumn(
                  });
   // The elements between the paddings.
   auto before = [&](Value bound) {
-    Value distance = indexSub(
-        builder, loc(), indexMax(builder, loc(), bound, origin), origin);
-    return indexCeilDiv(builder, loc(), distance,
-                        constant(builder, rows.dilation));
+    Value distance = math.sub(math.max(bound, origin), origin);
+    return math.ceilDiv(distance, rows.dilation);
   };
   Value first = before(low);
-  Value end = before(indexAdd(builder, loc(),
-                              work.inputSizes[1 + rowDimension()], low));
+  Value end = before(math.add(work.inputSizes[1 + rowDimension()], low));
   FailureOr<SmallVector<Value>> results = slide(
       builder, rows, blockRows, /*keepsNaN=*/true,
       [&](Value state, int64_t from, int64_t to) -> FailureOr<Value> {
-        Value lower = indexMax(builder, loc(), constant(builder, from), first);
-        Value upper = indexMin(builder, loc(), constant(builder, to), end);
+        Value lower = math.max(math.constant(from), first);
+        Value upper = math.min(math.constant(to), end);
         SmallVector<Value> initial = {state ? state : work.start(builder)};
         FailureOr<SmallVector<Value>> values = emitLoop(
-            builder, loc(), lower, upper, 1, initial,
+            builder, loc(), {lower, upper, 1}, initial,
             [&](OpBuilder &inner, Value element,
                 ValueRange sums) -> FailureOr<SmallVector<Value>> {
               FailureOr<Value> x = load(inner, element);
@@ -183,81 +178,89 @@ FailureOr<SmallVector<Value>> SeparableWindows::reduceColumn(
 FailureOr<SmallVector<Value>>
 SeparableWindows::emitColumns(OpBuilder &builder, const Block &block,
                               bool isInside, ValueRange flags) {
+  IndexBuilder index(builder, loc());
   Window window = work.windowAt(builder, block.position);
-  Value low = constant(builder, work.pool.getPadLow()[columnDimension()]);
+  Value low = index.constant(work.pool.getPadLow()[columnDimension()]);
   // Column `j` and, of planar blocks, those beside it.
   auto step = [&](OpBuilder &at, Value j, Value channel, Value mask,
                   ValueRange values) -> FailureOr<SmallVector<Value>> {
-    Value column =
-        indexSub(at, loc(), indexAdd(at, loc(), block.firstColumn, j), low);
+    IndexBuilder index(at, loc());
+    Value column = index.sub(index.add(block.firstColumn, j), low);
     SmallVector<Value> seen;
-    FailureOr<SmallVector<Value>> results = reduceColumn(
-        at, block, window, {}, column,
-        indexAdd(at, loc(), block.firstChannel, channel), mask, isInside, seen);
+    FailureOr<SmallVector<Value>> results =
+        reduceColumn(at, block,
+                     {window,
+                      {},
+                      column,
+                      index.add(block.firstChannel, channel),
+                      mask,
+                      isInside},
+                     seen);
     if (failed(results))
       return failure();
     for (auto [row, value] : llvm::enumerate(*results))
       vector::StoreOp::create(
           at, loc(), value, scratch,
-          scratchIndices(at, constant(at, row), j, channel));
+          scratchIndices(at, index.constant(row), j, channel));
     return watch(at, values, seen);
   };
   auto merge = [](OpBuilder &, ValueRange a, ValueRange) {
     return SmallVector<Value>(a);
   };
   Strip strip(work.rows.lanes, 1);
-  Value zero = constant(builder, 0);
+  Value zero = index.constant(0);
   if (work.isPlanar)
     return strip.emit(
-        builder, loc(), block.insideFrom, block.insideTo, flags,
+        builder, loc(), {block.insideFrom, block.insideTo}, flags,
         [&](OpBuilder &at, StripStep place, ValueRange values) {
           return step(at, place.index, zero, place.mask, values);
         },
         merge);
-  return emitLoop(
-      builder, loc(), block.insideFrom, block.insideTo, 1, flags,
-      [&](OpBuilder &inner, Value j, ValueRange state) {
-        return strip.emit(
-            inner, loc(), zero, block.channelCount, state,
-            [&](OpBuilder &at, StripStep place, ValueRange values) {
-              return step(at, j, place.index, place.mask, values);
-            },
-            merge);
-      },
-      /*isRolled=*/true);
+  return emitLoop(builder, loc(),
+                  {block.insideFrom, block.insideTo, 1, /*isRolled=*/true},
+                  flags, [&](OpBuilder &inner, Value j, ValueRange state) {
+                    return strip.emit(
+                        inner, loc(), {zero, block.channelCount}, state,
+                        [&](OpBuilder &at, StripStep place, ValueRange values) {
+                          return step(at, j, place.index, place.mask, values);
+                        },
+                        merge);
+                  });
 }
 
 SmallVector<Value> SeparableWindows::scratchIndices(OpBuilder &builder,
                                                     Value row, Value j,
                                                     Value channel) {
+  IndexBuilder index(builder, loc());
   if (work.isPlanar)
-    return {row, constant(builder, 0), j};
+    return {row, index.constant(0), j};
   return {row, j, channel};
 }
 
 LogicalResult SeparableWindows::emitPadding(OpBuilder &builder,
                                             const Block &block, Value from,
                                             Value to) {
-  Value zero = constant(builder, 0);
+  IndexBuilder index(builder, loc());
+  Value zero = index.constant(0);
   auto fill = [&](OpBuilder &at, Value j, Value channel) {
+    IndexBuilder index(at, loc());
     Value empty = work.start(at);
     for (int64_t row = 0; row < blockRows; ++row)
       vector::StoreOp::create(
           at, loc(), empty, scratch,
-          scratchIndices(at, constant(at, row), j, channel));
+          scratchIndices(at, index.constant(row), j, channel));
     return success();
   };
   if (work.isPlanar)
-    return emitLoop(builder, loc(), from, to, work.rows.lanes,
-                    [&](OpBuilder &inner, Value j) {
-                      return fill(inner, j, zero);
-                    });
-  return emitLoop(
-      builder, loc(), from, to, 1, [&](OpBuilder &inner, Value j) {
-        return Strip(work.rows.lanes, 1)
-            .emit(inner, loc(), zero, block.channelCount,
-                  [&](OpBuilder &at, StripStep place) {
-                    return fill(at, j, place.index);
+    return emitLoop(
+        builder, loc(), {from, to, work.rows.lanes},
+        [&](OpBuilder &inner, Value j) { return fill(inner, j, zero); });
+  return emitLoop(builder, loc(), {from, to, 1},
+                  [&](OpBuilder &inner, Value j) {
+                    return Strip(work.rows.lanes, 1)
+                        .emit(inner, loc(), {zero, block.channelCount},
+                              [&](OpBuilder &at, StripStep place) {
+                                return fill(at, j, place.index);
+                              });
                   });
-      });
 }

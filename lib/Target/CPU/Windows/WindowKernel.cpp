@@ -12,7 +12,7 @@
 //                ai = max(ai, x[b, 2 o + k - 1, c + i * lanes ..])
 //              y[b, o, c ..] = epilogue(a0..a3)
 #include "lib/Target/CPU/Windows/WindowKernel.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -32,38 +32,29 @@ Type WindowKernel::withLanes(Type type) {
 }
 
 Window WindowKernel::windowAt(OpBuilder &builder, ArrayRef<Value> position) {
-  auto constant = [&](int64_t value) {
-    return indexConstant(builder, loc(), value);
-  };
+  IndexBuilder index(builder, loc());
   bool withPadding =
       pool.getKind() == graph::PoolKind::AverageWithPadding;
   Window window;
   for (int64_t i = 0; i < spatial(); ++i) {
     int64_t low = pool.getPadLow()[i], high = pool.getPadHigh()[i];
-    Value kernel = constant(pool.getKernel()[i]);
-    Value dilation = constant(pool.getDilations()[i]);
-    Value origin = indexMul(builder, loc(), position[i + 1],
-                            constant(pool.getStrides()[i]));
+    Value kernel = index.constant(pool.getKernel()[i]);
+    Value dilation = index.constant(pool.getDilations()[i]);
+    Value origin = index.mul(position[i + 1], pool.getStrides()[i]);
     window.origin.push_back(origin);
     // The number of kernel positions before `bound` of the padded input.
     auto before = [&](Value bound) {
-      Value distance = indexSub(
-          builder, loc(), indexMax(builder, loc(), bound, origin), origin);
-      return indexMin(builder, loc(), kernel,
-                      indexCeilDiv(builder, loc(), distance, dilation));
+      Value distance = index.sub(index.max(bound, origin), origin);
+      return index.min(kernel, index.ceilDiv(distance, dilation));
     };
     Value size = inputSizes[i + 1];
-    window.first.push_back(low == 0 ? constant(0) : before(constant(low)));
-    window.end.push_back(
-        isClipped(i) ? before(indexAdd(builder, loc(), size, constant(low)))
-                     : kernel);
+    window.first.push_back(low == 0 ? index.constant(0)
+                                    : before(index.constant(low)));
+    window.end.push_back(isClipped(i) ? before(index.add(size, low)) : kernel);
     window.counted.push_back(
-        withPadding
-            ? (pool.getCeilMode()
-                   ? before(indexAdd(builder, loc(), size, constant(low + high)))
-                   : kernel)
-            : indexSub(builder, loc(), window.end.back(),
-                       window.first.back()));
+        withPadding ? (pool.getCeilMode() ? before(index.add(size, low + high))
+                                          : kernel)
+                    : index.sub(window.end.back(), window.first.back()));
   }
   return window;
 }
@@ -111,38 +102,44 @@ FailureOr<Value> WindowKernel::load(OpBuilder &builder, ArrayRef<Value> indices,
                                      *x));
 }
 
-/// Reduces the window at `position` into `state`, one accumulator for each vector
-/// of the step. `kernelIndices` are those of the loops around.
+namespace {
+/// A window at `position` of the output; `kernelIndices` are those of the loops
+/// around.
+struct PlacedWindow {
+  const Window &window;
+  ArrayRef<Value> position;
+  SmallVector<Value> kernelIndices;
+};
+} // namespace
+
+/// Reduces the window into `state`, one accumulator for each vector of the
+/// step.
 static FailureOr<SmallVector<Value>>
-emitWindow(WindowKernel &work, OpBuilder &builder, const Window &window,
-           ArrayRef<Value> position, StripStep at,
-           SmallVector<Value> kernelIndices, ValueRange state) {
+emitWindow(WindowKernel &work, OpBuilder &builder, const PlacedWindow &placed,
+           StripStep at, ValueRange state) {
   Location loc = work.loc();
-  int64_t depth = kernelIndices.size();
+  IndexBuilder math(builder, loc);
+  const Window &window = placed.window;
+  int64_t depth = placed.kernelIndices.size();
   if (depth < work.spatial())
-    return emitLoop(builder, loc, window.first[depth], window.end[depth], 1,
+    return emitLoop(builder, loc, {window.first[depth], window.end[depth], 1},
                     state,
                     [&](OpBuilder &inner, Value index, ValueRange values) {
-                      SmallVector<Value> next(kernelIndices);
-                      next.push_back(index);
-                      return emitWindow(work, inner, window, position, at, next,
-                                        values);
+                      PlacedWindow next = placed;
+                      next.kernelIndices.push_back(index);
+                      return emitWindow(work, inner, next, at, values);
                     });
-  SmallVector<Value> place = {position.front()};
+  SmallVector<Value> place = {placed.position.front()};
   for (int64_t i = 0; i < work.spatial(); ++i) {
     Value offset =
-        indexMul(builder, loc, kernelIndices[i],
-                 indexConstant(builder, loc, work.pool.getDilations()[i]));
-    Value padded = indexAdd(builder, loc, window.origin[i], offset);
-    place.push_back(
-        indexSub(builder, loc, padded,
-                 indexConstant(builder, loc, work.pool.getPadLow()[i])));
+        math.mul(placed.kernelIndices[i], work.pool.getDilations()[i]);
+    Value padded = math.add(window.origin[i], offset);
+    place.push_back(math.sub(padded, work.pool.getPadLow()[i]));
   }
   place.push_back({});
   SmallVector<Value> next;
   for (auto [i, value] : llvm::enumerate(state)) {
-    place.back() = indexAdd(builder, loc, at.index,
-                            indexConstant(builder, loc, i * work.rows.lanes));
+    place.back() = math.add(at.index, i * work.rows.lanes);
     FailureOr<Value> x = work.load(builder, place, at.mask);
     if (failed(x))
       return failure();
@@ -153,21 +150,21 @@ emitWindow(WindowKernel &work, OpBuilder &builder, const Window &window,
 
 Value WindowKernel::positionOf(OpBuilder &builder, ArrayRef<Value> indices,
                                ArrayRef<Value> sizes) {
+  IndexBuilder math(builder, loc());
   Value position = indices.front();
   for (auto [index, size] : llvm::zip(indices.drop_front(), sizes.drop_front()))
-    position = indexAdd(builder, loc(), indexMul(builder, loc(), position, size),
-                        index);
+    position = math.add(math.mul(position, size), index);
   return position;
 }
 
 Value WindowKernel::divisorOf(OpBuilder &builder, const Window &window,
                               int64_t dimensions) {
+  IndexBuilder index(builder, loc());
   if (isMax())
     return {};
   Value count = arith::IndexCastOp::create(
       builder, loc(), builder.getI64Type(),
-      indexProduct(builder, loc(),
-                   ArrayRef(window.counted).take_front(dimensions)));
+      index.product(ArrayRef(window.counted).take_front(dimensions)));
   Value divisor =
       arith::SIToFPOp::create(builder, loc(), accumulator(), count);
   if (rows.lanes == 1)
@@ -220,52 +217,46 @@ LogicalResult WindowKernel::emitPosition(OpBuilder &builder,
   Window window = windowAt(builder, position);
   Value divisor = divisorOf(builder, window, spatial());
   auto step = [&](OpBuilder &inner, StripStep at) -> LogicalResult {
+    IndexBuilder index(inner, loc());
     SmallVector<Value> state(at.vectors, start(inner));
     FailureOr<SmallVector<Value>> end =
-        emitWindow(*this, inner, window, position, at, {}, state);
+        emitWindow(*this, inner, {window, position, {}}, at, state);
     if (failed(end))
       return failure();
     for (auto [i, value] : llvm::enumerate(*end)) {
       SmallVector<Value> indices(position);
-      indices.push_back(indexAdd(inner, loc(), at.index,
-                                 indexConstant(inner, loc(), i * rows.lanes)));
+      indices.push_back(index.add(at.index, i * rows.lanes));
       if (failed(finish(inner, indices, value, divisor, at.mask)))
         return failure();
     }
     return success();
   };
-  return Strip(rows.lanes, rows.unroll).emit(builder, loc(), from, to, step);
+  return Strip(rows.lanes, rows.unroll).emit(builder, loc(), {from, to}, step);
 }
 
 LogicalResult WindowKernel::emitPositions(OpBuilder &builder) {
+  IndexBuilder index(builder, loc());
   ArrayRef<Value> outer = ArrayRef(sizes).drop_back();
-  Value zero = indexConstant(builder, loc(), 0);
-  Value one = indexConstant(builder, loc(), 1);
+  Value zero = index.constant(0);
+  Value one = index.constant(1);
   int64_t window = llvm::product_of(pool.getKernel());
-  Value work = indexMax(
-      builder, loc(),
-      indexMul(builder, loc(), sizes.back(),
-               indexConstant(builder, loc(), window)),
-      one);
-  Value perTask = indexMax(
-      builder, loc(),
-      indexDiv(builder, loc(),
-               indexConstant(builder, loc(), rows.taskElements), work),
-      one);
-  Value total = indexProduct(builder, loc(), outer);
-  return emitTasks(
-      builder, loc(), indexCeilDiv(builder, loc(), total, perTask),
-      rows.context, [&](OpBuilder &task, Value number) {
-        Value from = indexMul(task, loc(), number, perTask);
-        Value to = indexMin(task, loc(), indexAdd(task, loc(), from, perTask),
-                            total);
-        return emitLoop(
-            task, loc(), from, to, 1, [&](OpBuilder &inner, Value row) {
-              return emitPosition(
-                  inner, cpu::delinearize(inner, loc(), row, outer), zero,
-                  sizes.back());
-            });
-      });
+  Value work = index.max(index.mul(sizes.back(), window), one);
+  Value perTask =
+      index.max(index.div(index.constant(rows.taskElements), work), one);
+  Value total = index.product(outer);
+  return emitTasks(builder, loc(), index.ceilDiv(total, perTask), rows.context,
+                   [&](OpBuilder &task, Value number) {
+                     IndexBuilder index(task, loc());
+                     Value from = index.mul(number, perTask);
+                     Value to = index.min(index.add(from, perTask), total);
+                     return emitLoop(task, loc(), {from, to, 1},
+                                     [&](OpBuilder &inner, Value row) {
+                                       IndexBuilder index(inner, loc());
+                                       return emitPosition(
+                                           inner, index.delinearize(row, outer),
+                                           zero, sizes.back());
+                                     });
+                   });
 }
 
 graph::PoolOp cpu::findPool(kernel::FuncOp kernel) {

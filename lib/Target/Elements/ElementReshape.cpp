@@ -1,9 +1,8 @@
 // The element emitter: row-major positions and reshapes.
-#include "lib/Target/CPU/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementWalk.h"
 
 using namespace mlir;
 using namespace tessera;
-using namespace tessera::cpu;
 
 SmallVector<LaneIndex> ElementEmitter::Walk::delinearize(LaneIndex position,
                                                          ArrayRef<Value> sizes,

@@ -12,20 +12,20 @@
 //   %b = graph.broadcast_to %bias       %0 = loads a[j .. j+7][i], one by one
 //   %s = arith.addf %t, %b              %1 = vector.load bias[j]
 //                                       %2 = arith.addf %0, %1 : vector<8xf32>
-#ifndef TESSERA_TARGET_CPU_ELEMENTEMITTER_H
-#define TESSERA_TARGET_CPU_ELEMENTEMITTER_H
+#ifndef TESSERA_TARGET_ELEMENTS_ELEMENTEMITTER_H
+#define TESSERA_TARGET_ELEMENTS_ELEMENTEMITTER_H
 
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
 #include <functional>
 
-namespace tessera::cpu {
+namespace tessera {
 
 struct ElementAccess;
+class ElementSource;
 
-/// Emits elements of the tensors of one kernel's body into a function on
-/// memrefs. Errors are diagnostics at the operation that has no elementwise
+/// Emits elements of the tensors of one kernel's body, for any target. Errors are diagnostics at the operation that has no elementwise
 /// form.
 class ElementEmitter {
 public:
@@ -35,9 +35,9 @@ public:
                                            mlir::ArrayRef<mlir::Value> indices,
                                            int64_t lanes)>;
 
-  /// `memrefs`: one for each tensor argument of `kernel`, of the same shape and
-  /// element type (i8 for i1). `symbols`: the values of its index arguments.
-  ElementEmitter(kernel::FuncOp kernel, mlir::ArrayRef<mlir::Value> memrefs,
+  /// `memory`: where the tensor arguments of `kernel` are. `symbols`: the values of its
+  /// index arguments.
+  ElementEmitter(kernel::FuncOp kernel, std::unique_ptr<ElementSource> memory,
                  mlir::ArrayRef<mlir::Value> symbols);
   ~ElementEmitter();
 
@@ -101,7 +101,7 @@ private:
        mlir::ArrayRef<mlir::Value> tensors, const ElementAccess &access);
 
   kernel::FuncOp kernel;
-  llvm::SmallVector<mlir::Value> memrefs;
+  std::unique_ptr<ElementSource> memory;
   llvm::SmallVector<mlir::Value> symbols;
   struct Bound {
     Source source;
@@ -113,6 +113,6 @@ private:
   graph::SizeAnalysis sizes;
 };
 
-} // namespace tessera::cpu
+} // namespace tessera
 
-#endif // TESSERA_TARGET_CPU_ELEMENTEMITTER_H
+#endif // TESSERA_TARGET_ELEMENTS_ELEMENTEMITTER_H

@@ -1,13 +1,12 @@
 // The element emitter: operations that take each region of their result from
 // another tensor.
-#include "lib/Target/CPU/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementWalk.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace tessera;
-using namespace tessera::cpu;
 
 /// The conjunction of `conditions`, which may be scalars or vectors.
 static Value allOf(OpBuilder &builder, Location loc,
@@ -55,10 +54,10 @@ ElementEmitter::Walk::select(Type type, ArrayRef<Value> conditions,
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(block);
     Visible outerVisible = visible;
-    IndexMath::Emitted outerMath = math.emitted;
+    IndexBuilder::Emitted outerMath = math.visible;
     Result value = emit();
     visible = std::move(outerVisible);
-    math.emitted = std::move(outerMath);
+    math.visible = std::move(outerMath);
     if (succeeded(value))
       scf::YieldOp::create(builder, loc, *value);
     return value;

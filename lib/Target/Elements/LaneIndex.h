@@ -1,17 +1,10 @@
 // Index arithmetic for element accesses: an index as a function of the lane.
-#ifndef TESSERA_TARGET_CPU_LANEINDEX_H
-#define TESSERA_TARGET_CPU_LANEINDEX_H
+#ifndef TESSERA_TARGET_ELEMENTS_LANEINDEX_H
+#define TESSERA_TARGET_ELEMENTS_LANEINDEX_H
 
-#include "lib/Target/CPU/Elements/IndexTerms.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
-#include "mlir/IR/AffineExpr.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/Value.h"
-#include "llvm/ADT/DenseMap.h"
-
-#include <optional>
-
-namespace tessera::cpu {
+namespace tessera {
 
 /// An index of an element access: lane l reads base + l * step, or, without a
 /// step, element l of the vector `base`.
@@ -49,24 +42,34 @@ struct ElementAccess {
   }
 };
 
+/// vector<lanes x element>; for one lane the element itself.
+mlir::Type withLanes(mlir::Type element, int64_t lanes);
+
 /// Whether `given` are the `expected` indices, as values or as constants; null
 /// ones may be anything.
 bool areSameIndices(llvm::ArrayRef<mlir::Value> given,
                     llvm::ArrayRef<mlir::Value> expected);
 
-/// Emits index arithmetic, folded, each operation once. Divisions are unsigned: what is
-/// read has no negative index. Places that are masked off may, as those in a padding.
-class IndexMath {
+/// Index arithmetic of lanes, each operation once. Places that are masked off may have
+/// negative indices, as those in a padding, and sizes of 0.
+class LaneMath : public IndexBuilder {
 public:
-  IndexMath(mlir::OpBuilder &builder, mlir::Location loc)
-      : builder(builder), loc(loc) {}
+  LaneMath(mlir::OpBuilder &builder, mlir::Location loc)
+      : IndexBuilder(builder, loc) {
+    emitted = &visible;
+  }
+  LaneMath(const LaneMath &) = delete;
 
-  mlir::Value constant(int64_t value);
-  mlir::Value add(mlir::Value a, mlir::Value b);
-  mlir::Value sub(mlir::Value a, mlir::Value b);
-  mlir::Value mul(mlir::Value a, mlir::Value b);
-  mlir::Value div(mlir::Value a, mlir::Value b);
-  mlir::Value rem(mlir::Value a, mlir::Value b);
+  using IndexBuilder::add;
+  using IndexBuilder::mul;
+  /// By a size of 0, which has no elements, by 1: what is computed at a padded place
+  /// and then thrown away would divide by it.
+  mlir::Value div(mlir::Value a, mlir::Value b) {
+    return IndexBuilder::div(a, atLeastOne(b));
+  }
+  mlir::Value rem(mlir::Value a, mlir::Value b) {
+    return IndexBuilder::rem(a, atLeastOne(b));
+  }
 
   LaneIndex uniform(int64_t value) { return {constant(value), 0}; }
   /// `uniformAddend` is an `index`.
@@ -90,30 +93,12 @@ public:
   mlir::Value isBelow(LaneIndex a, mlir::Value bound, int64_t lanes);
 
   /// What has been emitted so far; restore it when leaving a region.
-  struct Emitted {
-    llvm::DenseMap<int64_t, mlir::Value> constants;
-    llvm::DenseMap<std::pair<unsigned, std::pair<mlir::Value, mlir::Value>>,
-                   mlir::Value>
-        operations;
-  };
-  Emitted emitted;
+  Emitted visible;
 
 private:
-  /// What a constant divisor divides of `a`, and the rest, if they are known.
-  std::optional<std::pair<IndexTerms, IndexTerms>> splitSum(mlir::Value a,
-                                                            mlir::Value b);
-  /// The sum divided by `divisor`, which divides each of its parts.
-  mlir::Value sumOf(const IndexTerms &sum, int64_t divisor = 1);
-  /// As a divisor: a size of 0 has no elements, but what is computed at a padded
-  /// place and then thrown away would divide by it.
   mlir::Value atLeastOne(mlir::Value size);
-  template <typename Op>
-  mlir::Value binary(unsigned kind, mlir::Value a, mlir::Value b);
-
-  mlir::OpBuilder &builder;
-  mlir::Location loc;
 };
 
-} // namespace tessera::cpu
+} // namespace tessera
 
-#endif // TESSERA_TARGET_CPU_LANEINDEX_H
+#endif // TESSERA_TARGET_ELEMENTS_LANEINDEX_H

@@ -6,15 +6,15 @@
 //
 // Most of its divisions are none: the sum has parts that the divisor divides, and the
 // rest is smaller than the divisor.
-#ifndef TESSERA_TARGET_CPU_INDEXTERMS_H
-#define TESSERA_TARGET_CPU_INDEXTERMS_H
+#ifndef TESSERA_TARGET_ELEMENTS_INDEXTERMS_H
+#define TESSERA_TARGET_ELEMENTS_INDEXTERMS_H
 
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <optional>
 
-namespace tessera::cpu {
+namespace tessera {
 
 /// constant + the sum of factor * value. Values are what is no sum and no product
 /// with a constant; factors are positive.
@@ -50,6 +50,6 @@ bool isMultipleOf(mlir::Value value, int64_t factor);
 /// The constant that `value` is, if it is one.
 std::optional<int64_t> constantOf(mlir::Value value);
 
-} // namespace tessera::cpu
+} // namespace tessera
 
-#endif // TESSERA_TARGET_CPU_INDEXTERMS_H
+#endif // TESSERA_TARGET_ELEMENTS_INDEXTERMS_H

@@ -1,5 +1,5 @@
 // The element emitter: operations that only change indices.
-#include "lib/Target/CPU/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementWalk.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -7,7 +7,6 @@
 
 using namespace mlir;
 using namespace tessera;
-using namespace tessera::cpu;
 
 FailureOr<Value> ElementEmitter::Walk::asIndex(OpFoldResult size) {
   if (auto attribute = dyn_cast<Attribute>(size))

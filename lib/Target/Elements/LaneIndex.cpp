@@ -1,14 +1,17 @@
 // Index arithmetic for element accesses; see the header.
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/LaneIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace tessera::cpu;
+using namespace tessera;
 
-bool tessera::cpu::areSameIndices(ArrayRef<Value> given,
-                                  ArrayRef<Value> expected) {
+Type tessera::withLanes(Type element, int64_t lanes) {
+  return lanes == 1 ? element : VectorType::get({lanes}, element);
+}
+
+bool tessera::areSameIndices(ArrayRef<Value> given, ArrayRef<Value> expected) {
   return given.size() == expected.size() &&
          llvm::all_of(llvm::zip(given, expected), [](auto pair) {
            auto [a, b] = pair;
@@ -16,93 +19,14 @@ bool tessera::cpu::areSameIndices(ArrayRef<Value> given,
          });
 }
 
-Value IndexMath::constant(int64_t value) {
-  Value &known = emitted.constants[value];
-  if (!known)
-    known = arith::ConstantIndexOp::create(builder, loc, value);
-  return known;
-}
-
-template <typename Op>
-Value IndexMath::binary(unsigned kind, Value a, Value b) {
-  auto key = std::make_pair(kind, std::make_pair(a, b));
-  if (Value known = emitted.operations.lookup(key))
-    return known;
-  Value result = builder.createOrFold<Op>(loc, a, b);
-  if (auto folded = constantOf(result); folded && result.getType().isIndex())
-    result = constant(*folded);
-  emitted.operations[key] = result;
-  return result;
-}
-
-Value IndexMath::add(Value a, Value b) {
-  return binary<arith::AddIOp>(0, a, b);
-}
-Value IndexMath::sub(Value a, Value b) {
-  return binary<arith::SubIOp>(1, a, b);
-}
-Value IndexMath::mul(Value a, Value b) {
-  return binary<arith::MulIOp>(2, a, b);
-}
-Value IndexMath::atLeastOne(Value size) {
+Value LaneMath::atLeastOne(Value size) {
   if (std::optional<int64_t> known = constantOf(size); known && *known != 0)
     return size;
   Value one = size.getType().isIndex()
                   ? constant(1)
                   : Value(arith::ConstantOp::create(
                         builder, loc, builder.getOneAttr(size.getType())));
-  return binary<arith::MaxUIOp>(5, size, one);
-}
-
-Value IndexMath::sumOf(const IndexTerms &sum, int64_t divisor) {
-  Value result = constant(sum.constant / divisor);
-  for (auto [value, factor] : sum.terms)
-    result = add(
-        result,
-        factor % divisor == 0
-            ? mul(value, constant(factor / divisor))
-            : mul(binary<arith::DivUIOp>(3, value, constant(divisor)),
-                  constant(factor)));
-  return result;
-}
-
-std::optional<std::pair<IndexTerms, IndexTerms>>
-IndexMath::splitSum(Value a, Value b) {
-  std::optional<int64_t> divisor = constantOf(b);
-  if (!divisor || *divisor < 2 || !a.getType().isIndex())
-    return std::nullopt;
-  return termsOf(a).splitBy(*divisor);
-}
-
-/// Whether each value of the sum is its own remainder by `divisor`.
-static bool isLess(const IndexTerms &sum, Value divisor) {
-  std::optional<int64_t> largest = sum.largest();
-  return largest && *largest < *constantOf(divisor);
-}
-
-Value IndexMath::div(Value a, Value b) {
-  auto sum = splitSum(a, b);
-  if (!sum)
-    return binary<arith::DivUIOp>(3, a, atLeastOne(b));
-  auto [multiple, rest] = *sum;
-  if (isLess(rest, b))
-    return sumOf(multiple, *constantOf(b));
-  if (multiple.isZero())
-    return binary<arith::DivUIOp>(3, a, b);
-  return add(sumOf(multiple, *constantOf(b)),
-             binary<arith::DivUIOp>(3, sumOf(rest), b));
-}
-
-Value IndexMath::rem(Value a, Value b) {
-  if (constantOf(b) == 1)
-    return constant(0);
-  auto sum = splitSum(a, b);
-  if (!sum)
-    return binary<arith::RemUIOp>(4, a, atLeastOne(b));
-  auto [multiple, rest] = *sum;
-  Value dividend = multiple.isZero() ? a : sumOf(rest);
-  return isLess(rest, b) ? dividend
-                         : binary<arith::RemUIOp>(4, dividend, b);
+  return make<arith::MaxUIOp>(size, one);
 }
 
 static Value broadcast(OpBuilder &builder, Location loc, Value scalar,
@@ -111,7 +35,7 @@ static Value broadcast(OpBuilder &builder, Location loc, Value scalar,
       builder, loc, VectorType::get({lanes}, scalar.getType()), scalar);
 }
 
-Value IndexMath::vectorOf(LaneIndex a, int64_t lanes) {
+Value LaneMath::vectorOf(LaneIndex a, int64_t lanes) {
   if (!a.step || lanes == 1)
     return a.base;
   Value base = broadcast(builder, loc, a.base, lanes);
@@ -126,23 +50,23 @@ Value IndexMath::vectorOf(LaneIndex a, int64_t lanes) {
   return add(base, offsets);
 }
 
-Value IndexMath::laneOf(LaneIndex a, int64_t lane) {
+Value LaneMath::laneOf(LaneIndex a, int64_t lane) {
   if (!a.step)
     return vector::ExtractOp::create(builder, loc, a.base, lane);
   return add(a.base, constant(lane * *a.step));
 }
 
-LaneIndex IndexMath::add(LaneIndex a, Value uniformAddend, int64_t lanes) {
+LaneIndex LaneMath::add(LaneIndex a, Value uniformAddend, int64_t lanes) {
   return add(a, LaneIndex{uniformAddend, 0}, lanes);
 }
 
-LaneIndex IndexMath::add(LaneIndex a, LaneIndex b, int64_t lanes) {
+LaneIndex LaneMath::add(LaneIndex a, LaneIndex b, int64_t lanes) {
   if (a.step && b.step)
     return {add(a.base, b.base), *a.step + *b.step};
   return {add(vectorOf(a, lanes), vectorOf(b, lanes)), std::nullopt};
 }
 
-LaneIndex IndexMath::mul(LaneIndex a, Value uniformFactor, int64_t lanes) {
+LaneIndex LaneMath::mul(LaneIndex a, Value uniformFactor, int64_t lanes) {
   std::optional<int64_t> factor = constantOf(uniformFactor);
   if (a.step && (*a.step == 0 || factor))
     return {mul(a.base, uniformFactor), *a.step == 0 ? 0 : *a.step * *factor};
@@ -150,14 +74,14 @@ LaneIndex IndexMath::mul(LaneIndex a, Value uniformFactor, int64_t lanes) {
           std::nullopt};
 }
 
-LaneIndex IndexMath::subtractFrom(Value uniformMinuend, LaneIndex a,
+LaneIndex LaneMath::subtractFrom(Value uniformMinuend, LaneIndex a,
                                   int64_t lanes) {
   if (a.step)
     return {sub(uniformMinuend, a.base), -*a.step};
   return {sub(vectorOf({uniformMinuend, 0}, lanes), a.base), std::nullopt};
 }
 
-std::pair<LaneIndex, LaneIndex> IndexMath::split(LaneIndex a, Value divisor,
+std::pair<LaneIndex, LaneIndex> LaneMath::split(LaneIndex a, Value divisor,
                                                  int64_t lanes) {
   std::optional<int64_t> constantDivisor = constantOf(divisor);
   if (constantDivisor == 1)
@@ -182,7 +106,7 @@ std::pair<LaneIndex, LaneIndex> IndexMath::split(LaneIndex a, Value divisor,
           {rem(vector, divisors), std::nullopt}};
 }
 
-Value IndexMath::isBelow(LaneIndex a, Value bound, int64_t lanes) {
+Value LaneMath::isBelow(LaneIndex a, Value bound, int64_t lanes) {
   if (a.isUniform() || lanes == 1)
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
                                  a.base, bound);

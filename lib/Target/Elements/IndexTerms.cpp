@@ -1,5 +1,5 @@
 // Indices as sums; see the header.
-#include "lib/Target/CPU/Elements/IndexTerms.h"
+#include "lib/Target/Elements/IndexTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -8,9 +8,9 @@
 #include <numeric>
 
 using namespace mlir;
-using namespace tessera::cpu;
+using namespace tessera;
 
-std::optional<int64_t> tessera::cpu::constantOf(Value value) {
+std::optional<int64_t> tessera::constantOf(Value value) {
   IntegerAttr attribute;
   if (value && matchPattern(value, m_Constant(&attribute)))
     return attribute.getInt();
@@ -27,7 +27,7 @@ static scf::ForOp loopOf(Value value) {
   return loop && argument == loop.getInductionVar() ? loop : scf::ForOp();
 }
 
-bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
+bool tessera::isMultipleOf(Value value, int64_t factor) {
   if (factor == 1)
     return true;
   if (auto constant = constantOf(value))
@@ -51,7 +51,7 @@ bool tessera::cpu::isMultipleOf(Value value, int64_t factor) {
   return false;
 }
 
-bool tessera::cpu::isNonNegative(Value index) {
+bool tessera::isNonNegative(Value index) {
   if (std::optional<int64_t> constant = constantOf(index))
     return *constant >= 0;
   if (isa<BlockArgument>(index)) {
@@ -104,7 +104,7 @@ static void addTerms(Value index, int64_t factor, IndexTerms &sum) {
   sum.terms.push_back({index, factor});
 }
 
-IndexTerms tessera::cpu::termsOf(Value index) {
+IndexTerms tessera::termsOf(Value index) {
   IndexTerms sum;
   addTerms(index, 1, sum);
   return sum;

@@ -1,15 +1,15 @@
 // The walk of the element emitter from one tensor value to the arguments.
-#ifndef TESSERA_TARGET_CPU_ELEMENTWALK_H
-#define TESSERA_TARGET_CPU_ELEMENTWALK_H
+#ifndef TESSERA_TARGET_ELEMENTS_ELEMENTWALK_H
+#define TESSERA_TARGET_ELEMENTS_ELEMENTWALK_H
 
 #include "dialects/Graph/IR/Graph.h"
-#include "lib/Target/CPU/Elements/ElementEmitter.h"
-#include "lib/Target/CPU/Elements/LaneIndex.h"
+#include "lib/Target/Elements/ElementEmitter.h"
+#include "lib/Target/Elements/ElementSource.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
-namespace tessera::cpu {
+namespace tessera {
 
 /// One call of ElementEmitter::emit. Every value is emitted once for each
 /// access and region.
@@ -37,11 +37,16 @@ public:
 private:
   using Result = mlir::FailureOr<mlir::Value>;
 
-  // ElementEmitter.cpp
+  // ElementWalk.cpp
   Result compute(mlir::Value tensor, const ElementAccess &access);
   Result repeatedOrNot(mlir::Value tensor, const ElementAccess &access);
   Result fromSource(mlir::Value tensor, const Bound &bound,
                     const ElementAccess &access);
+  Result load(mlir::BlockArgument argument, const ElementAccess &access);
+  Result constant(mlir::arith::ConstantOp op, const ElementAccess &access);
+  mlir::Value fromMemory(mlir::Value value, mlir::Type elementType);
+
+  // ElementComputing.cpp
   Result elementwise(mlir::OpResult result, const ElementAccess &access);
   Result structured(mlir::linalg::LinalgOp op, mlir::OpResult result,
                     const ElementAccess &access);
@@ -50,6 +55,8 @@ private:
                        const ElementAccess &access);
   mlir::FailureOr<LaneIndex>
   apply(mlir::AffineExpr expr, mlir::ArrayRef<LaneIndex> dims, int64_t lanes);
+
+  // ElementSizes.cpp
   mlir::FailureOr<mlir::Value> expand(mlir::AffineExpr size);
   /// The scalar `value` of the body in all lanes.
   Result splat(mlir::Value value, int64_t lanes);
@@ -57,14 +64,7 @@ private:
   mlir::Type typeOf(mlir::Value tensor, int64_t lanes);
   mlir::InFlightDiagnostic error(mlir::Value tensor);
 
-  // ElementMemory.cpp
-  Result load(mlir::BlockArgument argument, const ElementAccess &access);
-  Result loadFrom(mlir::Value memref, const ElementAccess &access);
-  Result loadScattered(mlir::Value memref, const ElementAccess &access);
-  Result constant(mlir::arith::ConstantOp op, const ElementAccess &access);
-  mlir::Value fromMemory(mlir::Value value, mlir::Type elementType);
-
-  // ElementMovement.cpp
+  // ElementMovement.cpp, ElementRegions.cpp, ElementReshape.cpp
   Result movement(mlir::OpResult result, const ElementAccess &access);
   /// The access with an index for each dimension of `tensor`.
   mlir::FailureOr<ElementAccess> delinearize(mlir::Value tensor,
@@ -121,11 +121,11 @@ private:
   ElementEmitter &emitter;
   mlir::OpBuilder &builder;
   mlir::Location loc;
-  IndexMath math;
+  LaneMath math;
   Visible visible;
   llvm::DenseMap<mlir::Value, bool> linear;
 };
 
-} // namespace tessera::cpu
+} // namespace tessera
 
-#endif // TESSERA_TARGET_CPU_ELEMENTWALK_H
+#endif // TESSERA_TARGET_ELEMENTS_ELEMENTWALK_H
