@@ -53,3 +53,18 @@ func.func @weights(%x: tensor<2x3xf32>, %y: tensor<2x3xf32>) -> (tensor<2x3xf32>
   %l = graph.weight @list : tensor<3xi1>
   return %r, %l : tensor<2x3xf32>, tensor<3xi1>
 }
+
+// -----
+
+// Booleans that a recipe computes become bytes at its end; the source stays what it is.
+
+// CHECK:      graph.weights @mask : tensor<2xi8> from #graph.file<"m.onnx", 0, 8> as tensor<2xf32>
+// CHECK-SAME:   #graph.elementwise<"arith.cmpf" to i1 {{.*}}, #graph.elementwise<"arith.extui" to i8>]
+// CHECK-LABEL: func.func @computed
+// CHECK:         arith.trunci %{{.*}} : tensor<2xi8> to tensor<2xi1>
+graph.weights @mask : tensor<2xi1> from #graph.file<"m.onnx", 0, 8> as tensor<2xf32>
+  recipe [#graph.elementwise<"arith.cmpf" to i1 with [<dense<0.0> : tensor<2xf32> as tensor<2xf32> recipe []>] predicate 2>]
+func.func @computed() -> tensor<2xi1> {
+  %m = graph.weight @mask : tensor<2xi1>
+  return %m : tensor<2xi1>
+}
