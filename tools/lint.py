@@ -74,14 +74,6 @@ def one_copy_of_mlir(root, build):
     return [f"build.ninja links {library}; link the target MLIR instead" for library in found]
 
 
-# Longer than sizes.py allows until their branch of issue 17 comes down with them.
-LONG_UNTIL_CUT = {
-    "lib/Transforms/Buffer/PlanStorage.cpp": 574,  # until entries are walked by region
-    "lib/Transforms/Kernel/KernelGroups.cpp": 492,  # until entries are walked by region
-    "lib/Target/Artifact/WeightWriter.cpp": 514,  # until recipe steps are an interface
-    "lib/Target/CPU/Elements/ElementEmitter.cpp": 573,  # until indices have one vocabulary
-    "lib/Target/CPU/Elements/ElementCheck.cpp": 500,  # until it and the emitter are one
-}
 # Of the contraction builder, and of rows and windows, until their rooms are built.
 WIDE_UNTIL_REBUILT = (
     "lib/Target/CPU/Contraction/", "lib/Target/CPU/Rows/", "lib/Target/CPU/Windows/")
@@ -93,7 +85,7 @@ def files_are_short(root, build):
     every = sizes.lengths(root)
     findings = []
     for lines, path in every:
-        if lines > max(sizes.MOST_LINES, LONG_UNTIL_CUT.get(path, 0)):
+        if lines > sizes.MOST_LINES:
             findings.append(f"{path}: {lines} lines, at most {sizes.MOST_LINES}")
     of_nine = sizes.percentile([lines for lines, _ in every], 90)
     if of_nine > sizes.MOST_LINES_OF_NINE_IN_TEN:

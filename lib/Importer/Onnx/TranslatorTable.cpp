@@ -25,6 +25,7 @@ const TranslatorTable &TranslatorTable::get() {
     addPoolingTranslators(made);
     addNormalizationTranslators(made);
     addQuantizationTranslators(made);
+    addQuantizedProductTranslators(made);
     addResizeTranslators(made);
     addAttentionTranslators(made);
     addIndexingTranslators(made);

@@ -63,6 +63,7 @@ void addConvolutionTranslators(TranslatorTable &table);
 void addPoolingTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);
+void addQuantizedProductTranslators(TranslatorTable &table);
 void addResizeTranslators(TranslatorTable &table);
 void addAttentionTranslators(TranslatorTable &table);
 void addIndexingTranslators(TranslatorTable &table);

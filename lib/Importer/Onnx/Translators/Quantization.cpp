@@ -1,8 +1,6 @@
 // Quantisation with explicit scales, spelled in arith operations.
-#include "lib/Importer/Onnx/Contraction.h"
-#include "lib/Importer/Onnx/Convolving.h"
+#include "lib/Importer/Onnx/Quantizing.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
-#include "lib/Importer/Onnx/IntegerProducts.h"
 #include "lib/Importer/Onnx/ModelReader.h"
 #include "lib/Importer/Onnx/NarrowTypes.h"
 #include "lib/Importer/Onnx/Shaping.h"
@@ -12,6 +10,37 @@ using namespace mlir;
 using onnx::TensorProto;
 
 namespace tessera::onnx_importer {
+
+Value integersOf(NodeContext &node, unsigned index) {
+  Value x = wrapNarrowInteger(node, node.input(index),
+                              node.inputElementType(index));
+  return castElements(node, x, node.isUnsigned(index),
+                      node.builder.getI32Type(), false);
+}
+
+Value quantize(NodeContext &node, Value value, Value zeroPoint,
+               int32_t elementType) {
+  bool isUnsigned = isUnsignedType(elementType);
+  unsigned bits = elementBits(elementType);
+  double low = isUnsigned ? 0 : -std::ldexp(1.0, bits - 1);
+  double high = std::ldexp(1.0, isUnsigned ? bits : bits - 1) - 1;
+  Value q = node.create<math::RoundEvenOp>(value);
+  if (zeroPoint)
+    q = node.create<arith::AddFOp>(q, zeroPoint);
+  auto limit = [&](arith::CmpFPredicate predicate, double bound) {
+    Value limit = node.filled(bound, q);
+    Value isInside = node.create<arith::CmpFOp>(predicate, q, limit);
+    q = node.create<arith::SelectOp>(isInside, q, limit);
+  };
+  limit(arith::CmpFPredicate::OGT, low);
+  limit(arith::CmpFPredicate::OLT, high);
+  Value integer = node.create<arith::FPToSIOp>(
+      withElement(q, node.builder.getI32Type()), q);
+  return castElements(
+      node, integer, false,
+      elementTypeToMlir(node.builder.getContext(), elementType), isUnsigned);
+}
+
 namespace {
 
 /// A parameter of blocks of `size` elements along `axis` in the shape of input
@@ -78,14 +107,6 @@ bool isNarrowInteger(int32_t elementType) {
          elementType != TensorProto::BOOL && bits > 0 && bits <= 32;
 }
 
-/// Input `index`, integers, in i32.
-Value integersOf(NodeContext &node, unsigned index) {
-  Value x = wrapNarrowInteger(node, node.input(index),
-                              node.inputElementType(index));
-  return castElements(node, x, node.isUnsigned(index),
-                      node.builder.getI32Type(), false);
-}
-
 /// (x - zero point) * scale, in f32, then in the scale's type.
 LogicalResult dequantizeLinear(NodeContext &node) {
   int32_t from = node.inputElementType(0);
@@ -133,31 +154,6 @@ LogicalResult dequantizeLinear(NodeContext &node) {
     return node.error("output_dtype must be a float type of 16 bits or more");
   node.setOutput(0, castFloat(node, *result, to), elementType);
   return success();
-}
-
-/// `value`, f32, as integers of `elementType`: rounded half to even, moved by
-/// the zero point (f32, may be null), saturated; NaN gives the least.
-Value quantize(NodeContext &node, Value value, Value zeroPoint,
-               int32_t elementType) {
-  bool isUnsigned = isUnsignedType(elementType);
-  unsigned bits = elementBits(elementType);
-  double low = isUnsigned ? 0 : -std::ldexp(1.0, bits - 1);
-  double high = std::ldexp(1.0, isUnsigned ? bits : bits - 1) - 1;
-  Value q = node.create<math::RoundEvenOp>(value);
-  if (zeroPoint)
-    q = node.create<arith::AddFOp>(q, zeroPoint);
-  auto limit = [&](arith::CmpFPredicate predicate, double bound) {
-    Value limit = node.filled(bound, q);
-    Value isInside = node.create<arith::CmpFOp>(predicate, q, limit);
-    q = node.create<arith::SelectOp>(isInside, q, limit);
-  };
-  limit(arith::CmpFPredicate::OGT, low);
-  limit(arith::CmpFPredicate::OLT, high);
-  Value integer = node.create<arith::FPToSIOp>(
-      withElement(q, node.builder.getI32Type()), q);
-  return castElements(
-      node, integer, false,
-      elementTypeToMlir(node.builder.getContext(), elementType), isUnsigned);
 }
 
 /// round(x / scale) + zero point, half to even, saturated to the type of the
@@ -211,245 +207,11 @@ LogicalResult quantizeLinear(NodeContext &node) {
   return success();
 }
 
-/// What is given for a whole operand of a product (one element) as a scalar, for
-/// its rows as a column; else as it is, for its columns.
-FailureOr<Value> alignedToMatrix(NodeContext &node, Value parameter,
-                                 bool isForRows) {
-  auto type = cast<RankedTensorType>(parameter.getType());
-  if (type.hasStaticShape() && type.getNumElements() == 1)
-    return reshapeTo(node, parameter, {});
-  if (isForRows && type.getRank() == 1)
-    return insertUnitDims(node, parameter, 1);
-  return parameter;
-}
-
-/// Input `index` in i32 less its zero point, input `zeroIndex` (may be omitted).
-FailureOr<Value> centred(NodeContext &node, unsigned index, unsigned zeroIndex,
-                         bool isForRows) {
-  Value x = integersOf(node, index);
-  if (!node.input(zeroIndex))
-    return x;
-  FailureOr<Value> zeroPoint =
-      alignedToMatrix(node, integersOf(node, zeroIndex), isForRows);
-  if (failed(zeroPoint))
-    return failure();
-  return applyInShapeOfFirst(node, {x, *zeroPoint}, [&](ArrayRef<Value> v) {
-    return node.create<arith::SubIOp>(v[0], v[1]);
-  });
-}
-
-bool isByte(int32_t elementType) {
-  return elementType == TensorProto::INT8 || elementType == TensorProto::UINT8;
-}
-
-/// Where a product has an operand and its zero point, which may be omitted.
-struct OperandInputs {
-  unsigned operand, zeroPoint;
-};
-
-/// The product of two operands in i32, each less its zero point.
-FailureOr<Value> integerProduct(NodeContext &node, OperandInputs lhs,
-                                OperandInputs rhs) {
-  auto isMatrixOfBytes = [&](OperandInputs inputs) {
-    return isByte(node.inputElementType(inputs.operand)) &&
-           node.inputRank(inputs.operand) >= 2;
-  };
-  if (!isMatrixOfBytes(lhs) || !isMatrixOfBytes(rhs)) {
-    FailureOr<Value> a = centred(node, lhs.operand, lhs.zeroPoint, true),
-                     b = centred(node, rhs.operand, rhs.zeroPoint, false);
-    if (failed(a) || failed(b))
-      return failure();
-    return matmul(node, *a, *b);
-  }
-  auto operandOf = [&](OperandInputs inputs,
-                       bool isForRows) -> FailureOr<ByteOperand> {
-    ByteOperand operand{node.input(inputs.operand),
-                        node.isUnsigned(inputs.operand),
-                        {}};
-    if (!node.input(inputs.zeroPoint))
-      return operand;
-    FailureOr<Value> zeroPoint = alignedToMatrix(
-        node, integersOf(node, inputs.zeroPoint), isForRows);
-    if (failed(zeroPoint))
-      return failure();
-    operand.zeroPoint = *zeroPoint;
-    return operand;
-  };
-  FailureOr<ByteOperand> a = operandOf(lhs, /*isForRows=*/true),
-                         b = operandOf(rhs, /*isForRows=*/false);
-  if (failed(a) || failed(b))
-    return failure();
-  return multiplyBytes(node, *a, *b);
-}
-
-LogicalResult matmulInteger(NodeContext &node) {
-  FailureOr<Value> result = integerProduct(node, {0, 2}, {1, 3});
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result);
-  return success();
-}
-
-/// `accumulated`, i32, times `scales`[0] * [1] / [2], as integers of the type of
-/// the zero point, input `zeroIndex`.
-FailureOr<Value> requantize(NodeContext &node, Value accumulated,
-                            ArrayRef<Value> scales, unsigned zeroIndex) {
-  Type f32 = node.builder.getF32Type();
-  int32_t elementType = node.inputElementType(zeroIndex);
-  FailureOr<Value> zeroPoint = alignedToMatrix(
-      node, castElements(node, integersOf(node, zeroIndex), false, f32, false),
-      /*isForRows=*/true);
-  if (failed(zeroPoint))
-    return failure();
-  SmallVector<Value> operands{
-      castElements(node, accumulated, false, f32, false)};
-  for (Value scale : scales)
-    operands.push_back(castFloat(node, scale, f32));
-  operands.push_back(*zeroPoint);
-  return applyInShapeOfFirst(node, operands, [&](ArrayRef<Value> v) {
-    Value factor = node.create<arith::DivFOp>(
-        node.create<arith::MulFOp>(v[1], v[2]), v[3]);
-    return quantize(node, node.create<arith::MulFOp>(v[0], factor), v[4],
-                    elementType);
-  });
-}
-
-/// Inputs: a, its scale and zero point, b's, and the result's scale and zero
-/// point.
-LogicalResult qlinearMatMul(NodeContext &node) {
-  for (unsigned index : {0u, 3u, 7u})
-    if (!isNarrowInteger(node.inputElementType(index)))
-      return node.error("only integers are supported");
-  SmallVector<Value> scales;
-  for (unsigned index : {1u, 4u, 6u}) {
-    FailureOr<Value> scale =
-        alignedToMatrix(node, node.input(index), /*isForRows=*/index != 4);
-    if (failed(scale))
-      return failure();
-    scales.push_back(*scale);
-  }
-  FailureOr<Value> result = integerProduct(node, {0, 2}, {3, 5});
-  if (succeeded(result))
-    result = requantize(node, *result, scales, 7);
-  if (failed(result))
-    return failure();
-  node.setOutput(0, *result, node.inputElementType(7));
-  return success();
-}
-
-/// Fails with a report, or the run does, unless the scales and zero points
-/// `indices` are for whole tensors.
-LogicalResult requirePerTensor(NodeContext &node, ArrayRef<unsigned> indices) {
-  for (unsigned index : indices)
-    if (node.input(index) &&
-        failed(node.requireEqual(
-            productOf(node, node.shapeOf(node.input(index))),
-            node.constantSize(1),
-            "the number of elements of input " + Twine(index) +
-                " and that of a scale or zero point per tensor")))
-      return failure();
-  return success();
-}
-
-/// Filters [outputs, channels, spatial...] have a zero point for each output.
-FailureOr<Value> centredFilter(NodeContext &node, unsigned index,
-                               unsigned zeroIndex) {
-  Value filter = integersOf(node, index);
-  if (!node.input(zeroIndex))
-    return filter;
-  Value zeroPoint = integersOf(node, zeroIndex);
-  if (node.inputRank(zeroIndex) == 1)
-    for (int64_t i = 1; i < node.inputRank(index); ++i)
-      zeroPoint = insertUnitDims(node, zeroPoint, i);
-  FailureOr<Value> wide =
-      broadcastTo(node, zeroPoint, node.shapeOf(filter));
-  if (failed(wide))
-    return failure();
-  return node.create<arith::SubIOp>(filter, *wide);
-}
-
-/// The convolution of two operands in i32, each less its zero point.
-FailureOr<Value> integerConvolution(NodeContext &node, OperandInputs inputs,
-                                    OperandInputs weights) {
-  ByteOperand bytes{node.input(weights.operand),
-                    node.isUnsigned(weights.operand),
-                    {}};
-  if (node.input(weights.zeroPoint)) {
-    bytes.zeroPoint = integersOf(node, weights.zeroPoint);
-    if (node.inputRank(weights.zeroPoint) == 1)
-      for (int64_t i = 1; i < node.inputRank(weights.operand); ++i)
-        bytes.zeroPoint = insertUnitDims(node, bytes.zeroPoint, i);
-  }
-  if (!isByte(node.inputElementType(inputs.operand)) ||
-      !isByte(node.inputElementType(weights.operand)) ||
-      !canConvolveBytes(node, bytes)) {
-    FailureOr<Value> image = centred(node, inputs.operand, inputs.zeroPoint,
-                                     /*isForRows=*/false),
-                     filter = centredFilter(node, weights.operand,
-                                            weights.zeroPoint);
-    if (failed(image) || failed(filter))
-      return failure();
-    return convolve(node, *image, *filter);
-  }
-  ByteOperand image{node.input(inputs.operand),
-                    node.isUnsigned(inputs.operand),
-                    {}};
-  if (node.input(inputs.zeroPoint)) {
-    FailureOr<Value> zeroPoint = alignedToMatrix(
-        node, integersOf(node, inputs.zeroPoint), /*isForRows=*/false);
-    if (failed(zeroPoint))
-      return failure();
-    image.zeroPoint = *zeroPoint;
-  }
-  return convolveBytes(node, image, bytes);
-}
-
-LogicalResult convInteger(NodeContext &node) {
-  if (failed(requirePerTensor(node, {2})))
-    return failure();
-  FailureOr<Value> result = integerConvolution(node, {0, 2}, {1, 3});
-  if (failed(result))
-    return failure();
-  node.setOutput(0,
-                 transpose(node, *result, toChannelsFirst(node.inputRank(0))));
-  return success();
-}
-
-/// Inputs as of QLinearMatMul, then a bias, i32 in steps of both scales.
-LogicalResult qlinearConv(NodeContext &node) {
-  if (failed(requirePerTensor(node, {1, 2, 6, 7})))
-    return failure();
-  FailureOr<Value> result = integerConvolution(node, {0, 2}, {3, 5});
-  if (succeeded(result) && node.input(8))
-    result = addBias(node, *result, node.input(8));
-  if (failed(result))
-    return failure();
-  SmallVector<Value> scales;
-  for (unsigned index : {1u, 4u, 6u}) {
-    FailureOr<Value> scale =
-        alignedToMatrix(node, node.input(index), /*isForRows=*/false);
-    if (failed(scale))
-      return failure();
-    scales.push_back(*scale);
-  }
-  result = requantize(node, *result, scales, 7);
-  if (failed(result))
-    return failure();
-  node.setOutput(0,
-                 transpose(node, *result, toChannelsFirst(node.inputRank(0))),
-                 node.inputElementType(7));
-  return success();
-}
-
 } // namespace
 
 void addQuantizationTranslators(TranslatorTable &table) {
   table.add("DequantizeLinear", dequantizeLinear);
   table.add("QuantizeLinear", quantizeLinear);
-  table.add("MatMulInteger", matmulInteger);
-  table.add("QLinearMatMul", qlinearMatMul);
-  table.add("ConvInteger", convInteger);
-  table.add("QLinearConv", qlinearConv);
 }
 
 } // namespace tessera::onnx_importer

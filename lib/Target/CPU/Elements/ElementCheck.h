@@ -56,19 +56,25 @@ public:
   bool isLinear(mlir::Value tensor);
 
 private:
+  static int64_t rankOf(mlir::Value tensor);
+  static mlir::InFlightDiagnostic error(mlir::Value tensor);
+
+  // ElementCheck.cpp
   mlir::LogicalResult checkNew(mlir::Value tensor, const Access &access);
   mlir::LogicalResult structured(mlir::linalg::LinalgOp op,
                                  mlir::OpResult result, const Access &access);
   mlir::LogicalResult bodyOperation(mlir::Operation &op);
-  mlir::LogicalResult movement(mlir::OpResult result, const Access &access);
-  mlir::LogicalResult broadcasted(mlir::Operation *op, const Access &access);
-  mlir::LogicalResult reshaped(mlir::Operation *op, const Access &access);
   mlir::LogicalResult scalarOperand(mlir::Value value);
   mlir::LogicalResult indexOperands(mlir::ArrayRef<mlir::OpFoldResult> values);
   mlir::LogicalResult elsewhere(mlir::Value tensor);
   mlir::LogicalResult isKnown(mlir::AffineExpr size);
   bool dependsOnBound(mlir::Value tensor);
   void forget();
+
+  // ElementCheckMovement.cpp
+  mlir::LogicalResult movement(mlir::OpResult result, const Access &access);
+  mlir::LogicalResult broadcasted(mlir::Operation *op, const Access &access);
+  mlir::LogicalResult reshaped(mlir::Operation *op, const Access &access);
 
   kernel::FuncOp kernel;
   int64_t laneLoop;
