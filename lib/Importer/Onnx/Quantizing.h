@@ -6,6 +6,9 @@
 
 namespace tessera::onnx_importer {
 
+/// Whether the elements are integers that i32 holds.
+bool isNarrowInteger(int32_t elementType);
+
 /// Input `index`, integers, in i32.
 mlir::Value integersOf(NodeContext &node, unsigned index);
 

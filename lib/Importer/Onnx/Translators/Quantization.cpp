@@ -11,6 +11,14 @@ using onnx::TensorProto;
 
 namespace tessera::onnx_importer {
 
+bool isNarrowInteger(int32_t elementType) {
+  unsigned bits = elementBits(elementType);
+  return !isNarrowFloat(elementType) && elementType != TensorProto::FLOAT16 &&
+         elementType != TensorProto::BFLOAT16 &&
+         elementType != TensorProto::FLOAT &&
+         elementType != TensorProto::BOOL && bits > 0 && bits <= 32;
+}
+
 Value integersOf(NodeContext &node, unsigned index) {
   Value x = wrapNarrowInteger(node, node.input(index),
                               node.inputElementType(index));
@@ -96,15 +104,6 @@ FailureOr<Value> alignedParameter(NodeContext &node, unsigned index,
   for (int64_t i = *axis + 1; i < rank; ++i)
     parameter = insertUnitDims(node, parameter, 1);
   return parameter;
-}
-
-/// Whether the elements are integers that i32 holds.
-bool isNarrowInteger(int32_t elementType) {
-  unsigned bits = elementBits(elementType);
-  return !isNarrowFloat(elementType) && elementType != TensorProto::FLOAT16 &&
-         elementType != TensorProto::BFLOAT16 &&
-         elementType != TensorProto::FLOAT &&
-         elementType != TensorProto::BOOL && bits > 0 && bits <= 32;
 }
 
 /// (x - zero point) * scale, in f32, then in the scale's type.
