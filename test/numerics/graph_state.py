@@ -297,6 +297,8 @@ def windows(array, operation, kernel, fill, padding):
 def graph_conv(module, operation, array, weights):
     groups = parse_integers(operation.attributes["groups"])
     _, dtype = parse_type(operation.result_type)
+    if "unsigned_input" in operation.attributes:
+        array = as_unsigned(array)
     array, weights = array.astype(dtype), weights.astype(dtype)
     kernel = weights.shape[:-2]
     per_input = array.shape[-1] // groups
@@ -347,6 +349,19 @@ def linalg_contract(module, operation, lhs, rhs, start):
                .replace(",", "").replace(" ", "") for part in maps]
     return accumulate(operation, f"{letters[0]},{letters[1]}->{letters[2]}",
                       lhs, rhs, start)
+
+
+def linalg_generic(module, operation, lhs, rhs, start):
+    """A product of integers, each extended with a sign or without one."""
+    text = " ".join(operation.region)
+    arguments = re.search(r"\^bb\d+\((%\w+): \w+, (%\w+): \w+, ", text)
+    casts = {value: name for name, value in
+             re.findall(r'"arith\.(ext[su]i)"\((%\w+)\)', text)}
+    assert set(re.findall(r'"([\w.]+)"', text)) <= {
+        "arith.extsi", "arith.extui", "arith.muli", "arith.addi", "linalg.yield"}
+    operands = [as_unsigned(x) if casts[argument] == "extui" else x
+                for x, argument in zip((lhs, rhs), arguments.groups())]
+    return linalg_contract(module, operation, *operands, start)
 
 
 def linalg_reduce(module, operation, source, start):

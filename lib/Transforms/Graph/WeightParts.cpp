@@ -41,7 +41,8 @@ Attribute tessera::viewStepOf(Operation *op) {
   return {};
 }
 
-/// The step of a reduction by one operation from its neutral element.
+/// The step of a reduction by one operation from its neutral element; null where
+/// there is none, as for numbers without a sign.
 static Attribute reductionStep(linalg::ReduceOp op) {
   Block &body = op.getCombiner().front();
   if (op.getNumDpsInputs() != 1 || body.getOperations().size() != 2)
@@ -61,8 +62,12 @@ static Attribute reductionStep(linalg::ReduceOp op) {
                 other.getValue().isZero();
   if (!isZero && start != *neutral)
     return {};
-  return graph::ReduceAttr::get(op.getContext(), join.getName().getStringRef(),
-                                op.getDimensions());
+  auto step = graph::ReduceAttr::get(
+      op.getContext(), join.getName().getStringRef(), op.getDimensions());
+  std::string ignored;
+  auto source = cast<RankedTensorType>(op.getDpsInputs()[0].getType());
+  return succeeded(step.resultType(source, ignored)) ? Attribute(step)
+                                                     : Attribute();
 }
 
 static int64_t bytesOf(RankedTensorType type) {
