@@ -6,6 +6,7 @@
 #include "lib/Transforms/Kernel/RegionTensors.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/SizeMaterialization.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -117,13 +118,43 @@ static LogicalResult outlineGroups(func::FuncOp entry, SymbolTable &symbols) {
   return finishRegions(entry, symbols);
 }
 
+/// dim(%computed, 0)  ==>  the size, by what it is made of
+///
+/// A kernel must not wait for the size of what it computes itself.
+static void takeSizesFromInputs(func::FuncOp entry) {
+  graph::SizeAnalysis sizes(entry.getContext());
+  SmallVector<tensor::DimOp> dims;
+  entry.walk([&](tensor::DimOp op) {
+    if (op.getConstantIndex() && op.getSource().getDefiningOp())
+      dims.push_back(op);
+  });
+  auto type = RankedTensorType::get({ShapedType::kDynamic},
+                                    Builder(entry.getContext()).getI8Type());
+  for (tensor::DimOp op : dims) {
+    OpBuilder builder(op);
+    Value size =
+        graph::materializeDynamicSizes(
+            builder, op.getLoc(), sizes, type,
+            sizes.dimOf(op.getSource(), *op.getConstantIndex()))
+            .front();
+    if (size == op.getResult())
+      continue;
+    op.replaceAllUsesWith(size);
+    op.erase();
+  }
+}
+
 namespace {
 struct OutlineGroups : tessera::impl::OutlineGroupsBase<OutlineGroups> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    for (auto entry : getOperation().getOps<func::FuncOp>())
-      if (!entry.isExternal() && failed(outlineGroups(entry, symbols)))
+    for (auto entry : getOperation().getOps<func::FuncOp>()) {
+      if (entry.isExternal())
+        continue;
+      takeSizesFromInputs(entry);
+      if (failed(outlineGroups(entry, symbols)))
         return signalPassFailure();
+    }
   }
 };
 } // namespace
