@@ -353,14 +353,10 @@ def linalg_contract(module, operation, lhs, rhs, start):
 
 def linalg_generic(module, operation, lhs, rhs, start):
     """A product of integers, each extended with a sign or without one."""
-    text = " ".join(operation.region)
-    arguments = re.search(r"\^bb\d+\((%\w+): \w+, (%\w+): \w+, ", text)
-    casts = {value: name for name, value in
-             re.findall(r'"arith\.(ext[su]i)"\((%\w+)\)', text)}
-    assert set(re.findall(r'"([\w.]+)"', text)) <= {
-        "arith.extsi", "arith.extui", "arith.muli", "arith.addi", "linalg.yield"}
-    operands = [as_unsigned(x) if casts[argument] == "extui" else x
-                for x, argument in zip((lhs, rhs), arguments.groups())]
+    casts = re.findall(r'"arith\.(\w+)"', " ".join(operation.region))
+    assert set(casts[:2]) <= {"extui", "extsi"} and casts[2:] == ["muli", "addi"]
+    operands = [as_unsigned(x) if cast == "extui" else x
+                for x, cast in zip((lhs, rhs), casts)]
     return linalg_contract(module, operation, *operands, start)
 
 
