@@ -28,6 +28,8 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ThreadPool.h"
 
+#include <sys/resource.h>
+
 using namespace mlir;
 using namespace tessera;
 
@@ -42,6 +44,13 @@ State stateOf(ModuleOp module) {
   return module.getOps<kernel::FuncOp>().empty() ? State::Graph : State::Kernel;
 }
 
+/// Whether the process may use so much address space only. LLVM ends a process that
+/// gets no more threads, which need stacks of their own.
+bool isMemoryLimited() {
+  rlimit limit;
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 /// One compilation and what it has so far.
 class Compilation {
 public:
@@ -54,7 +63,7 @@ public:
     // Until there are kernels, the passes see one function.
     context.disableMultithreading();
     if (llvm::ThreadPoolStrategy strategy = llvm::hardware_concurrency(options.jobs);
-        strategy.compute_thread_count() > 1)
+        strategy.compute_thread_count() > 1 && !isMemoryLimited())
       threads.emplace(strategy);
   }
 
