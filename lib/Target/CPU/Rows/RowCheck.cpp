@@ -235,8 +235,6 @@ static LogicalResult checkCumulative(kernel::FuncOp kernel,
 
 /// The kernel with its softmax as the reductions that it is emitted by.
 static LogicalResult checkExpanded(kernel::FuncOp kernel) {
-  if (kernel.getBody().front().getOps<linalg::SoftmaxOp>().empty())
-    return checkRowKernel(kernel);
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   OpBuilder builder(kernel.getContext());
   builder.setInsertionPointToStart(module->getBody());
