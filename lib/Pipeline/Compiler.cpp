@@ -3,6 +3,7 @@
 
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/ModuleMachine.h"
+#include "lib/CostModel/Precision.h"
 #include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Pipeline/Check.h"
 #include "lib/Pipeline/ChooseMachines.h"
@@ -120,6 +121,11 @@ private:
 
 CompileStatus Compilation::chooseMachine() {
   pipeline.optimizationLevel = options.optimizationLevel;
+  pipeline.precision = options.precision;
+  if (!precisionNamed(options.precision))
+    return fail(CompileStatus::InvalidOptions,
+                "--precision expects " + precisionNames() + ", but got '" +
+                    options.precision + "'");
   llvm::Expected<std::vector<Machine>> chosen = chooseMachines(options);
   if (!chosen)
     return fail(CompileStatus::InvalidOptions,

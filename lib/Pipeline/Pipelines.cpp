@@ -7,6 +7,7 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/CostModel/Precision.h"
 #include "lib/Target/CPU/Generic/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/CPU/Pipelines.h"
@@ -75,6 +76,14 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
   if (options.optimizationLevel == 0) {
     passes.addPass(createOnePerOp());
   } else {
+    if (isNarrow(precisionNamed(options.precision).value_or(Precision::Highest))) {
+      passes.addPass(createNarrowContractions({options.precision}));
+      // Weights are converted once, when the artifact is written.
+      passes.addPass(createFoldWeightArithmetic());
+      passes.addPass(createCanonicalize());
+      passes.addPass(createCSEPass());
+      passes.addPass(createSymbolDCEPass());
+    }
     // Before groups, which the conversions join.
     passes.addNestedPass<func::FuncOp>(createStoreOperands());
     passes.addPass(createOutlineGroups());
@@ -121,6 +130,9 @@ struct NamedPipelineOptions : PassPipelineOptions<NamedPipelineOptions> {
   Option<int> optimizationLevel{*this, "opt-level",
                                 llvm::cl::desc("0 is the oracle, 1 to 3 fuse"),
                                 llvm::cl::init(3)};
+  Option<std::string> precision{
+      *this, "precision", llvm::cl::desc("What products are computed with"),
+      llvm::cl::init("highest")};
   Option<std::string> cpu{*this, "cpu",
                           llvm::cl::desc("CPU family of the machine record, "
                                          "instead of the module's machine"),
@@ -136,6 +148,7 @@ static void registerPipeline(
       [build](OpPassManager &passes, const NamedPipelineOptions &given) {
         PipelineOptions options;
         options.optimizationLevel = given.optimizationLevel;
+        options.precision = given.precision;
         SetMachineOptions machine;
         machine.keep = given.cpu.empty();
         machine.cpu = given.cpu.empty() ? "x86-64-v3" : given.cpu.getValue();

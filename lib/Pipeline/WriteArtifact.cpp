@@ -9,8 +9,10 @@
 #include "lib/Target/Artifact/WeightWriter.h"
 #include "lib/Target/CPU/Code/CodeParts.h"
 #include "lib/Target/CPU/Code/ObjectCode.h"
+#include "lib/Target/CPU/Lowering/ContextFields.h"
 #include "lib/Target/CPU/Pipelines.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -94,6 +96,8 @@ private:
   SmallVector<ModuleOp> modules;
   /// Of each code.
   SmallVector<CpuTarget> targets;
+  /// Whether code for each target uses units that a system may refuse.
+  SmallVector<bool> usesUnits;
   const ArtifactOptions &options;
   ArtifactResult result;
   // Of the code that was generated last.
@@ -117,6 +121,10 @@ LogicalResult ArtifactWriter::findTargets() {
     if (!target)
       return check(target.takeError());
     targets.push_back(std::move(*target));
+    usesUnits.push_back(
+        llvm::any_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+          return function->hasAttr(cpu::kUnitAttr);
+        }));
   }
   return success();
 }
@@ -125,7 +133,8 @@ ModuleDescription ArtifactWriter::describe(size_t number) const {
   const CpuTarget &target = targets[number];
   ModuleDescription description;
   description.producer = options.producer;
-  description.targets = {{"x86-64", target.cpu, requiredFeatures(target)}};
+  description.targets = {{"x86-64", target.cpu, requiredFeatures(target),
+                          usesUnits[number] ? optionalFeatures(target) : ""}};
   description.manifest = codes[number].manifest;
   description.symbol = tableSymbol(number);
   for (size_t other = 1; number == 0 && other < codes.size(); ++other)

@@ -29,3 +29,8 @@ kernel.func @c5_last(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
                 schedules = [#kernel.guarded<#always, #kernel.generic>]} {
   kernel.yield %x : tensor<4xf32>
 }
+
+// -----
+
+// expected-error @+1 {{C3: expects a condition or a unit}}
+#c3 = #kernel.guarded<#kernel.generic>

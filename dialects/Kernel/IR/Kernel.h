@@ -38,6 +38,10 @@ inline bool givesFloat(ComputedSizeKind kind) {
 /// Elements of the contracted dimension that a step of `kind` takes. They lie
 /// together in both operands, in 32 bits where they are several.
 int64_t stepLengthOf(MultiplyAccumulate kind);
+
+/// The unit that its instructions belong to; none where every machine that has them
+/// gives them.
+Unit unitOf(MultiplyAccumulate kind);
 } // namespace tessera::kernel
 
 #define GET_OP_CLASSES

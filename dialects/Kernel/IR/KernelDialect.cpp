@@ -36,6 +36,10 @@ StringRef GenericAttr::getRoute() const { return "generic"; }
 StringRef GuardedAttr::getRoute() const { return getSchedule().getRoute(); }
 StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
 
+Unit ContractionAttr::getUnit() const { return unitOf(getAccumulate()); }
+
+Unit tessera::kernel::unitOf(MultiplyAccumulate kind) { return Unit::None; }
+
 int64_t tessera::kernel::stepLengthOf(MultiplyAccumulate kind) {
   switch (kind) {
   case MultiplyAccumulate::F32:
@@ -123,9 +127,11 @@ ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult GuardedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  IntegerSetAttr condition,
+                                  IntegerSetAttr condition, Unit unit,
                                   ScheduleAttrInterface schedule) {
-  if (condition.getValue().getNumDims() != 0)
+  if (!condition && unit == Unit::None)
+    return emitError() << "C3: expects a condition or a unit";
+  if (condition && condition.getValue().getNumDims() != 0)
     return emitError() << "C1: expects a condition without dimensions, but got "
                        << condition;
   if (isa<GuardedAttr>(schedule))

@@ -68,7 +68,7 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
               remark::RemarkOpts::name("candidate").category("schedule"))
               << describe(*route, kernel, schedule, machine);
       if (!candidates.empty() && (schedules.empty() || isLast))
-        schedules.push_back(candidates.front());
+        append(schedules, candidates);
       if (reason.empty())
         continue;
       // The route is meant for the kernel: no other special one is.
@@ -79,6 +79,26 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       break;
     }
     kernel.setSchedulesAttr(ArrayAttr::get(&getContext(), schedules));
+  }
+
+  /// Adds the best of `candidates`: of those that need no unit, too, where the best one
+  /// does, as a system may refuse it.
+  void append(SmallVectorImpl<Attribute> &schedules,
+              ArrayRef<kernel::ScheduleAttrInterface> candidates) {
+    kernel::ScheduleAttrInterface best = candidates.front();
+    kernel::Unit unit = best.getUnit();
+    if (unit == kernel::Unit::None) {
+      schedules.push_back(best);
+      return;
+    }
+    schedules.push_back(
+        kernel::GuardedAttr::get(&getContext(), /*condition=*/{}, unit, best));
+    const auto *plain = llvm::find_if(
+        candidates, [](kernel::ScheduleAttrInterface schedule) {
+          return schedule.getUnit() == kernel::Unit::None;
+        });
+    if (plain != candidates.end())
+      schedules.push_back(*plain);
   }
 
   SmallVector<const KernelRoute *> routes;

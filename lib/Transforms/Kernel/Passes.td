@@ -54,6 +54,28 @@ def ShareConstants : Pass<"kernel-share-constants", "mlir::ModuleOp"> {
                            "tessera::graph::GraphDialect"];
 }
 
+def NarrowContractions : Pass<"kernel-narrow-contractions", "mlir::ModuleOp"> {
+  let summary = "Give products of f32 operands of 16 bits, where the precision allows";
+  let description = [{
+    Matrix units multiply 16 bits many times as fast as 32, and half the bytes are
+    read. Sums, and all that is no product, stay f32:
+
+      linalg.matmul ins(%a, %w) of f32   ==>   %b = arith.truncf %a ; %v = arith.truncf %w
+                                               linalg.matmul ins(%b, %v) outs(… : f32)
+
+    What computes %a stores it as bf16, if nothing else reads it; weights are
+    converted when the artifact is written (graph-fold-weight-arithmetic).
+
+    Expects the graph state and, for `fast`, a machine: products that it does not
+    compute faster so stay. Leaves products of fewer than 32 contracted elements and
+    depthwise convolutions. `strict`, `highest` and `high` change nothing.
+  }];
+  let options = [
+    Option<"precision", "precision", "std::string", /*default=*/"\"highest\"",
+           "strict, highest, high, fast (or medium), bf16 or f16">];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+}
+
 def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {
   let summary = "Store operands that a kernel would convert or gather again at every use";
   let description = [{
