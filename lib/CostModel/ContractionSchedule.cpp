@@ -46,6 +46,7 @@ static double stepsPerCycle(kernel::MultiplyAccumulate kind,
                             const Machine &machine) {
   switch (kind) {
   case kernel::MultiplyAccumulate::F32:
+  case kernel::MultiplyAccumulate::BytesInF32:
     return machine.f32MacsPerCycle;
   case kernel::MultiplyAccumulate::Bf16Pairs:
     return hasFeature(machine, "avx512bf16") ? machine.bf16MacsPerCycle : 0;
@@ -70,13 +71,13 @@ tessera::chooseMultiplyAccumulate(const Contraction &product,
       });
   Type lhs = product.lhsType(), rhs = product.rhsType();
   if (product.sumType().isInteger(32)) {
-    bool isBytes = lhs.isInteger(8) && rhs.isInteger(8) &&
-                   product.lhsSignedness == Signedness::Unsigned &&
-                   product.rhsSignedness == Signedness::Signed;
-    if (isBytes && isGrouped &&
+    bool isSigned = product.rhsSignedness == Signedness::Signed;
+    if (!lhs.isInteger(8) || !rhs.isInteger(8) || !isSigned)
+      return std::nullopt;
+    if (isGrouped && product.lhsSignedness == Signedness::Unsigned &&
         stepsPerCycle(MultiplyAccumulate::U8S8Quads, machine) > 0)
       return MultiplyAccumulate::U8S8Quads;
-    return std::nullopt;
+    return MultiplyAccumulate::BytesInF32;
   }
   auto isFloat = [](Type type) {
     return type.isF32() || type.isF16() || type.isBF16();

@@ -35,8 +35,12 @@ def build(path, nodes, inputs, constants, outputs, kind=TensorProto.INT32):
               path)
 
 
-def run(tmp_path, feeds, opt_level=3):
-    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", opt_level=opt_level, cpu="native")
+# The second has no instruction for bytes.
+CPUS = ["native", "x86-64-v3"]
+
+
+def run(tmp_path, feeds, opt_level=3, cpu="native"):
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", opt_level=opt_level, cpu=cpu)
     return tessera.load(tmp_path / "m.so").run(None, feeds)
 
 
@@ -44,9 +48,10 @@ def wrapped(product):
     return product.astype(np.int64).astype(np.int32)
 
 
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("zeros", ["none", "one", "each", "given"])
 @pytest.mark.parametrize("signs", SIGNS, ids=lambda s: "x".join(t.__name__ for t in s))
-def test_products(tmp_path, signs, zeros):
+def test_products(tmp_path, signs, zeros, cpu):
     left, right = signs
     chance = np.random.default_rng(len(zeros))
     nodes, inputs, constants, outputs, feeds, expected = [], [], [], [], {}, []
@@ -78,7 +83,7 @@ def test_products(tmp_path, signs, zeros):
         za = np.reshape(za, (-1, 1)) if np.ndim(za) else za
         expected.append(wrapped((a.astype(np.int64) - za) @ (b.astype(np.int64) - zb)))
     build(tmp_path / "m.onnx", nodes, inputs, constants, outputs)
-    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds), expected)):
+    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds, cpu=cpu), expected)):
         np.testing.assert_array_equal(y, wanted, err_msg=str(SIZES[number]))
 
 
@@ -132,12 +137,15 @@ WINDOWS = [
     (4, 18, 1, (2, 5), (1, 1), (2, 1), (0, 4, 0, 4)),
     (12, 32, 2, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
     (6, 6, 6, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+    (40, 40, 40, (3, 3), (2, 2), (1, 1), (0, 0, 1, 1)),
+    (20, 40, 20, (5, 2), (1, 1), (1, 2), (2, 1, 2, 1)),
 ]
 
 
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("zeros", ["none", "one", "each"])
 @pytest.mark.parametrize("signs", SIGNS, ids=lambda s: "x".join(t.__name__ for t in s))
-def test_convolutions(tmp_path, signs, zeros):
+def test_convolutions(tmp_path, signs, zeros, cpu):
     chance = np.random.default_rng(5)
     nodes, inputs, constants, feeds, expected = [], [], [], {}, []
     for number, (channels, outputs, groups, kernel, strides, dilations, pads) in enumerate(WINDOWS):
@@ -160,7 +168,7 @@ def test_convolutions(tmp_path, signs, zeros):
         expected.append(wrapped(convolved(x.astype(np.int64) - zx, centred, strides, dilations,
                                           pads, groups)))
     build(tmp_path / "m.onnx", nodes, inputs, constants, [f"y{i}" for i in range(len(WINDOWS))])
-    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds), expected)):
+    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds, cpu=cpu), expected)):
         np.testing.assert_array_equal(y, wanted, err_msg=str(WINDOWS[number]))
 
 

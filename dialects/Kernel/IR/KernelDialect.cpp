@@ -43,6 +43,7 @@ Unit tessera::kernel::unitOf(MultiplyAccumulate kind) { return Unit::None; }
 int64_t tessera::kernel::stepLengthOf(MultiplyAccumulate kind) {
   switch (kind) {
   case MultiplyAccumulate::F32:
+  case MultiplyAccumulate::BytesInF32:
     return 1;
   case MultiplyAccumulate::Bf16Pairs:
     return 2;

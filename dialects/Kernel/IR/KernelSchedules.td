@@ -36,7 +36,8 @@ class Kernel_Schedule<string name, string mnemonic, list<string> methods = []>
 def Kernel_MultiplyAccumulate : I32EnumAttr<"MultiplyAccumulate", "How products are accumulated", [
     I32EnumAttrCase<"F32", 0, "f32">,
     I32EnumAttrCase<"Bf16Pairs", 1, "bf16_pairs">,
-    I32EnumAttrCase<"U8S8Quads", 2, "u8s8_quads">]> {
+    I32EnumAttrCase<"U8S8Quads", 2, "u8s8_quads">,
+    I32EnumAttrCase<"BytesInF32", 3, "bytes_in_f32">]> {
   let cppNamespace = "::tessera::kernel";
   let genSpecializedAttr = 0;
 }
@@ -52,8 +53,8 @@ def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction", ["get
     `taskPanels` column panels of `vectors * lanes` columns. `prefetchRows` is the
     distance, in steps of the contracted dimension, at which panels are prefetched
     (0: not). `accumulate` names the multiply-accumulate, which says how many
-    elements of the contracted dimension a step takes: `f32` one, `bf16_pairs` two,
-    `u8s8_quads` four.
+    elements of the contracted dimension a step takes: `f32` and `bytes_in_f32` one,
+    `bf16_pairs` two, `u8s8_quads` four.
 
     C1: rows, vectors, lanes, taskRows, taskPanels are positive and prefetchRows
     not negative. C2: rows divides taskRows.

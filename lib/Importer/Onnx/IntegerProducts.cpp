@@ -93,11 +93,8 @@ static Value byteOf(NodeContext &node, Value zeroPoint) {
 }
 
 bool canConvolveBytes(NodeContext &node, const ByteOperand &filter) {
-  auto type = cast<RankedTensorType>(filter.bytes.getType());
-  if (node.integer("group", 1) == 1)
-    return true;
-  bool isCentred = !filter.isUnsigned && isZero(filter.zeroPoint);
-  return isCentred && type.getRank() > 1 && type.getDimSize(1) > 1;
+  return node.integer("group", 1) == 1 ||
+         (!filter.isUnsigned && isZero(filter.zeroPoint));
 }
 
 FailureOr<Value> convolveBytes(NodeContext &node, ByteOperand image,

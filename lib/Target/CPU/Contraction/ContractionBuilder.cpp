@@ -183,7 +183,7 @@ LogicalResult ContractionBuilder::emit() {
     return failure();
   OperandViews views(memrefs, elements);
   std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
-      schedule.getAccumulate(), schedule.getLanes());
+      schedule.getAccumulate(), schedule.getLanes(), c.lhsSignedness);
   LeftOperand left(c, elements, *multiply);
   left.prepare(builder, loc, views);
   PanelAccess panels(c, elements, *multiply, schedule);

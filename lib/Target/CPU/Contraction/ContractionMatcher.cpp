@@ -41,7 +41,7 @@ cpu::matchContraction(kernel::FuncOp kernel, kernel::ContractionAttr schedule) {
   if (failed(c))
     return failure();
   std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
-      schedule.getAccumulate(), schedule.getLanes());
+      schedule.getAccumulate(), schedule.getLanes(), c->lhsSignedness);
   if (std::string reason = refusal(*c, *multiply); !reason.empty())
     return root->emitOpError(reason);
   return c;

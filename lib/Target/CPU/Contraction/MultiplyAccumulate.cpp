@@ -85,6 +85,67 @@ struct Float32 : MultiplyAccumulate {
   }
 };
 
+/// Products of bytes as those of floats, for columns that no instruction takes in
+/// groups (depthwise convolutions) and machines that have none: a block of 512
+/// products stays below 2^24 and is exact in f32, then i32 wraps.
+struct BytesInFloat32 : MultiplyAccumulate {
+  BytesInFloat32(int64_t lanes, Signedness lhs)
+      : MultiplyAccumulate(lanes, kernel::MultiplyAccumulate::BytesInF32),
+        lhs(lhs) {}
+
+  std::string refusal(const Contraction &c) const override {
+    if (c.sumType().isInteger(32) && c.lhsType().isInteger(8) &&
+        c.rhsType().isInteger(8) && c.rhsSignedness == Signedness::Signed)
+      return {};
+    return "expects bytes, the right ones signed, and a result of i32";
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), Float32Type::get(context));
+  }
+  VectorType totals(MLIRContext *context) const override {
+    return VectorType::get(lanes(), IntegerType::get(context, 32));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return Float32Type::get(context);
+  }
+  Value left(OpBuilder &builder, Location loc, Value elements) const override {
+    Value value = toFloat(builder, loc, elements, lhs);
+    if (isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(builder, loc, sums(loc.getContext()),
+                                       value);
+  }
+  Value right(OpBuilder &builder, Location loc, Value elements) const override {
+    return toFloat(builder, loc, elements, Signedness::Signed);
+  }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return vector::FMAOp::create(builder, loc, left, right, sum);
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    Value whole = arith::FPToSIOp::create(builder, loc,
+                                          totals(loc.getContext()), sum);
+    return arith::AddIOp::create(builder, loc, total, whole);
+  }
+
+private:
+  /// Bytes, or what a panel holds already, as f32.
+  static Value toFloat(OpBuilder &builder, Location loc, Value bytes,
+                       Signedness signedness) {
+    Type type = bytes.getType(), f32 = builder.getF32Type();
+    if (getElementTypeOrSelf(type) == f32)
+      return bytes;
+    if (auto vector = dyn_cast<VectorType>(type))
+      f32 = VectorType::get(vector.getShape(), f32);
+    return signedness == Signedness::Signed
+               ? arith::SIToFPOp::create(builder, loc, f32, bytes).getResult()
+               : arith::UIToFPOp::create(builder, loc, f32, bytes);
+  }
+
+  Signedness lhs;
+};
+
 /// Several narrow products a step, in groups of 32 bits.
 struct Grouped : MultiplyAccumulate {
   using MultiplyAccumulate::MultiplyAccumulate;
@@ -185,7 +246,8 @@ struct Bfloat16Pairs : Grouped {
 } // namespace
 
 std::unique_ptr<MultiplyAccumulate>
-MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes) {
+MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes,
+                           Signedness lhs) {
   switch (kind) {
   case kernel::MultiplyAccumulate::F32:
     return std::make_unique<Float32>(lanes);
@@ -193,6 +255,8 @@ MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes) {
     return std::make_unique<Bfloat16Pairs>(lanes);
   case kernel::MultiplyAccumulate::U8S8Quads:
     return std::make_unique<ByteQuads>(lanes);
+  case kernel::MultiplyAccumulate::BytesInF32:
+    return std::make_unique<BytesInFloat32>(lanes, lhs);
   }
   llvm_unreachable("all multiply-accumulates have an implementation");
 }

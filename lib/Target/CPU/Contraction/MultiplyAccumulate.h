@@ -9,6 +9,7 @@
 //   f32             f32, f16, bf16 -> f32  1       one, broadcast    columns
 //   bf16_pairs      bf16 x bf16 -> f32     2       pair, broadcast   columns x 2
 //   u8s8_quads      u8 x s8 -> i32         4       quad, broadcast   columns x 4
+//   bytes_in_f32    u8, s8 x s8 -> i32     1       one, broadcast    columns
 //
 // Elements of a step lie together in both operands: the left one is row-major, so
 // its neighbours are loaded as one number and broadcast; the right one's panels are
@@ -44,9 +45,11 @@ struct TileStep {
 
 class MultiplyAccumulate {
 public:
-  /// The implementation that a schedule names, for vectors of `lanes` sums.
+  /// The implementation that a schedule names, for vectors of `lanes` sums. `lhs`: how
+  /// bytes of the left operand are read.
   static std::unique_ptr<MultiplyAccumulate>
-  create(kernel::MultiplyAccumulate kind, int64_t lanes);
+  create(kernel::MultiplyAccumulate kind, int64_t lanes,
+         Signedness lhs = Signedness::Unsigned);
   virtual ~MultiplyAccumulate() = default;
 
   /// Why the product cannot be accumulated so; empty: it can.
@@ -62,6 +65,11 @@ public:
   virtual mlir::Type panelElement(mlir::MLIRContext *context) const = 0;
   /// Sums of many products are rounded: they are summed in blocks, from zero each.
   virtual bool sumsInBlocks() const { return true; }
+  /// The vector that sums of blocks are added to; where it is another one, every
+  /// product is in a block.
+  virtual mlir::VectorType totals(mlir::MLIRContext *context) const {
+    return sums(context);
+  }
 
   /// The form of the left operand: `elements`, a scalar, or a vector of stepLength
   /// neighbours of the contracted dimension, for all columns. Vectors of columns

@@ -18,9 +18,8 @@ using namespace tessera::cpu;
 // Loads
 //===----------------------------------------------------------------------===//
 
-/// Loads vector<count x T>; zero where `mask` (may be null) is false.
-static Value loadElements(OpBuilder &builder, Location loc, Value memref,
-                          ArrayRef<Value> indices, int64_t count, Value mask) {
+Value cpu::loadElements(OpBuilder &builder, Location loc, Value memref,
+                        ArrayRef<Value> indices, int64_t count, Value mask) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   auto type = VectorType::get(count, element);
   if (!mask)

@@ -141,8 +141,13 @@ private:
   int64_t width = 0;
 };
 
-/// Loads vector<lanes x T>, widened to f32; zero where `mask` (may be null) is
-/// false.
+/// Loads vector<count x T>; zero where `mask` (may be null) is false.
+mlir::Value loadElements(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value memref,
+                         mlir::ArrayRef<mlir::Value> indices, int64_t count,
+                         mlir::Value mask);
+
+/// The same of floats, widened to f32.
 mlir::Value loadVector(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value memref, mlir::ArrayRef<mlir::Value> indices,
                        int64_t lanes, mlir::Value mask);

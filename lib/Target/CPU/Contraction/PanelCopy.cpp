@@ -162,8 +162,9 @@ void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
             SmallVector<Value> source;
             for (AffineExpr expr : transposedIndices)
               source.push_back(index.evaluate(expr, loops));
-            block.push_back(
-                loadVector(builder, loc, memref, source, lanes, Value()));
+            block.push_back(multiply.right(
+                builder, loc,
+                loadElements(builder, loc, memref, source, lanes, Value())));
           }
           transposeLanes(builder, loc, block);
           for (int64_t lane = 0; lane < lanes; ++lane)

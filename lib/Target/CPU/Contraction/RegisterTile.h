@@ -64,7 +64,13 @@ private:
   mlir::Value at(Accumulators &accumulators, int64_t row, int64_t vector) {
     return accumulators[row * vectors + vector];
   }
-  Accumulators zeros(mlir::OpBuilder &builder, mlir::Location loc);
+  Accumulators zeros(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::VectorType type);
+  /// Each total and the sum of a block.
+  Accumulators finish(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::ValueRange totals, mlir::ValueRange sums);
+  /// Whether all products are one block.
+  bool isOneBlock() const;
   mlir::FailureOr<Accumulators> start(mlir::OpBuilder &builder,
                                       mlir::Location loc);
   mlir::FailureOr<Accumulators> reduce(mlir::OpBuilder &builder,
@@ -120,6 +126,8 @@ private:
   PanelAccess::Columns columns;
   /// Elements of the current step below the depth.
   int64_t stepCount = 1;
+  /// Whether the sums that are emitted may become totals' summands only.
+  bool needsBlock = false;
 };
 
 /// Taps [first, last) of `window`, in units of its tap loop, that lie inside the
