@@ -80,9 +80,9 @@ def test_hidden_values_are_stored_narrow(tmp_path):
     path = tmp_path / "model.onnx"
     perceptron(path)
     report = tmp_path / "report.json"
-    tessera.compile(path, tmp_path / "model.so", precision="bf16", report=str(report))
+    tessera.compile(path, tmp_path / "model.so", precision="fast", cpu="znver4", report=str(report))
     described = json.loads(report.read_text())
-    assert described["precision"] == "bf16"
+    assert described["precision"] == "fast"
     [second] = [k for k in described["kernels"] if "second" in k["nodes"]]
     assert f"{ROWS}x{COLUMNS}xbf16" in second["arguments"]
     assert not any("f32" in a for a in second["arguments"] if "72" in a.split("x"))

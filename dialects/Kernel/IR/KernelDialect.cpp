@@ -127,6 +127,52 @@ ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+/// [`on` unit `,`]
+static ParseResult parseUnit(AsmParser &parser, Unit &unit) {
+  if (failed(parser.parseOptionalKeyword("on")))
+    return success();
+  FailureOr<Unit> parsed = FieldParser<Unit>::parse(parser);
+  if (failed(parsed))
+    return failure();
+  unit = *parsed;
+  return parser.parseComma();
+}
+
+/// `<` [condition `,`] [`on` unit `,`] schedule `>`
+Attribute GuardedAttr::parse(AsmParser &parser, Type) {
+  IntegerSetAttr condition;
+  Unit unit = Unit::None;
+  Attribute last;
+  llvm::SMLoc begin = parser.getCurrentLocation();
+  if (parser.parseLess() || parseUnit(parser, unit) ||
+      parser.parseAttribute(last))
+    return {};
+  if (unit == Unit::None)
+    condition = dyn_cast<IntegerSetAttr>(last);
+  if (condition && (parser.parseComma() || parseUnit(parser, unit) ||
+                    parser.parseAttribute(last)))
+    return {};
+  auto schedule = dyn_cast<ScheduleAttrInterface>(last);
+  if (!schedule) {
+    parser.emitError(begin, "expects a schedule, but got ") << last;
+    return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return GuardedAttr::getChecked(
+      [&] { return parser.emitError(begin); }, parser.getContext(), condition,
+      unit, schedule);
+}
+
+void GuardedAttr::print(AsmPrinter &printer) const {
+  printer << '<';
+  if (getCondition())
+    printer << getCondition() << ", ";
+  if (getUnit() != Unit::None)
+    printer << "on " << stringifyUnit(getUnit()) << ", ";
+  printer << getSchedule() << '>';
+}
+
 LogicalResult GuardedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   IntegerSetAttr condition, Unit unit,
                                   ScheduleAttrInterface schedule) {

@@ -184,7 +184,7 @@ def Kernel_GuardedAttr : Kernel_Schedule<"Guarded", "guarded"> {
   let parameters = (ins OptionalParameter<"::mlir::IntegerSetAttr">:$condition,
                         Kernel_UnitParameter:$unit,
                         "::tessera::kernel::ScheduleAttrInterface":$schedule);
-  let assemblyFormat = "`<` ($condition^ `,`)? (`on` $unit^ `,`)? $schedule `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 

@@ -157,9 +157,9 @@ LogicalResult emitSchedules(kernel::FuncOp kernel, func::FuncOp function) {
     copy.erase();
     if (failed(emitted))
       return failure();
-    if (schedule.getUnit() != kernel::Unit::None)
+    if (guarded && guarded.getUnit() != kernel::Unit::None)
       form->setAttr(cpu::kUnitAttr, builder.getStringAttr(kernel::stringifyUnit(
-                                        schedule.getUnit())));
+                                        guarded.getUnit())));
     forms.push_back(form);
     if (!guarded)
       break;
