@@ -93,6 +93,18 @@ tessera::chooseMultiplyAccumulate(const Contraction &product,
   return MultiplyAccumulate::F32;
 }
 
+PanelLayout tessera::panelLayoutOf(kernel::MultiplyAccumulate accumulate) {
+  switch (accumulate) {
+  case kernel::MultiplyAccumulate::F32:
+    return {16, 1};
+  case kernel::MultiplyAccumulate::Bf16Pairs:
+    return {32, 2};
+  case kernel::MultiplyAccumulate::U8S8Quads:
+    return {32, 4};
+  }
+  llvm_unreachable("all multiply-accumulates have panels");
+}
+
 //===----------------------------------------------------------------------===//
 // Registers
 //===----------------------------------------------------------------------===//
@@ -200,6 +212,7 @@ static int64_t groupedBytes(const ContractionShape &shape) {
 static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
                                        const Machine &machine) {
   SmallVector<Tile> tiles;
+  int64_t group = kernel::stepLengthOf(shape.accumulate);
   for (int64_t vectors = 1; vectors <= kMostVectors; ++vectors) {
     int64_t columns = vectors * machine.lanes;
     // Panels narrower than a tile are read side by side, wider ones in parts.
@@ -207,11 +220,12 @@ static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
         shape.panelWidth % columns)
       continue;
     // A part of a panel's row wastes the rest of the cache line that holds it.
-    if (columns < std::min(shape.panelWidth, shape.columns))
+    if (columns < std::min(shape.panelWidth, shape.columns) &&
+        columns * group * shape.rhsElementBytes % kCacheLine != 0)
       continue;
     // Groups that no recipe has packed are copied by each task.
-    if (kernel::stepLengthOf(shape.accumulate) > 1 && !shape.panelWidth &&
-        vectors > 1 && columns * groupedBytes(shape) > kScratchBytes)
+    if (group > 1 && !shape.panelWidth && vectors > 1 &&
+        columns * groupedBytes(shape) > kScratchBytes)
       continue;
     for (int64_t rows = 1; rows <= kMostRows; ++rows)
       if (fitsRegisters({rows, vectors}, shape, machine) &&

@@ -11,10 +11,12 @@
 #ifndef TESSERA_LIB_COSTMODEL_KERNELROUTE_H
 #define TESSERA_LIB_COSTMODEL_KERNELROUTE_H
 
+#include "dialects/Interfaces/Contraction.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/Machine.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace tessera {
@@ -23,6 +25,15 @@ namespace tessera {
 struct Feature {
   llvm::StringRef name;
   double value;
+};
+
+/// How a product reads its right operand [depth, columns] the fastest:
+/// [ceil(all columns / columns), ceil(depth / group), columns, group].
+struct PanelLayout {
+  /// Columns of a panel.
+  int64_t columns;
+  /// Neighbours of the contracted dimension that lie together.
+  int64_t group = 1;
 };
 
 /// One way from kernels to code. Has no state: all is in the kernel, the schedule
@@ -55,6 +66,13 @@ public:
   /// What the estimate is made from.
   virtual llvm::SmallVector<Feature>
   features(kernel::FuncOp kernel, kernel::ScheduleAttrInterface schedule) const = 0;
+
+  /// The panels that kernels of `product` read on `machine`, where the route has any:
+  /// weights are stored so (kernel-pack-weights).
+  virtual std::optional<PanelLayout>
+  operandLayout(const Contraction &product, const Machine &machine) const {
+    return std::nullopt;
+  }
 
   /// Whether kernels of this route read and write tensors at strides that only a run
   /// tells, as the caller's caches have.

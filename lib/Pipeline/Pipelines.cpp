@@ -57,13 +57,12 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addNestedPass<func::FuncOp>(createFoldPadsIntoConvolutions());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
-    // Small filters are weights from here on: they are transposed and packed too.
+    // Small filters are weights from here on: they are transposed too.
     passes.addPass(createOutlineConstants());
     passes.addPass(createFoldWeightViews());
     passes.addPass(createFoldScalesIntoWeights());
-    // After everything that may fold into a weight's recipe.
-    passes.addPass(createPackWeights());
-    // After everything that may move what reads a product or its bias.
+    // After everything that may fold into a weight's recipe or move what reads a product
+    // or its bias.
     passes.addPass(createMergeContractions());
     passes.addPass(createCSEPass());
   }
@@ -87,6 +86,8 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
     // Before groups, which the conversions join.
     passes.addNestedPass<func::FuncOp>(createStoreOperands());
     passes.addPass(createOutlineGroups());
+    // Here, because each kernel has one call and a product is what its builder sees.
+    passes.addPass(createPackWeights());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
     passes.addPass(createShareConstants());

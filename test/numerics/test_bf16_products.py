@@ -70,7 +70,7 @@ def test_infinities_beyond_the_depth(tmp_path):
     assert np.isposinf(np.asarray(model.run(None, {"a": a})[0], np.float32)).all()
 
 
-@pytest.mark.parametrize("channels, pads", [(3, 1), (4, 1), (5, 0), (8, 1)])
+@pytest.mark.parametrize("channels, pads", [(1, 0), (3, 1), (4, 1), (5, 0), (5, 1), (8, 1)])
 def test_convolutions(tmp_path, channels, pads):
     chance = np.random.default_rng(channels)
     x = chance.standard_normal((1, channels, 9, 14)).astype(BF16)

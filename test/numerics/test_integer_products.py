@@ -139,6 +139,13 @@ WINDOWS = [
     (6, 6, 6, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
     (40, 40, 40, (3, 3), (2, 2), (1, 1), (0, 0, 1, 1)),
     (20, 40, 20, (5, 2), (1, 1), (1, 2), (2, 1, 2, 1)),
+    # Channels that fill no group, beside panels that are full, and groups that are panels.
+    (5, 40, 1, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+    (5, 32, 1, (3, 3), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (6, 64, 2, (3, 2), (1, 2), (1, 1), (1, 1, 1, 0)),
+    (3, 64, 1, (7, 7), (2, 2), (1, 1), (3, 3, 3, 3)),
+    (1, 9, 1, (5, 1), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (3, 33, 1, (5, 1), (1, 1), (1, 1), (2, 0, 2, 0)),
 ]
 
 
@@ -170,6 +177,31 @@ def test_convolutions(tmp_path, signs, zeros, cpu):
     build(tmp_path / "m.onnx", nodes, inputs, constants, [f"y{i}" for i in range(len(WINDOWS))])
     for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds, cpu=cpu), expected)):
         np.testing.assert_array_equal(y, wanted, err_msg=str(WINDOWS[number]))
+
+
+def test_reads_of_constant_weights(tmp_path):
+    """Their columns are summed at compile time: only the product reads them, in quads."""
+    chance = np.random.default_rng(1)
+    b = numbers(chance, np.int8, (70, 45))
+    build(tmp_path / "m.onnx", [helper.make_node("MatMulInteger", ["a", "b", "za"], ["y"])],
+          [("a", np.uint8, [13, 70]), ("za", np.uint8, [])], [("b", b)], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.mlir", emit="kernel", cpu="znver4")
+    text = (tmp_path / "m.mlir").read_text()
+    packed = [line for line in text.splitlines() if "xi8> from" in line]
+    assert len(packed) == 1 and "tensor<2x18x32x4xi8>" in packed[0]
+    assert text.count("graph.reduce") == 1 and "linalg.reduce" not in text
+    assert "linalg.pack" not in text and text.count("linalg.unpack") == 1
+
+
+def test_one_layout_for_each_machine(tmp_path):
+    """A machine without quads reads plain bytes, beside one that has them."""
+    chance = np.random.default_rng(2)
+    a, b = numbers(chance, np.uint8, (9, 70)), numbers(chance, np.int8, (70, 45))
+    build(tmp_path / "m.onnx", [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+          [("a", np.uint8, a.shape)], [("b", b)], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", cpu="x86-64-v3,znver4")
+    [y] = tessera.load(tmp_path / "m.so").run(None, {"a": a})
+    np.testing.assert_array_equal(y, wrapped(a.astype(np.int64) @ b.astype(np.int64)))
 
 
 def test_leaves_the_generic_route(tmp_path):

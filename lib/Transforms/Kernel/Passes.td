@@ -122,6 +122,42 @@ def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
                            "tessera::graph::GraphDialect", "tessera::kernel::KernelDialect"];
 }
 
+def PackWeights : Pass<"kernel-pack-weights", "mlir::ModuleOp"> {
+  let summary = "Store the right-hand sides of products as the panels that their route reads";
+  let description = [{
+    Which panels a product [M, K] x [K, N] reads is asked of the target's routes
+    (`operandLayout`): columns of a panel, and how many neighbours of the contracted
+    dimension lie together. The weight's recipe gains the packing; the kernel's body
+    begins with the matching unpack, which the route's builder reads directly:
+
+      kernel.func @matmul(%w: tensor<KxN>, …)   ==>   kernel.func @matmul(%p: tensor<N/32 x K/4 x 32 x 4>, …) {
+                                                        %w = linalg.unpack %p outer_dims_perm = [1, 0]
+                                                               inner_dims_pos = [1, 0] inner_tiles = [32, 4] …
+
+    Convolution filters [spatial..., C, N] are packed as [spatial * C, N], those of
+    groups only if each group is whole panels. Neighbours that lie together are those
+    of one tap, or of taps that are read as one row of the input: where C is no multiple
+    of them, the panels are [N/32, taps, ceil(C/4), 32, 4]. What fills panels is zero.
+
+    Gathers read the panels too, so that a table that is also a right-hand side,
+    transposed or not, is stored once:
+
+      graph.gather %table[%ids]   ==>   %t = linalg.transpose (linalg.unpack %p) [1, 0]
+                                        graph.gather %t[%ids]
+
+    Each element that a gather takes then costs a cache line, about the time of 128
+    multiply-adds: only where at typical sizes all of them take at most a 32nd of
+    the time of the module's products. Leaves weights alone that anything else reads.
+
+    Expects kernels with one call each, as kernel-outline-groups leaves them, and a
+    module with a machine.
+  }];
+  let options = [Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+                        "Target whose routes are asked">];
+  let dependentDialects = ["mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect"];
+}
+
 def SetMachine : Pass<"kernel-set-machine", "mlir::ModuleOp"> {
   let summary = "Give the module the machine that it is compiled for";
   let description = [{

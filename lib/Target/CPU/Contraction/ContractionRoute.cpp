@@ -72,6 +72,14 @@ public:
             {"isDepthwise", double(shape.isDepthwise)}};
   }
 
+  std::optional<PanelLayout>
+  operandLayout(const Contraction &product,
+                const Machine &machine) const override {
+    auto accumulate = chooseMultiplyAccumulate(product, machine);
+    return accumulate ? std::optional(panelLayoutOf(*accumulate))
+                      : std::nullopt;
+  }
+
   LogicalResult emit(kernel::FuncOp kernel,
                      kernel::ScheduleAttrInterface schedule,
                      func::FuncOp function) const override {

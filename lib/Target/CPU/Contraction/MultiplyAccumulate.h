@@ -17,8 +17,8 @@
 // and attention go through `accumulateTile`; nothing else knows an instruction.
 //
 // To add one: a case of `kernel.MultiplyAccumulate`, a class here, its rate in the
-// machine record, and a line in `chooseMultiplyAccumulate` (lib/CostModel). The
-// tile unit's place is described in docs/architecture.md.
+// machine record, and lines in `chooseMultiplyAccumulate` and `panelLayoutOf`
+// (lib/CostModel). The tile unit's place is described in docs/architecture.md.
 #ifndef TESSERA_TARGET_CPU_MULTIPLYACCUMULATE_H
 #define TESSERA_TARGET_CPU_MULTIPLYACCUMULATE_H
 

@@ -60,26 +60,50 @@ SmallVector<Value> cpu::expandIndices(OpBuilder &builder, Location loc,
 // Choice of the way
 //===----------------------------------------------------------------------===//
 
-/// The unpack that makes the right operand (in its collapsed form), or null.
+/// The unpack that makes the right operand or, of a filter, a matrix or tensor of
+/// [taps, channels, columns] that it is a reshape of; or null.
 static linalg::UnPackOp findUnpack(const Contraction &c) {
   Value rhs = c.rhs();
-  if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>())
-    if (llvm::equal(expand.getReassociationIndices(), c.rhsGroups))
-      return expand.getSrc().getDefiningOp<linalg::UnPackOp>();
-  return c.rhsGroups.empty() ? rhs.getDefiningOp<linalg::UnPackOp>()
-                             : linalg::UnPackOp();
+  if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>();
+      expand && !c.rhsGroups.empty())
+    rhs = expand.getSrc();
+  return rhs.getDefiningOp<linalg::UnPackOp>();
 }
 
-/// Whether panels of columns have `group` rows together: plain panels for 1.
-static bool hasGroupsOf(linalg::UnPackOp unpack, int64_t group) {
+/// Whether the panels are [..., ceil(columns / width), rows, width].
+static bool hasPlainPanels(linalg::UnPackOp unpack, const Contraction &c) {
   int64_t rank = unpack.getDestType().getRank();
-  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
-  ArrayRef<int64_t> dims = unpack.getInnerDimsPos();
-  if (dims.empty() || dims[0] != rank - 1)
+  ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
+  if (rank != c.rhsMap.getNumResults() ||
+      static_cast<int64_t>(order.size()) != rank ||
+      unpack.getInnerDimsPos() != ArrayRef<int64_t>{rank - 1})
     return false;
-  return group == 1 ? dims.size() == 1
-                    : dims.size() == 2 && dims[1] == rank - 2 &&
-                          tiles[1] == group;
+  for (int64_t i = 0; i < rank - 2; ++i)
+    if (order[i] != i)
+      return false;
+  return order[rank - 2] == rank - 1 && order[rank - 1] == rank - 2;
+}
+
+/// Whether the panels are [ceil(columns / width), groups, width, group], where groups
+/// are those of a matrix, which must not reach from one tap to the next, or those of
+/// each tap: [ceil(columns / width), taps, ceil(channels / group), width, group].
+static bool hasGroups(linalg::UnPackOp unpack, const Contraction &c,
+                      int64_t group) {
+  RankedTensorType type = unpack.getDestType();
+  int64_t rank = type.getRank();
+  int64_t inner = c.loops[c.reduction.back()].size;
+  bool isMatrix =
+      rank == 2 && (c.reduction.size() == 1 || inner % group == 0);
+  bool hasTaps = rank == 3 && !c.rhsGroups.empty() &&
+                 type.getDimSize(1) == inner;
+  SmallVector<int64_t> order =
+      llvm::to_vector(llvm::seq<int64_t>(0, rank - 1));
+  order.insert(order.begin(), rank - 1);
+  return (isMatrix || hasTaps) && c.rhsMap.getNumResults() == 2 &&
+         !ShapedType::isDynamic(c.loops[c.column].size) &&
+         unpack.getOuterDimsPerm() == ArrayRef(order) &&
+         unpack.getInnerDimsPos() == ArrayRef<int64_t>{rank - 1, rank - 2} &&
+         unpack.getStaticInnerTiles()[1] == group;
 }
 
 bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
@@ -87,19 +111,12 @@ bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
   linalg::UnPackOp unpack = findUnpack(c);
   if (!unpack)
     return false;
-  int64_t rank = unpack.getDestType().getRank();
-  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
-  ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
-  if (rank < 2 || !hasGroupsOf(unpack, multiply.stepLength()) ||
-      static_cast<int64_t>(order.size()) != rank ||
-      ShapedType::isDynamic(tiles[0]) || tiles[0] % lanes != 0)
+  int64_t group = multiply.stepLength();
+  if (group == 1 ? !hasPlainPanels(unpack, c)
+                 : !hasGroups(unpack, c, group))
     return false;
-  // Groups are those of the matrix, not of a tap; and loads of them have no masks.
-  bool isGrouped = multiply.stepLength() != 1;
-  if (isGrouped &&
-      (ShapedType::isDynamic(c.loops[c.column].size) ||
-       (c.reduction.size() > 1 &&
-        c.loops[c.reduction.back()].size % multiply.stepLength() != 0)))
+  int64_t panelColumns = unpack.getStaticInnerTiles()[0];
+  if (ShapedType::isDynamic(panelColumns) || panelColumns % lanes != 0)
     return false;
   // A vector lies in one panel; columns of a group may begin anywhere.
   MLIRContext *context = builder.getContext();
@@ -108,20 +125,15 @@ bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
       getAffineDimExpr(c.column, context) * lanes);
   if (vector.getLargestKnownDivisor() % lanes != 0)
     return false;
-  for (int64_t i = 0; i < rank - 2; ++i)
-    if (order[i] != i)
-      return false;
-  if (order[rank - 2] != rank - 1 || order[rank - 1] != rank - 2)
-    return false;
   memref = views.view(builder, loc, unpack.getSource());
-  if (memref && isGrouped) {
-    SmallVector<ReassociationIndices> rows;
-    for (int64_t i = 0; i <= rank; ++i)
-      rows.push_back({i});
-    rows.back().push_back(rank + 1);
-    memref = OperandViews::collapse(builder, loc, memref, rows);
+  if (memref && group != 1) {
+    auto last = cast<MemRefType>(memref.getType()).getRank() - 1;
+    ReassociationIndices rows =
+        llvm::to_vector<2>(llvm::seq<int64_t>(1, last - 1));
+    memref = OperandViews::collapse(builder, loc, memref,
+                                    {{0}, rows, {last - 1, last}});
   }
-  width = tiles[0];
+  width = panelColumns;
   kind = Kind::Packed;
   return static_cast<bool>(memref);
 }
@@ -255,14 +267,13 @@ SmallVector<Value> PanelAccess::indices(OpBuilder &builder, Location loc,
                                         int64_t vector) const {
   IndexBuilder index(builder, loc);
   SmallVector<Value> result;
-  if (kind == Kind::Copied)
+  if (kind == Kind::Copied ||
+      (kind == Kind::Packed && multiply.stepLength() != 1))
     return {where.panel[vector], panelRow(builder, loc, loops),
             where.offset[vector]};
   ArrayRef<AffineExpr> exprs = c.rhsMap.getResults();
   for (AffineExpr expr : exprs.drop_back())
     result.push_back(index.evaluate(expr, loops));
-  if (multiply.stepLength() != 1)
-    result.back() = index.div(result.back(), multiply.stepLength());
   if (kind == Kind::Packed)
     result.insert(result.end() - 1, where.panel[vector]);
   result.push_back(where.offset[vector]);

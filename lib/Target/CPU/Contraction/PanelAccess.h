@@ -24,7 +24,8 @@ constexpr int64_t kScratchBytes = 64 << 10;
 ///
 /// Where a step takes several elements of the contracted dimension, a panel's row
 /// is such a group: [panel, groups, columns * elements of a step], zero beyond the
-/// depth. Groups do not reach from one tap of a convolution to the next.
+/// depth. Groups do not reach from one tap of a convolution to the next. Packed and
+/// copied panels have the same rows.
 class PanelAccess {
 public:
   PanelAccess(const Contraction &contraction, ElementEmitter &elements,
