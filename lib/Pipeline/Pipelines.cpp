@@ -7,6 +7,8 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Quantization/Conversion/Passes.h"
+#include "dialects/Quantization/IR/Quantization.h"
 #include "lib/CostModel/Precision.h"
 #include "lib/Target/CPU/Generic/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
@@ -35,6 +37,8 @@ using namespace tessera;
 
 void tessera::buildGraphPipeline(OpPassManager &passes,
                                  const PipelineOptions &options) {
+  // Before any fold: nothing behind knows the dialect.
+  passes.addPass(quantization::createQuantizationToArith());
   passes.addNestedPass<func::FuncOp>(createLegalizeBooleans());
   if (options.optimizationLevel > 0) {
     passes.addPass(createFoldConstants());
@@ -175,6 +179,7 @@ void tessera::registerPipelines() {
 
 void tessera::registerPasses() {
   attention::registerAttentionConversionPasses();
+  quantization::registerQuantizationConversionPasses();
   graph::registerGraphConversionPasses();
   registerGraphTransformsPasses();
   registerKernelTransformsPasses();
@@ -188,7 +193,8 @@ void tessera::registerDialects(DialectRegistry &registry) {
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, attention::AttentionDialect,
-                  graph::GraphDialect, kernel::KernelDialect>();
+                  graph::GraphDialect, kernel::KernelDialect,
+                  quantization::QuantizationDialect>();
   registerLinalgContractions(registry);
   registerMovements(registry);
   cpu::registerGenericKernelInterfaces(registry);
