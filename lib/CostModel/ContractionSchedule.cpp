@@ -96,6 +96,7 @@ tessera::chooseMultiplyAccumulate(const Contraction &product,
 PanelLayout tessera::panelLayoutOf(kernel::MultiplyAccumulate accumulate) {
   switch (accumulate) {
   case kernel::MultiplyAccumulate::F32:
+  case kernel::MultiplyAccumulate::BytesInF32:
     return {16, 1};
   case kernel::MultiplyAccumulate::Bf16Pairs:
     return {32, 2};
