@@ -17,6 +17,7 @@
 #include "lib/Target/PTX/Passes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
+#include "lib/Transforms/Graph/Quantization/Passes.h"
 #include "lib/Transforms/Kernel/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -35,10 +36,24 @@
 using namespace mlir;
 using namespace tessera;
 
+/// Finds the integer products of a quantized model and leaves the dialect, before any
+/// fold: nothing behind knows it.
+static void addQuantizationPasses(OpPassManager &passes,
+                                  const PipelineOptions &options) {
+  if (options.optimizationLevel > 0) {
+    passes.addPass(quantization::createFoldParameters());
+    passes.addNestedPass<func::FuncOp>(quantization::createMoveThrough());
+    passes.addNestedPass<func::FuncOp>(quantization::createCancel());
+    passes.addPass(quantization::createRaiseContractions());
+    // Of the products that were raised.
+    passes.addNestedPass<func::FuncOp>(quantization::createFoldScales());
+  }
+  passes.addPass(quantization::createQuantizationToArith());
+}
+
 void tessera::buildGraphPipeline(OpPassManager &passes,
                                  const PipelineOptions &options) {
-  // Before any fold: nothing behind knows the dialect.
-  passes.addPass(quantization::createQuantizationToArith());
+  addQuantizationPasses(passes, options);
   passes.addNestedPass<func::FuncOp>(createLegalizeBooleans());
   if (options.optimizationLevel > 0) {
     passes.addPass(createFoldConstants());
@@ -182,6 +197,7 @@ void tessera::registerPasses() {
   quantization::registerQuantizationConversionPasses();
   graph::registerGraphConversionPasses();
   registerGraphTransformsPasses();
+  quantization::registerQuantizationTransformsPasses();
   registerKernelTransformsPasses();
   registerBufferTransformsPasses();
   cpu::registerTargetCPUPasses();

@@ -18,6 +18,7 @@ EXTENDED = {"Kernel": "dialects/Kernel/IR/AppendOps.td"}
 
 # In the order in which a model meets them.
 PASSES = (
+    ("Quantized models, first in the graph state", "lib/Transforms/Graph/Quantization"),
     ("Graph state", "lib/Transforms/Graph"),
     ("The graph dialect's way out", "dialects/Graph/Conversion"),
     ("The attention dialect's way out", "dialects/Attention/Conversion"),
