@@ -83,9 +83,13 @@ def test_hidden_values_are_stored_narrow(tmp_path):
     tessera.compile(path, tmp_path / "model.so", precision="fast", cpu="znver4", report=str(report))
     described = json.loads(report.read_text())
     assert described["precision"] == "fast"
-    [second] = [k for k in described["kernels"] if "second" in k["nodes"]]
-    assert f"{ROWS}x{COLUMNS}xbf16" in second["arguments"]
-    assert not any("f32" in a for a in second["arguments"] if "72" in a.split("x"))
+    products = [k for k in described["kernels"] if k["route"] == "builder"]
+    first, second = ([k for k in products if name in k["nodes"]] for name in ("first", "second"))
+    hidden = f"{ROWS}x{COLUMNS}xbf16"
+    assert first[0]["arguments"][-1] == hidden
+    assert second[0]["arguments"][0] == hidden
+    for kernel in products:
+        assert kernel["arguments"][1].endswith("xbf16"), "weights are converted in a run"
 
 
 def test_unknown_precision(tmp_path):
