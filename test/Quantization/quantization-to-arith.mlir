@@ -177,9 +177,8 @@ func.func @conv_with_zero_points(%x: tensor<1x8x8x4xi8>, %w: tensor<3x3x4x6xi8>,
 // CHECK-LABEL: @depthwise
 func.func @depthwise(%x: tensor<1x8x8x4xi8>, %w: tensor<3x3x1x4xi8>, %z: tensor<i8>)
     -> tensor<1x8x8x4xi32> {
-  // CHECK: arith.subi
-  // CHECK: graph.conv {{.*}} groups 4 : tensor<1x8x8x4xf32>, tensor<3x3x1x4xf32>
-  // CHECK: arith.fptosi
+  // CHECK: tensor.pad
+  // CHECK: graph.conv {{.*}} groups 4 unsigned : tensor<1x10x10x4xi8>, tensor<3x3x1x4xi8> -> tensor<1x8x8x4xi32>
   %y = quantization.conv %x as u8 zero %z, %w as i8 strides [1, 1] dilations [1, 1]
       pads [1, 1], [1, 1] groups 4
     : tensor<1x8x8x4xi8> zero tensor<i8>, tensor<3x3x1x4xi8> -> tensor<1x8x8x4xi32>

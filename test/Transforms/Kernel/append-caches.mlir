@@ -133,6 +133,6 @@ kernel.func @concat(%past: tensor<2x3xf32>, %new: tensor<2x0xf32>, %out: tensor<
 func.func @main(%x: tensor<2x3xf32> {graph.name = "x", graph.dims = [2, 3]}, %n: tensor<2x0xf32> {graph.name = "n", graph.dims = [2, 0]})
     -> (tensor<2x3xf32> {graph.name = "y"}) {
   %e = tensor.empty() : tensor<2x3xf32>
-  %y = kernel.call @concat ins(%x, %n : tensor<2x3xf32>, tensor<2x0xf32>) outs(%e : tensor<2x3xf32>) : tensor<2x3xf32>
+  %y = kernel.call @concat ins(%x, %n : tensor<2x3xf32>, tensor<2x0xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
   return %y : tensor<2x3xf32>
 }

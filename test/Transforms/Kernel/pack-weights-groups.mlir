@@ -2,7 +2,7 @@
 // RUN: tessera-opt %s --kernel-set-machine=cpu=x86-64-v3 --kernel-outline-groups --kernel-pack-weights | FileCheck %s --check-prefix=PLAIN
 
 // Panels of quads of bytes and of pairs of bf16, where the machine multiplies them so.
-// Without pairs bf16 is packed as f32 is, and bytes without quads are not packed.
+// Without pairs and quads they are packed as f32 is.
 
 // CHECK-DAG: graph.weights @bytes_packed : tensor<2x3x32x4xi8> {{.*}} as tensor<10x40xi8> recipe [#graph.pack<32, depthGroup 4>]
 // CHECK-DAG: graph.weights @halves_packed : tensor<2x5x32x2xbf16> {{.*}} as tensor<9x40xbf16> recipe [#graph.pack<32, depthGroup 2>]
@@ -10,9 +10,9 @@
 // CHECK-DAG: graph.weights @three_packed : tensor<2x9x1x32x4xi8> {{.*}} recipe [#graph.reshape<[9, 3, 33]>, #graph.pack<32, depthGroup 4>, #graph.transpose<[1, 0, 2, 3, 4]>]
 // CHECK-DAG: graph.weights @wide_groups_packed : tensor<2x9x2x32x4xi8> {{.*}} recipe [#graph.reshape<[9, 6, 64]>, #graph.pack<32, depthGroup 4>, #graph.transpose<[1, 0, 2, 3, 4]>]
 // CHECK-DAG: graph.weights @narrow_groups : tensor<3x3x4x32xi8>
-// PLAIN-DAG: graph.weights @bytes : tensor<10x40xi8>
+// PLAIN-DAG: graph.weights @bytes_packed : tensor<3x10x16xi8> {{.*}} recipe [#graph.pack<16>]
 // PLAIN-DAG: graph.weights @halves_packed : tensor<3x9x16xbf16> {{.*}} recipe [#graph.pack<16>]
-// PLAIN-DAG: graph.weights @three : tensor<3x3x3x33xi8>
+// PLAIN-DAG: graph.weights @three_packed : tensor<3x27x16xi8> {{.*}} recipe [#graph.reshape<[27, 33]>, #graph.pack<16>]
 graph.weights @bytes : tensor<10x40xi8> from #graph.file<"m", 0, 400> as tensor<10x40xi8>
 graph.weights @halves : tensor<9x40xbf16> from #graph.file<"m", 400, 720> as tensor<9x40xbf16>
 graph.weights @eight : tensor<3x3x8x33xi8> from #graph.file<"m", 0, 2376> as tensor<3x3x8x33xi8>
