@@ -3,6 +3,8 @@
 A result is the f32 sum rounded to bf16: half of its last bit, at most 2^-8, and 3e-7 of the sum
 of the magnitudes for the f32 sums."""
 
+import pathlib
+
 import ml_dtypes
 import numpy as np
 import onnx
@@ -11,6 +13,10 @@ import tessera
 from onnx import TensorProto, helper
 
 BF16 = ml_dtypes.bfloat16
+# Whose code is run: native code has no pairs where they gain nothing.
+PAIRS = pytest.param("znver4", marks=pytest.mark.skipif(
+    "avx512_bf16" not in pathlib.Path("/proc/cpuinfo").read_text(), reason="expects pairs of bf16"))
+CPUS = pytest.mark.parametrize("cpu", ["native", "x86-64-v3", PAIRS])
 
 
 def constant(name, value):
@@ -38,7 +44,7 @@ SIZES = [(1, 1, 1), (3, 2, 40), (7, 17, 33), (13, 31, 70), (1, 64, 48), (33, 5, 
          (65, 701, 47), (24, 1300, 96)]
 
 
-@pytest.mark.parametrize("cpu", ["native", "x86-64-v3"])
+@CPUS
 def test_products(tmp_path, cpu):
     chance = np.random.default_rng(1)
     nodes, inputs, constants, outputs, feeds, expected = [], [], [], [], {}, []
@@ -61,22 +67,24 @@ def test_products(tmp_path, cpu):
         check(y, product, magnitudes)
 
 
-def test_infinities_beyond_the_depth(tmp_path):
+@CPUS
+def test_infinities_beyond_the_depth(tmp_path, cpu):
     """What fills a last pair does not make infinities NaN."""
     a = np.array([[1, 2, np.inf]], BF16)
     b = np.array([[1] * 40, [1] * 40, [2] * 40], BF16)
     model = compiled(tmp_path, [helper.make_node("MatMul", ["a", "b"], ["y"])],
-                     [("a", [1, 3])], [constant("b", b)], ["y"])
+                     [("a", [1, 3])], [constant("b", b)], ["y"], cpu)
     assert np.isposinf(np.asarray(model.run(None, {"a": a})[0], np.float32)).all()
 
 
 @pytest.mark.parametrize("channels, pads", [(1, 0), (3, 1), (4, 1), (5, 0), (5, 1), (8, 1)])
-def test_convolutions(tmp_path, channels, pads):
+@CPUS
+def test_convolutions(tmp_path, channels, pads, cpu):
     chance = np.random.default_rng(channels)
     x = chance.standard_normal((1, channels, 9, 14)).astype(BF16)
     w = chance.standard_normal((40, channels, 3, 3)).astype(BF16)
     model = compiled(tmp_path, [helper.make_node("Conv", ["x", "w"], ["y"], pads=[pads] * 4)],
-                     [("x", x.shape)], [constant("w", w)], ["y"])
+                     [("x", x.shape)], [constant("w", w)], ["y"], cpu)
     (y,) = model.run(None, {"x": x})
 
     def convolved(x, w):
@@ -87,6 +95,32 @@ def test_convolutions(tmp_path, channels, pads):
 
     wide = x.astype(np.float64), w.astype(np.float64)
     check(y, convolved(*wide), convolved(np.abs(wide[0]), np.abs(wide[1])))
+
+
+@CPUS
+def test_tied_table(tmp_path, cpu):
+    """Rows of a table whose transpose is a right-hand side, read from its panels."""
+    words, width = 1003, 25
+    table = np.random.default_rng(2).standard_normal((words, width)).astype(BF16)
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["rows"]),
+             helper.make_node("Transpose", ["table"], ["columns"], perm=[1, 0]),
+             helper.make_node("MatMul", ["rows", "columns"], ["y"]),
+             helper.make_node("MatMul", ["x", "columns"], ["z"])]
+    graph = helper.make_graph(
+        nodes, "tied",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, [5]),
+         helper.make_tensor_value_info("x", TensorProto.BFLOAT16, [64, width])],
+        [helper.make_tensor_value_info(n, TensorProto.BFLOAT16, None) for n in "yz"],
+        [constant("table", table)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10),
+              tmp_path / "m.onnx")
+    library = tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", cpu=cpu)
+    assert library.stat().st_size < 1.9 * table.nbytes
+    ids = np.array([0, words - 1, -1, -words, 17])
+    x = np.zeros((64, width), BF16)
+    y, _ = tessera.load(library).run(None, {"ids": ids, "x": x})
+    rows, columns = table.astype(np.float64)[ids], table.astype(np.float64).T
+    check(y, rows @ columns, np.abs(rows) @ np.abs(columns))
 
 
 def test_pairs_are_used_where_they_gain(tmp_path):

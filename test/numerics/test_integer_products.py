@@ -145,6 +145,8 @@ WINDOWS = [
     (6, 64, 2, (3, 2), (1, 2), (1, 1), (1, 1, 1, 0)),
     (3, 64, 1, (7, 7), (2, 2), (1, 1), (3, 3, 3, 3)),
     (1, 9, 1, (5, 1), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (1, 40, 1, (3, 3), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (1, 9, 1, (2, 7), (1, 2), (1, 1), (0, 3, 0, 3)),
     (3, 33, 1, (5, 1), (1, 1), (1, 1), (2, 0, 2, 0)),
 ]
 
@@ -177,6 +179,36 @@ def test_convolutions(tmp_path, signs, zeros, cpu):
     build(tmp_path / "m.onnx", nodes, inputs, constants, [f"y{i}" for i in range(len(WINDOWS))])
     for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds, cpu=cpu), expected)):
         np.testing.assert_array_equal(y, wanted, err_msg=str(WINDOWS[number]))
+
+
+@pytest.mark.parametrize("cpu", ["native", "x86-64-v3"])
+@pytest.mark.parametrize("channels, groups, pads", [
+    (5, 1, 0), (5, 1, 1), (8, 1, 0), (3, 1, 0), (10, 2, 0), (10, 2, 1), (1, 1, 1)])
+def test_channels_last(tmp_path, channels, groups, pads, cpu):
+    """The channels of neighbouring taps are one range of memory where no window leaves
+    the input: groups of four reach from one tap to the next there, and nowhere else."""
+    chance = np.random.default_rng(channels)
+    x, w = numbers(chance, np.uint8, (2, 9, 14, channels)), numbers(
+        chance, np.int8, (3, 3, channels // groups, 64))
+    w.tofile(tmp_path / "w")
+    shape = lambda array: "x".join(map(str, array.shape)) + "xi8"
+    result = f"tensor<2x{7 + 2 * pads}x{12 + 2 * pads}x64xi32>"
+    (tmp_path / "m.mlir").write_text(f"""
+      graph.weights @w : tensor<{shape(w)}> from #graph.file<"{tmp_path}/w", 0, {w.nbytes}>
+        as tensor<{shape(w)}>
+      func.func @main(%x: tensor<{shape(x)}> {{graph.name = "x", graph.element_type = ui8}})
+          -> ({result} {{graph.name = "y"}}) {{
+        %w = graph.weight @w : tensor<{shape(w)}>
+        %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [{pads}, {pads}],
+          [{pads}, {pads}] groups {groups} unsigned
+          : tensor<{shape(x)}>, tensor<{shape(w)}> -> {result}
+        return %y : {result}
+      }}""")
+    tessera.compile(tmp_path / "m.mlir", tmp_path / "m.so", cpu=cpu)
+    [y] = tessera.load(tmp_path / "m.so").run(None, {"x": x})
+    wanted = convolved(x.transpose(0, 3, 1, 2).astype(np.int64),
+                       w.transpose(3, 2, 0, 1).astype(np.int64), (1, 1), (1, 1), [pads] * 4, groups)
+    np.testing.assert_array_equal(y, wrapped(wanted).transpose(0, 2, 3, 1))
 
 
 def test_reads_of_constant_weights(tmp_path):

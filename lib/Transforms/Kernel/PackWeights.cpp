@@ -293,11 +293,17 @@ static Value unpack(OpBuilder &builder, Location loc, Value panels,
                     .getResult();
   if (type.getRank() == int64_t(shape.size()))
     return value;
-  // [taps and channels, columns] or [taps, channels, columns].
+  // Each size of `shape` is that of neighbouring dimensions.
   SmallVector<ReassociationIndices> groups(shape.size());
-  int64_t outer = type.getRank() - last;
-  for (int64_t i = 0; i < type.getRank(); ++i)
-    groups[std::max<int64_t>(0, i - outer + 1)].push_back(i);
+  int64_t group = last, size = 1;
+  for (int64_t i = type.getRank(); i-- > 0;) {
+    groups[group].insert(groups[group].begin(), i);
+    size *= type.getDimSize(i);
+    if (group > 0 && size == shape[group]) {
+      --group;
+      size = 1;
+    }
+  }
   return tensor::ExpandShapeOp::create(builder, loc, type, value, groups);
 }
 

@@ -8,6 +8,7 @@
 // CHECK-DAG: graph.weights @halves_packed : tensor<2x5x32x2xbf16> {{.*}} as tensor<9x40xbf16> recipe [#graph.pack<32, depthGroup 2>]
 // CHECK-DAG: graph.weights @eight_packed : tensor<2x18x32x4xi8> {{.*}} recipe [#graph.reshape<[72, 33]>, #graph.pack<32, depthGroup 4>]
 // CHECK-DAG: graph.weights @three_packed : tensor<2x9x1x32x4xi8> {{.*}} recipe [#graph.reshape<[9, 3, 33]>, #graph.pack<32, depthGroup 4>, #graph.transpose<[1, 0, 2, 3, 4]>]
+// CHECK-DAG: graph.weights @rows_packed : tensor<2x3x4x32x4xi8> {{.*}} recipe [#graph.reshape<[3, 15, 33]>, #graph.pack<32, depthGroup 4>, #graph.transpose<[1, 0, 2, 3, 4]>]
 // CHECK-DAG: graph.weights @wide_groups_packed : tensor<2x9x2x32x4xi8> {{.*}} recipe [#graph.reshape<[9, 6, 64]>, #graph.pack<32, depthGroup 4>, #graph.transpose<[1, 0, 2, 3, 4]>]
 // CHECK-DAG: graph.weights @narrow_groups : tensor<3x3x4x32xi8>
 // PLAIN-DAG: graph.weights @bytes_packed : tensor<3x10x16xi8> {{.*}} recipe [#graph.pack<16>]
@@ -17,6 +18,7 @@ graph.weights @bytes : tensor<10x40xi8> from #graph.file<"m", 0, 400> as tensor<
 graph.weights @halves : tensor<9x40xbf16> from #graph.file<"m", 400, 720> as tensor<9x40xbf16>
 graph.weights @eight : tensor<3x3x8x33xi8> from #graph.file<"m", 0, 2376> as tensor<3x3x8x33xi8>
 graph.weights @three : tensor<3x3x3x33xi8> from #graph.file<"m", 0, 891> as tensor<3x3x3x33xi8>
+graph.weights @rows : tensor<3x3x5x33xi8> from #graph.file<"m", 0, 1485> as tensor<3x3x5x33xi8>
 graph.weights @wide_groups : tensor<3x3x6x64xi8> from #graph.file<"m", 0, 3456> as tensor<3x3x6x64xi8>
 graph.weights @narrow_groups : tensor<3x3x4x32xi8> from #graph.file<"m", 0, 1152> as tensor<3x3x4x32xi8>
 
@@ -80,6 +82,18 @@ func.func @three_channels(%x: tensor<1x12x12x3xi8>) -> tensor<1x12x12x33xi32> {
   %f = graph.weight @three : tensor<3x3x3x33xi8>
   %y = graph.conv %x, %f strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1] groups 1 unsigned : tensor<1x12x12x3xi8>, tensor<3x3x3x33xi8> -> tensor<1x12x12x33xi32>
   return %y : tensor<1x12x12x33xi32>
+}
+
+// Three taps of five channels are one range of the input where no window leaves it.
+
+// CHECK-LABEL: kernel.func @conv_1(
+// CHECK:         %[[M:.*]] = linalg.unpack %{{.*}} : tensor<2x3x4x32x4xi8> -> tensor<3x15x33xi8>
+// CHECK:         tensor.expand_shape %[[M]] {{\[\[}}0], [1, 2], [3]] output_shape [3, 3, 5, 33]
+// CHECK:       func.func @rows_of_taps
+func.func @rows_of_taps(%x: tensor<1x12x12x5xi8>) -> tensor<1x10x10x33xi32> {
+  %f = graph.weight @rows : tensor<3x3x5x33xi8>
+  %y = graph.conv %x, %f strides [1, 1] dilations [1, 1] pads [0, 0], [0, 0] groups 1 unsigned : tensor<1x12x12x5xi8>, tensor<3x3x5x33xi8> -> tensor<1x10x10x33xi32>
+  return %y : tensor<1x10x10x33xi32>
 }
 
 // Groups of 32 outputs are panels, groups of 16 are not.
