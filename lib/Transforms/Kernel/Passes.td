@@ -47,7 +47,8 @@ def ShareConstants : Pass<"kernel-share-constants", "mlir::ModuleOp"> {
         ==>  an argument, called with weights of one element
 
     Where four kernels or more differ in nothing but the first offset of their
-    slices and constants of floats that are all the same; kernel-merge-identical
+    slices and constants of floats, i32 or i8 that are all the same (scales and zero
+    points of quantized layers); kernel-merge-identical
     leaves one of them.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
