@@ -106,36 +106,40 @@ static bool hasGroups(linalg::UnPackOp unpack, const Contraction &c,
          unpack.getStaticInnerTiles()[1] == group;
 }
 
+/// Columns of the packed panels, in groups of `group` rows, that can be read in parts
+/// of `unit` columns; 0: there are none.
+static int64_t packedWidth(const Contraction &c, int64_t group, int64_t unit) {
+  linalg::UnPackOp unpack = findUnpack(c);
+  if (!unpack ||
+      (group == 1 ? !hasPlainPanels(unpack, c) : !hasGroups(unpack, c, group)))
+    return 0;
+  int64_t columns = unpack.getStaticInnerTiles()[0];
+  if (ShapedType::isDynamic(columns) || columns % unit != 0)
+    return 0;
+  // A part lies in one panel; columns of a group may begin anywhere.
+  AffineExpr column = getAffineDimExpr(c.column, c.rhsMap.getContext());
+  AffineExpr part = c.rhsMap.getResults().back().replace(column, column * unit);
+  return part.getLargestKnownDivisor() % unit == 0 ? columns : 0;
+}
+
 bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  linalg::UnPackOp unpack = findUnpack(c);
-  if (!unpack)
+  int64_t packed = packedWidth(c, multiply.stepLength(), lanes);
+  if (!packed)
     return false;
-  int64_t group = multiply.stepLength();
-  if (group == 1 ? !hasPlainPanels(unpack, c)
-                 : !hasGroups(unpack, c, group))
-    return false;
-  int64_t panelColumns = unpack.getStaticInnerTiles()[0];
-  if (ShapedType::isDynamic(panelColumns) || panelColumns % lanes != 0)
-    return false;
-  // A vector lies in one panel; columns of a group may begin anywhere.
-  MLIRContext *context = builder.getContext();
-  AffineExpr vector = c.rhsMap.getResults().back().replace(
-      getAffineDimExpr(c.column, context),
-      getAffineDimExpr(c.column, context) * lanes);
-  if (vector.getLargestKnownDivisor() % lanes != 0)
-    return false;
-  memref = views.view(builder, loc, unpack.getSource());
-  if (memref && group != 1) {
-    auto last = cast<MemRefType>(memref.getType()).getRank() - 1;
+  memref = views.view(builder, loc, findUnpack(c).getSource());
+  if (memref && multiply.stepLength() != 1) {
+    int64_t last = cast<MemRefType>(memref.getType()).getRank() - 1;
     ReassociationIndices rows =
         llvm::to_vector<2>(llvm::seq<int64_t>(1, last - 1));
     memref = OperandViews::collapse(builder, loc, memref,
                                     {{0}, rows, {last - 1, last}});
   }
-  width = panelColumns;
+  if (!memref)
+    return false;
+  width = packed;
   kind = Kind::Packed;
-  return static_cast<bool>(memref);
+  return true;
 }
 
 bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
