@@ -10,6 +10,7 @@
 #include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Manifest.h"
+#include "lib/Pipeline/MissedRemarks.h"
 #include "lib/Pipeline/OutputFile.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Report.h"
@@ -60,6 +61,8 @@ public:
     registerDialects(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
+    if (!options.report.empty())
+      missed.listen(context);
     // Until there are kernels, the passes see one function.
     context.disableMultithreading();
     if (llvm::ThreadPoolStrategy strategy = llvm::hardware_concurrency(options.jobs);
@@ -108,6 +111,7 @@ private:
   const CompileObserver &observer;
   /// Absent where there is one thread only. Before the context, which uses it.
   std::optional<llvm::DefaultThreadPool> threads;
+  MissedRemarks missed;
   MLIRContext context;
   onnx_importer::OnnxCheck importReport;
   OwningOpRef<ModuleOp> module;
@@ -310,6 +314,7 @@ CompileStatus Compilation::writeReport(ArrayRef<CodeForCpu> codes,
   if (options.report.empty())
     return CompileStatus::Success;
   llvm::json::Value report = makeReport(codes, seconds);
+  (*report.getAsObject())["missed"] = missed.describe();
   return writeFile(options.report, [&](llvm::raw_ostream &stream) {
     if (options.reportAsText)
       printKernels(*report.getAsObject(), stream);
