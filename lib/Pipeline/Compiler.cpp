@@ -12,6 +12,7 @@
 #include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Manifest.h"
+#include "lib/Pipeline/MissedRemarks.h"
 #include "lib/Pipeline/OutputFile.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Report.h"
@@ -62,6 +63,8 @@ public:
     registerDialects(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
+    if (!options.report.empty())
+      missed.listen(context);
     // Until there are kernels, the passes see one function.
     context.disableMultithreading();
     unsigned count =
@@ -111,6 +114,7 @@ private:
   const CompileObserver &observer;
   /// Absent where there is one thread only. Before the context, which uses it.
   std::optional<CompileThreads> threads;
+  MissedRemarks missed;
   MLIRContext context;
   onnx_importer::OnnxCheck importReport;
   OwningOpRef<ModuleOp> module;
@@ -318,6 +322,7 @@ CompileStatus Compilation::writeReport(ArrayRef<CodeForCpu> codes,
   if (options.report.empty())
     return CompileStatus::Success;
   llvm::json::Value report = makeReport(codes, seconds);
+  (*report.getAsObject())["missed"] = missed.describe();
   return writeFile(options.report, [&](llvm::raw_ostream &stream) {
     if (options.reportAsText)
       printKernels(*report.getAsObject(), stream);

@@ -42,6 +42,7 @@ static void addQuantizationPasses(OpPassManager &passes,
                                   const PipelineOptions &options) {
   if (options.optimizationLevel > 0) {
     passes.addPass(quantization::createFoldParameters());
+    passes.addNestedPass<func::FuncOp>(quantization::createRaiseArithmetic());
     passes.addNestedPass<func::FuncOp>(quantization::createMoveThrough());
     passes.addNestedPass<func::FuncOp>(quantization::createCancel());
     passes.addPass(quantization::createRaiseContractions());

@@ -118,3 +118,45 @@ def quantize(source, target, shape, form="QDQ", activations="U8", per_channel=Tr
     quantize_static(source, target, Calibration(shape), quant_format=QuantFormat[form],
                     activation_type=types[activations], weight_type=QuantType.QInt8,
                     per_channel=per_channel, **options)
+
+
+def taken_apart(source, target):
+    """The model with quantization of bytes spelled as arithmetic, as some exporters do."""
+    model = onnx.load(source)
+    values = {w.name: numpy_helper.to_array(w) for w in model.graph.initializer}
+    nodes = []
+
+    def add(kind, inputs, output=None, **attributes):
+        output = output or f"apart{len(nodes)}"
+        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(array):
+        name = f"part{len(model.graph.initializer)}"
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
+        return name
+
+    for node in model.graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            nodes.append(node)
+            continue
+        scale, zero = (values[name] for name in node.input[1:3])
+        if scale.ndim and scale.size > 1:
+            axis = helper.get_node_attr_value(node, "axis")
+            rank = values[node.input[0]].ndim
+            scale = scale.reshape([-1 if i == axis else 1 for i in range(rank)])
+        if node.op_type == "DequantizeLinear":
+            x = add("Cast", [node.input[0]], to=TensorProto.FLOAT)
+            if zero.any():
+                x = add("Sub", [x, constant(zero)])
+            add("Mul", [x, constant(scale)], node.output[0])
+            continue
+        x = add("Round", [add("Div", [node.input[0], constant(scale)])])
+        if zero.any():
+            x = add("Add", [x, constant(zero)])
+        limits = np.iinfo(zero.dtype)
+        x = add("Clip", [x, constant(limits.min), constant(limits.max)])
+        add("Cast", [x], node.output[0], to=helper.np_dtype_to_tensor_dtype(zero.dtype))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, target)

@@ -48,3 +48,21 @@ def test_distance_to_float(tmp_path, name, form, activations, per_channel):
         ours = max(ours, distance(session.run(None, {"x": x})[0], reference))
         theirs = max(theirs, distance(run(path), reference))
     assert ours <= 1.05 * theirs + 1e-4
+
+
+@pytest.mark.parametrize("activations", ["U8", "S8"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_taken_apart(tmp_path, name, activations):
+    """Biases stay floats: their scales are not those of sums to anything that shows it."""
+    shape = NETWORKS[name](tmp_path / "float.onnx")
+    networks.quantize(tmp_path / "float.onnx", tmp_path / "whole.onnx", shape, "QDQ", activations)
+    networks.taken_apart(tmp_path / "whole.onnx", tmp_path / "apart.onnx")
+    products = float_products(tmp_path / "apart.onnx", tmp_path)
+    assert not products, products
+    run = lambda file, x: onnxruntime.InferenceSession(str(file)).run(None, {"x": x})[0]
+    tessera.compile(tmp_path / "apart.onnx", tmp_path / "m.so", cpu="native")
+    session = tessera.load(tmp_path / "m.so")
+    for x in networks.samples(shape, 2, seed=9):
+        reference = run(tmp_path / "float.onnx", x)
+        ours = distance(session.run(None, {"x": x})[0], reference)
+        assert ours <= 1.05 * distance(run(tmp_path / "apart.onnx", x), reference) + 1e-3

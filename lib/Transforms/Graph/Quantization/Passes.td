@@ -17,6 +17,24 @@ def FoldParameters : Pass<"quantization-fold-parameters", "mlir::ModuleOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect"];
 }
 
+def RaiseArithmetic : Pass<"quantization-raise-arithmetic", "mlir::func::FuncOp"> {
+  let summary = "Make quantization that was taken apart whole again";
+  let description = [{
+    Some exporters spell quantization as arithmetic:
+
+      (arith.sitofp %q - zero) * scale
+        ==>  quantization.dequantize %q scale zero
+      arith.trunci (arith.fptosi (clamp(math.roundeven(%x / scale) + zero)))
+        ==>  quantization.quantize %x scale zero
+
+    where the limits are those of a byte, and differences are made in i32 or f32. The
+    same arithmetic: a product with a reciprocal stays one, in front of a quantization
+    with the scale 1. NaN, which such a cast leaves open, gives the least number.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
+                           "tessera::quantization::QuantizationDialect"];
+}
+
 def MoveThrough : Pass<"quantization-move-through", "mlir::func::FuncOp"> {
   let summary = "Move dequantization down and quantization up through movement";
   let description = [{
