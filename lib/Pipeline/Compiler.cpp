@@ -6,6 +6,7 @@
 #include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Pipeline/Check.h"
 #include "lib/Pipeline/ChooseMachines.h"
+#include "lib/Pipeline/CompileThreads.h"
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
@@ -26,7 +27,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ThreadPool.h"
+#include "llvm/Support/Threading.h"
 
 #include <sys/resource.h>
 
@@ -44,8 +45,8 @@ State stateOf(ModuleOp module) {
   return module.getOps<kernel::FuncOp>().empty() ? State::Graph : State::Kernel;
 }
 
-/// Whether the process may use so much address space only. LLVM ends a process that
-/// gets no more threads, which need stacks of their own.
+/// Whether the process may use so much address space only, of which each thread takes
+/// a stack and a heap of its own.
 bool isMemoryLimited() {
   rlimit limit;
   return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
@@ -62,9 +63,10 @@ public:
     context.loadAllAvailableDialects();
     // Until there are kernels, the passes see one function.
     context.disableMultithreading();
-    if (llvm::ThreadPoolStrategy strategy = llvm::hardware_concurrency(options.jobs);
-        strategy.compute_thread_count() > 1 && !isMemoryLimited())
-      threads.emplace(strategy);
+    unsigned count =
+        llvm::hardware_concurrency(options.jobs).compute_thread_count();
+    if (count > 1 && !isMemoryLimited())
+      threads.emplace(count);
   }
 
   CompileStatus run();
@@ -107,7 +109,7 @@ private:
   const CompileOptions &options;
   const CompileObserver &observer;
   /// Absent where there is one thread only. Before the context, which uses it.
-  std::optional<llvm::DefaultThreadPool> threads;
+  std::optional<CompileThreads> threads;
   MLIRContext context;
   onnx_importer::OnnxCheck importReport;
   OwningOpRef<ModuleOp> module;
