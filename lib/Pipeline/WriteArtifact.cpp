@@ -165,6 +165,8 @@ LogicalResult ArtifactWriter::lower() {
     cpu::buildLowerToLLVM(manager, lowering);
     if (failed(manager.run(module)))
       return noCode();
+    if (cpu::usesTiles(module))
+      cpu::addTileFeatures(target);
   }
   return success();
 }

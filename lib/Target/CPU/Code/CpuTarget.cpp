@@ -34,6 +34,12 @@ bool CpuTarget::has(llvm::StringRef feature) const {
   return llvm::is_contained(list, ("+" + feature).str());
 }
 
+void addTileFeatures(CpuTarget &target) {
+  for (llvm::StringRef feature : {"amx-tile", "amx-bf16", "amx-int8"})
+    if (!target.has(feature))
+      target.features += (",+" + feature).str();
+}
+
 llvm::Expected<CpuTarget> targetFor(const Machine &machine) {
   CpuTarget target{machine.cpu, /*features=*/"", machine.tuneCpu};
   for (llvm::StringRef name : {machine.cpu, machine.tuneCpu})

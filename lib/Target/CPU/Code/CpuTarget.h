@@ -22,6 +22,10 @@ struct CpuTarget {
   bool has(llvm::StringRef feature) const;
 };
 
+/// Adds the features of the tile unit, for code that has tiles: the operating system
+/// gives it to those only who ask.
+void addTileFeatures(CpuTarget &target);
+
 /// The target of a machine's `cpu`, tuned for its `tuneCpu`. Fails if LLVM knows no
 /// such x86-64 CPU or level, or if it is older than x86-64-v2.
 llvm::Expected<CpuTarget> targetFor(const Machine &machine);

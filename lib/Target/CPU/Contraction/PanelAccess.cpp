@@ -83,53 +83,64 @@ static bool hasGroupsOf(linalg::UnPackOp unpack, int64_t group) {
                           tiles[1] == group;
 }
 
-bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
-                            OperandViews &views) {
+/// Columns of the packed panels that `multiply` can read in parts of `unit` columns,
+/// or 0.
+static int64_t packedWidth(const Contraction &c,
+                           const MultiplyAccumulate &multiply, int64_t unit) {
   linalg::UnPackOp unpack = findUnpack(c);
   if (!unpack)
-    return false;
+    return 0;
   int64_t rank = unpack.getDestType().getRank();
   ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
   ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
-  if (rank < 2 || !hasGroupsOf(unpack, multiply.stepLength()) ||
+  if (rank < 2 || !hasGroupsOf(unpack, multiply.groupLength()) ||
       static_cast<int64_t>(order.size()) != rank ||
-      ShapedType::isDynamic(tiles[0]) || tiles[0] % lanes != 0)
-    return false;
+      ShapedType::isDynamic(tiles[0]) || tiles[0] % unit != 0)
+    return 0;
   // Groups are those of the matrix, not of a tap; and loads of them have no masks.
-  bool isGrouped = multiply.stepLength() != 1;
+  bool isGrouped = multiply.groupLength() != 1;
   if (isGrouped &&
       (ShapedType::isDynamic(c.loops[c.column].size) ||
        (c.reduction.size() > 1 &&
-        c.loops[c.reduction.back()].size % multiply.stepLength() != 0)))
-    return false;
-  // A vector lies in one panel; columns of a group may begin anywhere.
-  MLIRContext *context = builder.getContext();
-  AffineExpr vector = c.rhsMap.getResults().back().replace(
+        c.loops[c.reduction.back()].size % multiply.groupLength() != 0)))
+    return 0;
+  // A part lies in one panel; columns of a group may begin anywhere.
+  MLIRContext *context = c.root->getContext();
+  AffineExpr part = c.rhsMap.getResults().back().replace(
       getAffineDimExpr(c.column, context),
-      getAffineDimExpr(c.column, context) * lanes);
-  if (vector.getLargestKnownDivisor() % lanes != 0)
-    return false;
+      getAffineDimExpr(c.column, context) * unit);
+  if (part.getLargestKnownDivisor() % unit != 0)
+    return 0;
   for (int64_t i = 0; i < rank - 2; ++i)
     if (order[i] != i)
-      return false;
+      return 0;
   if (order[rank - 2] != rank - 1 || order[rank - 1] != rank - 2)
+    return 0;
+  return tiles[0];
+}
+
+bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
+                            OperandViews &views) {
+  width = packedWidth(c, multiply, partColumns());
+  if (!width)
     return false;
+  linalg::UnPackOp unpack = findUnpack(c);
+  int64_t rank = unpack.getDestType().getRank();
   memref = views.view(builder, loc, unpack.getSource());
-  if (memref && isGrouped) {
+  if (memref && multiply.groupLength() != 1) {
     SmallVector<ReassociationIndices> rows;
     for (int64_t i = 0; i <= rank; ++i)
       rows.push_back({i});
     rows.back().push_back(rank + 1);
     memref = OperandViews::collapse(builder, loc, memref, rows);
   }
-  width = tiles[0];
   kind = Kind::Packed;
   return static_cast<bool>(memref);
 }
 
 bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  if (multiply.stepLength() != 1)
+  if (multiply.groupLength() != 1)
     return false;
   unsigned last = c.rhsMap.getNumResults() - 1;
   for (unsigned i = 0; i <= last; ++i)
@@ -148,7 +159,7 @@ bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
 
 bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  bool isGrouped = multiply.stepLength() != 1;
+  bool isGrouped = multiply.groupLength() != 1;
   if (c.reduction.size() != 1 && !isGrouped)
     return false;
   if (!isGrouped && ShapedType::isDynamic(c.loops[c.reduction[0]].size))
@@ -157,7 +168,7 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   if (rows == 0)
     return false;
   int64_t rowBytes = columns * 4;
-  int64_t fit = kScratchBytes / (rows * rowBytes);
+  int64_t fit = scratchBytes / (rows * rowBytes);
   if (fit < 1)
     return false;
   panels = std::min(panels, fit);
@@ -170,13 +181,23 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   return true;
 }
 
-/// Rows of a panel: steps of the contracted dimensions, whose sizes are known.
-int64_t PanelAccess::panelRows() const {
+/// Rows of a panel: groups of the contracted dimensions, whose sizes are known.
+static int64_t panelRowsOf(const Contraction &c,
+                           const MultiplyAccumulate &multiply) {
   int64_t rows = 1;
   for (unsigned loop : ArrayRef(c.reduction).drop_back())
     rows *= c.loops[loop].size;
   return rows * llvm::divideCeil(c.loops[c.reduction.back()].size,
-                                 multiply.stepLength());
+                                 multiply.groupLength());
+}
+
+int64_t PanelAccess::panelRows() const { return panelRowsOf(c, multiply); }
+
+bool PanelAccess::fits(const Contraction &c, const MultiplyAccumulate &multiply,
+                       kernel::ContractionAttr schedule, int64_t bytes) {
+  int64_t columns = schedule.getVectors() * schedule.getLanes();
+  return packedWidth(c, multiply, columns) ||
+         panelRowsOf(c, multiply) * columns * 4 <= bytes;
 }
 
 /// The row of a panel at the given loop values.
@@ -184,11 +205,11 @@ Value PanelAccess::panelRow(OpBuilder &builder, Location loc,
                             ArrayRef<Value> loops) const {
   IndexBuilder index(builder, loc);
   unsigned inner = c.reduction.back();
-  if (c.reduction.size() == 1 && multiply.stepLength() == 1)
+  if (c.reduction.size() == 1 && multiply.groupLength() == 1)
     return loops[inner];
-  Value row = index.div(loops[inner], multiply.stepLength());
+  Value row = index.div(loops[inner], multiply.groupLength());
   int64_t size =
-      llvm::divideCeil(c.loops[inner].size, multiply.stepLength());
+      llvm::divideCeil(c.loops[inner].size, multiply.groupLength());
   for (unsigned loop : llvm::reverse(ArrayRef(c.reduction).drop_back())) {
     row = index.add(index.mul(loops[loop], size), row);
     size *= c.loops[loop].size;
@@ -239,12 +260,12 @@ PanelAccess::Columns PanelAccess::locate(OpBuilder &builder, Location loc,
     } else if (aligned) {
       where.panel.push_back(index.add(firstPanel, v * lanes / panelWidth));
       where.offset.push_back(index.constant(v * lanes % panelWidth *
-                                            multiply.stepLength()));
+                                            multiply.groupLength()));
     } else {
       Value column = index.add(first, v * lanes);
       where.panel.push_back(index.div(column, panelWidth));
       where.offset.push_back(
-          index.mul(index.rem(column, panelWidth), multiply.stepLength()));
+          index.mul(index.rem(column, panelWidth), multiply.groupLength()));
     }
   }
   return where;
@@ -262,8 +283,8 @@ SmallVector<Value> PanelAccess::indices(OpBuilder &builder, Location loc,
   ArrayRef<AffineExpr> exprs = c.rhsMap.getResults();
   for (AffineExpr expr : exprs.drop_back())
     result.push_back(index.evaluate(expr, loops));
-  if (multiply.stepLength() != 1)
-    result.back() = index.div(result.back(), multiply.stepLength());
+  if (multiply.groupLength() != 1)
+    result.back() = index.div(result.back(), multiply.groupLength());
   if (kind == Kind::Packed)
     result.insert(result.end() - 1, where.panel[vector]);
   result.push_back(where.offset[vector]);
@@ -324,7 +345,7 @@ FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
   auto bits =
       VectorType::get(lanes, multiply.panelElement(builder.getContext()));
   SmallVector<Value> parts;
-  for (int64_t i = 0; i < multiply.stepLength(); ++i) {
+  for (int64_t i = 0; i < multiply.groupLength(); ++i) {
     if (i >= count) {
       parts.push_back(arith::ConstantOp::create(builder, loc,
                                                 builder.getZeroAttr(bits)));
@@ -350,6 +371,13 @@ FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
   return parts.front();
 }
 
+PanelAccess::Rows PanelAccess::rows(OpBuilder &builder, Location loc,
+                                    ArrayRef<Value> loops) const {
+  Columns where = locate(builder, loc, loops, Value(), /*vectors=*/1);
+  return {isCopied() ? scratch : memref,
+          indices(builder, loc, where, loops, /*vector=*/0)};
+}
+
 Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
                         ArrayRef<Value> loops, int64_t vector,
                         int64_t count) const {
@@ -358,7 +386,7 @@ Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
     moved[c.column] =
         IndexBuilder(builder, loc).add(loops[c.column], vector * lanes);
     FailureOr<Value> value =
-        multiply.stepLength() == 1
+        multiply.groupLength() == 1
             ? element(builder, loc, moved, where.mask[vector])
             : group(builder, loc, moved, where.mask[vector], count);
     return succeeded(value) ? multiply.right(builder, loc, *value) : Value();
@@ -367,7 +395,7 @@ Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
       builder, loc,
       loadElements(builder, loc, isCopied() ? scratch : memref,
                    indices(builder, loc, where, loops, vector),
-                   lanes * multiply.stepLength(), where.mask[vector]));
+                   lanes * multiply.groupLength(), where.mask[vector]));
 }
 
 void PanelAccess::prefetch(OpBuilder &builder, Location loc,
@@ -378,7 +406,7 @@ void PanelAccess::prefetch(OpBuilder &builder, Location loc,
   SmallVector<Value> ahead(loops);
   unsigned innermost = c.reduction.back();
   ahead[innermost] = IndexBuilder(builder, loc).add(
-      loops[innermost], distance * multiply.stepLength());
+      loops[innermost], distance * multiply.groupLength());
   memref::PrefetchOp::create(builder, loc, memref,
                              indices(builder, loc, where, ahead, vector),
                              /*isWrite=*/false, /*localityHint=*/3,
