@@ -1,5 +1,6 @@
 // The choice of a contraction's register tile and tasks.
 #include "lib/CostModel/ContractionSchedule.h"
+#include "lib/CostModel/TileSchedule.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -34,14 +35,14 @@ struct Tile {
 // Multiply-accumulates
 //===----------------------------------------------------------------------===//
 
-static bool hasFeature(const Machine &machine, StringRef feature) {
+bool tessera::hasFeature(const Machine &machine, StringRef feature) {
   SmallVector<StringRef> features;
   if (llvm::X86::parseArchX86(machine.cpu) != llvm::X86::CK_None)
     llvm::X86::getFeaturesForCPU(machine.cpu, features);
   return llvm::is_contained(features, feature);
 }
 
-/// Steps of full vectors in a cycle; 0: the machine has none.
+/// Steps of full vectors, or tiles, in a cycle; 0: the machine has none.
 static double stepsPerCycle(kernel::MultiplyAccumulate kind,
                             const Machine &machine) {
   switch (kind) {
@@ -55,6 +56,10 @@ static double stepsPerCycle(kernel::MultiplyAccumulate kind,
                    (machine.lanes == 8 && hasFeature(machine, "avxvnni"))
                ? machine.int8MacsPerCycle
                : 0;
+  case kernel::MultiplyAccumulate::Bf16Tiles:
+  case kernel::MultiplyAccumulate::U8S8Tiles:
+    return tileMacs(kind, machine) /
+           (kTileSums * double(kernel::stepLengthOf(kind)));
   }
   llvm_unreachable("all multiply-accumulates have a rate");
 }
@@ -69,6 +74,9 @@ tessera::chooseMultiplyAccumulate(const Contraction &product,
       !product.lhsIsVector && llvm::none_of(product.reduction, [&](unsigned i) {
         return ShapedType::isDynamic(product.loops[i].size);
       });
+  if (isGrouped)
+    if (auto tiles = chooseTiles(product, machine))
+      return tiles;
   Type lhs = product.lhsType(), rhs = product.rhsType();
   if (product.sumType().isInteger(32)) {
     bool isSigned = product.rhsSignedness == Signedness::Signed;
@@ -99,8 +107,10 @@ PanelLayout tessera::panelLayoutOf(kernel::MultiplyAccumulate accumulate) {
   case kernel::MultiplyAccumulate::BytesInF32:
     return {16, 1};
   case kernel::MultiplyAccumulate::Bf16Pairs:
+  case kernel::MultiplyAccumulate::Bf16Tiles:
     return {32, 2};
   case kernel::MultiplyAccumulate::U8S8Quads:
+  case kernel::MultiplyAccumulate::U8S8Tiles:
     return {32, 4};
   }
   llvm_unreachable("all multiply-accumulates have panels");
@@ -171,6 +181,8 @@ static double stepCycles(Tile tile, int64_t atOnce,
 double tessera::estimateContractionCycles(const ContractionShape &shape,
                                           int64_t rows, int64_t vectors,
                                           const Machine &machine) {
+  if (kernel::isTiled(shape.accumulate))
+    return estimateTileCycles(shape, machine);
   // A tile starts with empty accumulators and ends with stores.
   int64_t steps =
       divideCeil(shape.depth, kernel::stepLengthOf(shape.accumulate));
@@ -346,6 +358,8 @@ SmallVector<kernel::ScheduleAttrInterface>
 tessera::contractionCandidates(MLIRContext *context,
                                const ContractionShape &shape,
                                const Machine &machine) {
+  if (kernel::isTiled(shape.accumulate))
+    return {chooseTileSchedule(context, shape, machine)};
   ContractionShape usual = usualShape(shape);
   SmallVector<Tile> tiles = possibleTiles(usual, machine);
   auto key = [&](Tile tile) {

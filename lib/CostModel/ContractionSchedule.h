@@ -42,6 +42,9 @@ struct ContractionShape {
   kernel::MultiplyAccumulate accumulate = kernel::MultiplyAccumulate::F32;
 };
 
+/// Whether LLVM's CPU of `machine` has `feature`.
+bool hasFeature(const Machine &machine, llvm::StringRef feature);
+
 /// The multiply-accumulate for `product` that is the fastest on `machine`, or
 /// nothing where it has none for the types.
 std::optional<kernel::MultiplyAccumulate>

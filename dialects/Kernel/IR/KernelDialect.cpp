@@ -38,7 +38,9 @@ StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
 
 Unit ContractionAttr::getUnit() const { return unitOf(getAccumulate()); }
 
-Unit tessera::kernel::unitOf(MultiplyAccumulate kind) { return Unit::None; }
+Unit tessera::kernel::unitOf(MultiplyAccumulate kind) {
+  return isTiled(kind) ? Unit::MatrixTiles : Unit::None;
+}
 
 int64_t tessera::kernel::stepLengthOf(MultiplyAccumulate kind) {
   switch (kind) {
@@ -49,15 +51,29 @@ int64_t tessera::kernel::stepLengthOf(MultiplyAccumulate kind) {
     return 2;
   case MultiplyAccumulate::U8S8Quads:
     return 4;
+  case MultiplyAccumulate::Bf16Tiles:
+    return 32;
+  case MultiplyAccumulate::U8S8Tiles:
+    return 64;
   }
   llvm_unreachable("all multiply-accumulates have a step");
+}
+
+int64_t tessera::kernel::groupLengthOf(MultiplyAccumulate kind) {
+  constexpr int64_t kTileGroups = 16;
+  return isTiled(kind) ? stepLengthOf(kind) / kTileGroups : stepLengthOf(kind);
+}
+
+bool tessera::kernel::isTiled(MultiplyAccumulate kind) {
+  return kind == MultiplyAccumulate::Bf16Tiles ||
+         kind == MultiplyAccumulate::U8S8Tiles;
 }
 
 LogicalResult
 ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t rows, int64_t vectors, int64_t lanes,
                         int64_t taskRows, int64_t taskPanels,
-                        int64_t prefetchRows, MultiplyAccumulate) {
+                        int64_t prefetchRows, MultiplyAccumulate accumulate) {
   if (rows < 1 || vectors < 1 || lanes < 1 || taskRows < 1 || taskPanels < 1 ||
       prefetchRows < 0)
     return emitError() << "C1: expects positive tile and task sizes";
@@ -65,6 +81,10 @@ ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "C2: expects taskRows to be a multiple of rows, but "
                           "got "
                        << taskRows << " and " << rows;
+  if (isTiled(accumulate) && (rows != 32 || vectors != 2 || lanes != 16))
+    return emitError() << "C3: expects 32 rows and 2 vectors of 16 lanes for "
+                          "tiles, but got "
+                       << rows << ", " << vectors << " and " << lanes;
   return success();
 }
 

@@ -37,7 +37,9 @@ def Kernel_MultiplyAccumulate : I32EnumAttr<"MultiplyAccumulate", "How products 
     I32EnumAttrCase<"F32", 0, "f32">,
     I32EnumAttrCase<"Bf16Pairs", 1, "bf16_pairs">,
     I32EnumAttrCase<"U8S8Quads", 2, "u8s8_quads">,
-    I32EnumAttrCase<"BytesInF32", 3, "bytes_in_f32">]> {
+    I32EnumAttrCase<"BytesInF32", 3, "bytes_in_f32">,
+    I32EnumAttrCase<"Bf16Tiles", 4, "bf16_tiles">,
+    I32EnumAttrCase<"U8S8Tiles", 5, "u8s8_tiles">]> {
   let cppNamespace = "::tessera::kernel";
   let genSpecializedAttr = 0;
 }
@@ -54,10 +56,13 @@ def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction", ["get
     distance, in steps of the contracted dimension, at which panels are prefetched
     (0: not). `accumulate` names the multiply-accumulate, which says how many
     elements of the contracted dimension a step takes: `f32` and `bytes_in_f32` one,
-    `bf16_pairs` two, `u8s8_quads` four.
+    `bf16_pairs` two, `u8s8_quads` four. `bf16_tiles` (32) and `u8s8_tiles` (64) are those of the tile
+    unit, whose tile is 16 x 16 sums: a block is two by two of them, and a
+    prefetchRows that is not 0 brings the next panel to the L2 cache.
 
     C1: rows, vectors, lanes, taskRows, taskPanels are positive and prefetchRows
-    not negative. C2: rows divides taskRows.
+    not negative. C2: rows divides taskRows. C3: of tiles rows is 32, vectors 2 and
+    lanes 16.
 
     ```mlir
     #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96,

@@ -25,7 +25,7 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     schedule or whose schedule its body does not fit.
   }];
   let dependentDialects = [
-    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::affine::AffineDialect", "mlir::amx::AMXDialect", "mlir::arith::ArithDialect",
     "mlir::bufferization::BufferizationDialect", "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",

@@ -10,11 +10,17 @@
 //   bf16_pairs      bf16 x bf16 -> f32     2       pair, broadcast   columns x 2
 //   u8s8_quads      u8 x s8 -> i32         4       quad, broadcast   columns x 4
 //   bytes_in_f32    u8, s8 x s8 -> i32     1       one, broadcast    columns
+//   bf16_tiles      bf16 x bf16 -> f32     32      16 rows           columns x 2
+//   u8s8_tiles      u8 x s8 -> i32         64      16 rows           columns x 4
 //
 // Elements of a step lie together in both operands: the left one is row-major, so
 // its neighbours are loaded as one number and broadcast; the right one's panels are
 // [panel, ceil(depth / step), columns, step], zero beyond the depth. Register tiles
 // and attention go through `accumulateTile`; nothing else knows an instruction.
+//
+// The tile unit's operands and sums are tiles: `step` takes two tiles and gives one of
+// 16 x 16 sums, which leave it as rows (TileBlocks.h). Its panels are those of pairs
+// and quads, whose groups it takes 16 of at a step.
 //
 // To add one: a case of `kernel.MultiplyAccumulate`, a class here, its rate in the
 // machine record, and lines in `chooseMultiplyAccumulate` and `panelLayoutOf`
@@ -57,6 +63,8 @@ public:
 
   /// Elements of the contracted dimension that a step takes.
   int64_t stepLength() const { return length; }
+  /// Elements of the contracted dimension that lie together in a panel.
+  int64_t groupLength() const { return group; }
   int64_t lanes() const { return laneCount; }
   /// The vector of sums of one row.
   virtual mlir::VectorType sums(mlir::MLIRContext *context) const = 0;
@@ -96,10 +104,11 @@ public:
 
 protected:
   MultiplyAccumulate(int64_t lanes, kernel::MultiplyAccumulate kind)
-      : laneCount(lanes), length(kernel::stepLengthOf(kind)) {}
+      : laneCount(lanes), length(kernel::stepLengthOf(kind)),
+        group(kernel::groupLengthOf(kind)) {}
 
 private:
-  int64_t laneCount, length;
+  int64_t laneCount, length, group;
 };
 
 /// `value` (a vector or scalar of f32, f16 or bf16) as f32.

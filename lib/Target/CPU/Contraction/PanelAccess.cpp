@@ -124,11 +124,11 @@ static int64_t packedWidth(const Contraction &c, int64_t group, int64_t unit) {
 
 bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  int64_t packed = packedWidth(c, multiply.stepLength(), lanes);
+  int64_t packed = packedWidth(c, multiply.groupLength(), partColumns());
   if (!packed)
     return false;
   memref = views.view(builder, loc, findUnpack(c).getSource());
-  if (memref && multiply.stepLength() != 1) {
+  if (memref && multiply.groupLength() != 1) {
     int64_t last = cast<MemRefType>(memref.getType()).getRank() - 1;
     ReassociationIndices rows =
         llvm::to_vector<2>(llvm::seq<int64_t>(1, last - 1));
@@ -144,7 +144,7 @@ bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
 
 bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  if (multiply.stepLength() != 1)
+  if (multiply.groupLength() != 1)
     return false;
   unsigned last = c.rhsMap.getNumResults() - 1;
   for (unsigned i = 0; i <= last; ++i)
@@ -163,7 +163,7 @@ bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
 
 bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  bool isGrouped = multiply.stepLength() != 1;
+  bool isGrouped = multiply.groupLength() != 1;
   if (c.reduction.size() != 1 && !isGrouped)
     return false;
   if (!isGrouped && ShapedType::isDynamic(c.loops[c.reduction[0]].size))
@@ -172,7 +172,7 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   if (rows == 0)
     return false;
   int64_t rowBytes = columns * 4;
-  int64_t fit = kScratchBytes / (rows * rowBytes);
+  int64_t fit = scratchBytes / (rows * rowBytes);
   if (fit < 1)
     return false;
   panels = std::min(panels, fit);
@@ -185,13 +185,23 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   return true;
 }
 
-/// Rows of a panel: steps of the contracted dimensions, whose sizes are known.
-int64_t PanelAccess::panelRows() const {
+/// Rows of a panel: groups of the contracted dimensions, whose sizes are known.
+static int64_t panelRowsOf(const Contraction &c,
+                           const MultiplyAccumulate &multiply) {
   int64_t rows = 1;
   for (unsigned loop : ArrayRef(c.reduction).drop_back())
     rows *= c.loops[loop].size;
   return rows * llvm::divideCeil(c.loops[c.reduction.back()].size,
-                                 multiply.stepLength());
+                                 multiply.groupLength());
+}
+
+int64_t PanelAccess::panelRows() const { return panelRowsOf(c, multiply); }
+
+bool PanelAccess::fits(const Contraction &c, const MultiplyAccumulate &multiply,
+                       kernel::ContractionAttr schedule, int64_t bytes) {
+  int64_t columns = schedule.getVectors() * schedule.getLanes();
+  return packedWidth(c, multiply.groupLength(), columns) ||
+         panelRowsOf(c, multiply) * columns * 4 <= bytes;
 }
 
 /// The row of a panel at the given loop values.
@@ -199,11 +209,11 @@ Value PanelAccess::panelRow(OpBuilder &builder, Location loc,
                             ArrayRef<Value> loops) const {
   IndexBuilder index(builder, loc);
   unsigned inner = c.reduction.back();
-  if (c.reduction.size() == 1 && multiply.stepLength() == 1)
+  if (c.reduction.size() == 1 && multiply.groupLength() == 1)
     return loops[inner];
-  Value row = index.div(loops[inner], multiply.stepLength());
+  Value row = index.div(loops[inner], multiply.groupLength());
   int64_t size =
-      llvm::divideCeil(c.loops[inner].size, multiply.stepLength());
+      llvm::divideCeil(c.loops[inner].size, multiply.groupLength());
   for (unsigned loop : llvm::reverse(ArrayRef(c.reduction).drop_back())) {
     row = index.add(index.mul(loops[loop], size), row);
     size *= c.loops[loop].size;
@@ -254,12 +264,12 @@ PanelAccess::Columns PanelAccess::locate(OpBuilder &builder, Location loc,
     } else if (aligned) {
       where.panel.push_back(index.add(firstPanel, v * lanes / panelWidth));
       where.offset.push_back(index.constant(v * lanes % panelWidth *
-                                            multiply.stepLength()));
+                                            multiply.groupLength()));
     } else {
       Value column = index.add(first, v * lanes);
       where.panel.push_back(index.div(column, panelWidth));
       where.offset.push_back(
-          index.mul(index.rem(column, panelWidth), multiply.stepLength()));
+          index.mul(index.rem(column, panelWidth), multiply.groupLength()));
     }
   }
   return where;
@@ -272,7 +282,7 @@ SmallVector<Value> PanelAccess::indices(OpBuilder &builder, Location loc,
   IndexBuilder index(builder, loc);
   SmallVector<Value> result;
   if (kind == Kind::Copied ||
-      (kind == Kind::Packed && multiply.stepLength() != 1))
+      (kind == Kind::Packed && multiply.groupLength() != 1))
     return {where.panel[vector], panelRow(builder, loc, loops),
             where.offset[vector]};
   ArrayRef<AffineExpr> exprs = c.rhsMap.getResults();
@@ -338,7 +348,7 @@ FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
   auto bits =
       VectorType::get(lanes, multiply.panelElement(builder.getContext()));
   SmallVector<Value> parts;
-  for (int64_t i = 0; i < multiply.stepLength(); ++i) {
+  for (int64_t i = 0; i < multiply.groupLength(); ++i) {
     if (i >= count) {
       parts.push_back(arith::ConstantOp::create(builder, loc,
                                                 builder.getZeroAttr(bits)));
@@ -364,6 +374,13 @@ FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
   return parts.front();
 }
 
+PanelAccess::Rows PanelAccess::rows(OpBuilder &builder, Location loc,
+                                    ArrayRef<Value> loops) const {
+  Columns where = locate(builder, loc, loops, Value(), /*vectors=*/1);
+  return {isCopied() ? scratch : memref,
+          indices(builder, loc, where, loops, /*vector=*/0)};
+}
+
 Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
                         ArrayRef<Value> loops, int64_t vector,
                         int64_t count) const {
@@ -372,7 +389,7 @@ Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
     moved[c.column] =
         IndexBuilder(builder, loc).add(loops[c.column], vector * lanes);
     FailureOr<Value> value =
-        multiply.stepLength() == 1
+        multiply.groupLength() == 1
             ? element(builder, loc, moved, where.mask[vector])
             : group(builder, loc, moved, where.mask[vector], count);
     return succeeded(value) ? multiply.right(builder, loc, *value) : Value();
@@ -381,7 +398,7 @@ Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
       builder, loc,
       loadElements(builder, loc, isCopied() ? scratch : memref,
                    indices(builder, loc, where, loops, vector),
-                   lanes * multiply.stepLength(), where.mask[vector]));
+                   lanes * multiply.groupLength(), where.mask[vector]));
 }
 
 void PanelAccess::prefetch(OpBuilder &builder, Location loc,
@@ -392,7 +409,7 @@ void PanelAccess::prefetch(OpBuilder &builder, Location loc,
   SmallVector<Value> ahead(loops);
   unsigned innermost = c.reduction.back();
   ahead[innermost] = IndexBuilder(builder, loc).add(
-      loops[innermost], distance * multiply.stepLength());
+      loops[innermost], distance * multiply.groupLength());
   memref::PrefetchOp::create(builder, loc, memref,
                              indices(builder, loc, where, ahead, vector),
                              /*isWrite=*/false, /*localityHint=*/3,

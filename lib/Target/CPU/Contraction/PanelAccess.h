@@ -28,13 +28,20 @@ constexpr int64_t kScratchBytes = 64 << 10;
 /// copied panels have the same rows.
 class PanelAccess {
 public:
+  /// `scratchBytes`: what a task may use for copies.
   PanelAccess(const Contraction &contraction, ElementEmitter &elements,
               const MultiplyAccumulate &multiply,
-              kernel::ContractionAttr schedule)
+              kernel::ContractionAttr schedule,
+              int64_t scratchBytes = kScratchBytes)
       : c(contraction), elements(elements), multiply(multiply),
         lanes(schedule.getLanes()),
         columns(schedule.getVectors() * schedule.getLanes()),
-        panels(schedule.getTaskPanels()) {}
+        panels(schedule.getTaskPanels()), scratchBytes(scratchBytes),
+        isTiled(kernel::isTiled(schedule.getAccumulate())) {}
+
+  /// Whether panels are packed as tiles need them, or one fits `bytes` as a copy.
+  static bool fits(const Contraction &c, const MultiplyAccumulate &multiply,
+                   kernel::ContractionAttr schedule, int64_t bytes);
 
   /// Chooses the way of reading; emits views before all tasks.
   void prepare(mlir::OpBuilder &builder, mlir::Location loc,
@@ -79,6 +86,23 @@ public:
                 const Columns &where, mlir::ArrayRef<mlir::Value> loops,
                 int64_t vector, int64_t distance) const;
 
+  /// The rows of the panel that the tile's columns lie in: memref[..., row, column *
+  /// elements of a group].
+  struct Rows {
+    mlir::Value memref;
+    /// Indices of the first group, at the loops' values.
+    llvm::SmallVector<mlir::Value> first;
+  };
+  Rows rows(mlir::OpBuilder &builder, mlir::Location loc,
+            mlir::ArrayRef<mlir::Value> loops) const;
+  /// Columns of such a panel.
+  int64_t rowColumns() const { return isCopied() ? columns : width; }
+  /// Element type of its memref; of groups.
+  mlir::Type elementType() const {
+    return isCopied() ? multiply.panelElement(c.root->getContext())
+                      : c.rhsType();
+  }
+
 private:
   enum class Kind { Packed, Direct, Copied, Elements };
 
@@ -109,6 +133,8 @@ private:
                                      mlir::Location loc,
                                      mlir::ArrayRef<mlir::Value> loops,
                                      mlir::Value mask, int64_t count) const;
+  /// Columns that are read together.
+  int64_t partColumns() const { return isTiled ? columns : lanes; }
   int64_t panelRows() const;
   mlir::Value panelRow(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::ArrayRef<mlir::Value> loops) const;
@@ -125,7 +151,8 @@ private:
   const Contraction &c;
   ElementEmitter &elements;
   const MultiplyAccumulate &multiply;
-  int64_t lanes, columns, panels;
+  int64_t lanes, columns, panels, scratchBytes;
+  bool isTiled;
   Kind kind = Kind::Elements;
   /// The packed or direct operand. Of a copied one whose contracted dimension is
   /// contiguous, so that blocks of lanes x lanes can be transposed in registers:
