@@ -190,7 +190,8 @@ LogicalResult ContractionBuilder::emit() {
   bool isTiled = kernel::isTiled(schedule.getAccumulate());
   PanelAccess panels(c, elements, *multiply, schedule,
                      isTiled ? TileBlocks::panelBytes(c, *multiply)
-                             : kScratchBytes);
+                     : stores->areLong() ? kScratchBytes - kSumBytes
+                                         : kScratchBytes);
   panels.prepare(builder, loc, views);
   ContractionParts parts{c,        *multiply, left,     panels,
                          elements, *stores,   schedule, sizes};

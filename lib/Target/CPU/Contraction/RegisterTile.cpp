@@ -40,7 +40,7 @@ std::pair<Value, Value> cpu::clippedTaps(OpBuilder &builder, Location loc,
 //===----------------------------------------------------------------------===//
 
 SmallVector<Value> RegisterTile::resultIndices(OpBuilder &builder, Location loc,
-                                               int64_t row, int64_t vector) {
+                                               Value row, int64_t vector) {
   IndexBuilder index(builder, loc);
   SmallVector<Value> loops(place.loops), result;
   loops[c.row] = index.add(loops[c.row], row);
@@ -303,6 +303,42 @@ RegisterTile::reduce(OpBuilder &builder, Location loc, unsigned level,
   return over({level, first, last}, accumulators, rowsInside);
 }
 
+LogicalResult RegisterTile::storeByRows(OpBuilder &builder, Location loc,
+                                        ArrayRef<Value> accumulators) {
+  auto type = cast<VectorType>(accumulators.front().getType());
+  if (!sumScratch) {
+    auto task = builder.getInsertionBlock()
+                    ->getParentOp()
+                    ->getParentOfType<kernel::ParallelForOp>();
+    OpBuilder first = OpBuilder::atBlockBegin(&task.getBody().front());
+    sumScratch = memref::AllocaOp::create(
+        first, loc, MemRefType::get({kSumVectors, lanes}, type.getElementType()),
+        ValueRange(), first.getI64IntegerAttr(kSumBytes / kSumVectors));
+  }
+  IndexBuilder index(builder, loc);
+  Value zero = index.constant(0);
+  for (auto [number, sum] : llvm::enumerate(accumulators))
+    vector::StoreOp::create(builder, loc, sum, sumScratch,
+                            ValueRange{index.constant(number), zero});
+  auto loop = scf::ForOp::create(builder, loc, zero, index.constant(rows),
+                                 index.constant(1));
+  keepRolled(loop);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value row = loop.getInductionVar();
+  IndexBuilder inside(builder, loc);
+  for (int64_t vector = 0; vector < vectors; ++vector) {
+    Value number = inside.add(inside.mul(row, vectors), vector);
+    Value sum = vector::LoadOp::create(builder, loc, type, sumScratch,
+                                       ValueRange{number, zero});
+    if (failed(stores.store(builder, loc,
+                            resultIndices(builder, loc, row, vector), sum,
+                            place.masks[vector])))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
                                  int64_t rowCount, int64_t vectorCount,
                                  TilePlace where) {
@@ -330,6 +366,8 @@ LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
   if (areSummedLast)
     accumulators = finish(builder, loc, *totals, *accumulators);
   left.forget();
+  if (stores.areLong() && rows > 1)
+    return storeByRows(builder, loc, *accumulators);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       if (failed(stores.store(builder, loc,

@@ -7,8 +7,12 @@
 #include "lib/Target/CPU/Contraction/LeftOperand.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
 #include "lib/Target/CPU/Contraction/ResultStores.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 namespace tessera::cpu {
+
+/// The sums of a tile, which fill the registers at most.
+constexpr int64_t kSumVectors = 32, kSumBytes = kSumVectors * 64;
 
 /// Taps of the row loop's window, in units of the tap loop, and the rows of the
 /// tile that read them inside the input.
@@ -109,7 +113,16 @@ private:
                                      mlir::ArrayRef<int64_t> rowsInside);
   llvm::SmallVector<mlir::Value> resultIndices(mlir::OpBuilder &builder,
                                                mlir::Location loc, int64_t row,
-                                               int64_t vector);
+                                               int64_t vector) {
+    return resultIndices(builder, loc, IndexBuilder(builder, loc).constant(row),
+                         vector);
+  }
+  llvm::SmallVector<mlir::Value> resultIndices(mlir::OpBuilder &builder,
+                                               mlir::Location loc,
+                                               mlir::Value row, int64_t vector);
+  /// The epilogue of each row in a loop over rows, from a scratch.
+  mlir::LogicalResult storeByRows(mlir::OpBuilder &builder, mlir::Location loc,
+                                  mlir::ArrayRef<mlir::Value> accumulators);
 
   const Contraction &c;
   const MultiplyAccumulate &multiply;
@@ -119,6 +132,9 @@ private:
   ResultStores &stores;
   llvm::SmallVector<mlir::Value> sizes;
   int64_t lanes, prefetchRows;
+
+  /// Sums of a tile, [vector, lane]; null where no epilogue is long.
+  mlir::Value sumScratch;
 
   // The tile being emitted.
   int64_t rows = 0, vectors = 0;
