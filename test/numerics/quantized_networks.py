@@ -72,6 +72,32 @@ def convolutional(path):
     return [1, 3, 18, 18]
 
 
+def mixed(path):
+    """Layers that quantization moves through, and convolutions of other forms."""
+    net = Network(3)
+    x = net.add("LeakyRelu", net.conv("x", 3, 16), alpha=0.1)
+    left = net.conv(x, 16, 16, groups=4)
+    right = net.add("Sigmoid", net.conv(x, 16, 16, kernel=1))
+    x = net.add("Concat", left, net.add("Mul", right, x), axis=1)
+    x = net.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    low = net.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    x = net.add("Conv", net.add("Pad", x, low), net.weight(24, 32, 3, 3), net.weight(24, scale=0.3),
+                dilations=[2, 2], pads=[0, 1, 1, 0])
+    x = net.add("ConvTranspose", x, net.weight(24, 8, 2, 2), net.weight(8, scale=0.3),
+                strides=[2, 2])
+    x = net.add("AveragePool", x, kernel_shape=[3, 3], strides=[1, 1])
+    first = net.add("Slice", x, *(net.constant(np.array([n], np.int64)) for n in (0, 4, 1)))
+    x = net.add("Add", x, net.add("Concat", first, first, axis=1))
+    x = net.add("Reshape", x, net.constant(np.array([2, 8, -1], np.int64)))
+    x = net.add("Conv", x, net.weight(12, 8, 5), net.weight(12, scale=0.3), strides=[3])
+    x = net.add("Transpose", x, perm=[0, 2, 1])
+    x = net.add("MatMul", x, net.weight(12, 10))
+    x = net.add("ReduceMean", net.add("Softmax", x, axis=-1), axes=[1], keepdims=0)
+    y = net.add("Gemm", x, net.weight(10, 7), net.weight(7, scale=0.3), alpha=0.5)
+    net.save(path, [2, 3, 14, 14], y)
+    return [2, 3, 14, 14]
+
+
 def encoder(path, heads=2, size=32, length=9):
     """One layer of a transformer."""
     net, depth = Network(2), size // heads
@@ -109,14 +135,15 @@ class Calibration(CalibrationDataReader):
         return next(self.left, None)
 
 
-def quantize(source, target, shape, form="QDQ", activations="U8", per_channel=True, **options):
+def quantize(source, target, shape, form="QDQ", activations="U8", per_channel=True, weights="S8",
+             **options):
     """`form`: QDQ, QOperator or dynamic."""
     types = {"U8": QuantType.QUInt8, "S8": QuantType.QInt8}
     if form == "dynamic":
         quantize_dynamic(source, target, weight_type=QuantType.QInt8, per_channel=per_channel)
         return
     quantize_static(source, target, Calibration(shape), quant_format=QuantFormat[form],
-                    activation_type=types[activations], weight_type=QuantType.QInt8,
+                    activation_type=types[activations], weight_type=types[weights],
                     per_channel=per_channel, **options)
 
 

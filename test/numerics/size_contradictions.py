@@ -177,7 +177,8 @@ COMPUTING = [
 # Operators of one tensor, whose other inputs are numbers of the model, if any.
 OF_ONE_TENSOR = set("""
     Abs Acos Acosh Asin Asinh Atan Atanh AveragePool BitCast BitwiseNot Cast
-    CastLike Ceil Celu Clip Constant Cos Cosh CumProd CumSum Det Dropout Elu Erf Exp EyeLike
+    CastLike Ceil Celu Clip Constant Cos Cosh CumProd CumSum Det Dropout
+    DynamicQuantizeLinear Elu Erf Exp EyeLike
     Flatten Floor Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Hardmax Identity
     IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization Mish Neg Not Reciprocal ReduceL1
     ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMin ReduceProd ReduceSum

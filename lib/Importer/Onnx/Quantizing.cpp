@@ -27,18 +27,19 @@ Value integersOf(NodeContext &node, unsigned index) {
                       node.builder.getI32Type(), false);
 }
 
-LogicalResult requirePositiveScale(NodeContext &node, unsigned index) {
+LogicalResult requireScale(NodeContext &node, unsigned index) {
   DenseElementsAttr numbers;
   if (!node.input(index) ||
       !matchPattern(node.input(index), m_Constant(&numbers)) ||
       !isa<FloatType>(numbers.getElementType()))
     return success();
   for (const APFloat &number : numbers.getValues<APFloat>()) {
-    if (!number.isNaN() && !number.isNegative() && !number.isZero())
+    // By 0 everything is infinite or NaN, which saturates.
+    if (!number.isNaN() && (number.isZero() || !number.isNegative()))
       continue;
     SmallString<16> text;
     number.toString(text);
-    return node.error("expects positive scales in input " + Twine(index) +
+    return node.error("expects no negative scales in input " + Twine(index) +
                       ", but got " + text);
   }
   return success();
@@ -89,7 +90,7 @@ FailureOr<Quantization> quantizationOf(NodeContext &node, Value tensor,
                                        const QuantizationInputs &inputs) {
   Quantization result;
   Value scale = node.input(inputs.scale), zeroPoint = node.input(inputs.zeroPoint);
-  if (failed(requirePositiveScale(node, inputs.scale)))
+  if (failed(requireScale(node, inputs.scale)))
     return failure();
   if (zeroPoint &&
       node.inputRank(inputs.scale) == node.inputRank(inputs.zeroPoint) &&

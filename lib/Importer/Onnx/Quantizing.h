@@ -16,8 +16,8 @@ bool isNarrowInteger(int32_t elementType);
 mlir::Value integersOf(NodeContext &node, unsigned index);
 
 /// Fails with a report if input `index`, a scale (may be omitted), has a number that is
-/// known and not positive, or is NaN.
-mlir::LogicalResult requirePositiveScale(NodeContext &node, unsigned index);
+/// known to be negative or NaN.
+mlir::LogicalResult requireScale(NodeContext &node, unsigned index);
 
 /// How the elements of a tensor are quantized, as operations of the dialect have it.
 struct Quantization {
@@ -37,7 +37,7 @@ struct QuantizationInputs {
 
 /// The quantization of `tensor` that the node's inputs say, those of one element being
 /// of the whole tensor; the zero point's type is the format's. Fails with a report where
-/// they do not fit or the scale is known not to be positive.
+/// they do not fit or the scale is known to be negative or NaN.
 mlir::FailureOr<Quantization> quantizationOf(NodeContext &node,
                                              mlir::Value tensor,
                                              const QuantizationInputs &inputs);

@@ -109,7 +109,7 @@ FailureOr<Value> requantize(NodeContext &node, Value accumulated,
 /// point.
 LogicalResult qlinearMatMul(NodeContext &node) {
   for (unsigned index : {1u, 4u, 6u})
-    if (failed(requirePositiveScale(node, index)))
+    if (failed(requireScale(node, index)))
       return failure();
   for (unsigned index : {0u, 3u, 7u})
     if (!isNarrowInteger(node.inputElementType(index)))
@@ -160,7 +160,7 @@ LogicalResult convInteger(NodeContext &node) {
 /// Inputs as of QLinearMatMul, then a bias, i32 in steps of both scales.
 LogicalResult qlinearConv(NodeContext &node) {
   for (unsigned index : {1u, 4u, 6u})
-    if (failed(requirePositiveScale(node, index)))
+    if (failed(requireScale(node, index)))
       return failure();
   if (failed(requirePerTensor(node, {1, 2, 6, 7})))
     return failure();

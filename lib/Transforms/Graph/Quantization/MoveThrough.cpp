@@ -161,6 +161,58 @@ static SmallVector<DequantizeOp> equalParts(tensor::ConcatOp join) {
   return parts;
 }
 
+/// `vector`, of dimension `position` of `shape`, for each index of all of `shape` as one
+/// dimension.
+static Value repeatedVector(OpBuilder &builder, Value vector,
+                            ArrayRef<int64_t> shape, int64_t position) {
+  Location loc = vector.getLoc();
+  RankedTensorType type = typeOf(vector);
+  SmallVector<int64_t> units(shape.size(), 1);
+  units[position] = shape[position];
+  auto all = llvm::to_vector<2>(llvm::seq<int64_t>(0, shape.size()));
+  ArrayRef<ReassociationIndices> groups(all);
+  Value apart = tensor::ExpandShapeOp::create(builder, loc, type.clone(units),
+                                              vector, groups);
+  Value repeated = graph::BroadcastToOp::create(builder, loc, type.clone(shape),
+                                                apart, ValueRange());
+  return tensor::CollapseShapeOp::create(builder, loc, repeated, groups);
+}
+
+/// collapse (dequantize %q scale [a, b] axis 1)  ==>
+///   dequantize (collapse %q) scale [a, b, a, b] axis 0
+struct DequantizeCollapsed : OpRewritePattern<tensor::CollapseShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::CollapseShapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto source = op.getSrc().getDefiningOp<DequantizeOp>();
+    if (!source || source.getGroups() || source.getBlock() || !source.getAxis() ||
+        typeOf(source.getScale()).getRank() == 0 ||
+        axisBehind(op, *source.getAxis()))
+      return rewriter.notifyMatchFailure(op, "expects an axis that is joined");
+    int64_t axis = *source.getAxis();
+    for (auto [i, group] : llvm::enumerate(op.getReassociationIndices())) {
+      if (!llvm::is_contained(group, axis))
+        continue;
+      auto shape = typeOf(op.getSrc()).getShape().slice(group.front(), group.size());
+      if (ShapedType::isDynamicShape(shape))
+        return rewriter.notifyMatchFailure(op, "expects known sizes");
+      int64_t position = axis - group.front();
+      auto repeated = [&](Value vector) {
+        return vector ? repeatedVector(rewriter, vector, shape, position)
+                      : vector;
+      };
+      Value moved = movedElements(rewriter, op, source.getSource());
+      Value scale = repeated(source.getScale()), zero = repeated(source.getZero());
+      rewriter.replaceOpWithNewOp<DequantizeOp>(
+          op, op.getType(), moved, scale, zero, /*groups=*/Value(),
+          source.getFormat(), rewriter.getI64IntegerAttr(i),
+          /*block=*/IntegerAttr());
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "expects an axis of a group");
+  }
+};
+
 /// concat(dequantize %a, dequantize %b)  ==>  dequantize (concat(%a, %b))
 struct DequantizeJoined : OpRewritePattern<tensor::ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -231,7 +283,7 @@ struct DequantizePadded : OpRewritePattern<tensor::PadOp> {
 struct MoveThrough : quantization::impl::MoveThroughBase<MoveThrough> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<DequantizeLater, QuantizeEarlier, DequantizeJoined,
+    patterns.add<DequantizeLater, DequantizeCollapsed, QuantizeEarlier, DequantizeJoined,
                  QuantizeParts, DequantizePadded>(&getContext());
     GreedyRewriteConfig config;
     graph::foldKeepingSizes(patterns, config);

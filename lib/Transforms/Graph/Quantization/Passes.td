@@ -78,7 +78,8 @@ def RaiseContractions : Pass<"quantization-raise-contractions", "mlir::ModuleOp"
     So with `linalg.contract` and `graph.conv`, whatever reads the product: what follows
     stays in f32 and becomes the kernel's epilogue. A scale may be one for each row of
     the left operand and each column of the right one. A bias that is i32 of the
-    product's own scale, to a millionth, joins the sum; any other stays a float.
+    product's own scale, to a millionth, joins the sum; any other stays a float. Products
+    of queries and keys are left to attention where the probabilities are not quantized.
 
     Missed remarks of the category `quantization` say why a product of a quantized model
     stays in float, and the last one how many do.

@@ -2,6 +2,7 @@
 #include "lib/Transforms/Graph/Quantization/ProductOperands.h"
 
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Interfaces/Movement.h"
 #include "dialects/Quantization/Conversion/Lowering.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -108,4 +109,31 @@ bool quantization::sumsFit(const ProductShape &product,
                  : largestOf(format) - leastOf(format);
   }
   return depth < 2147483648.0;
+}
+
+/// The operation of `isEnd` that `value` reaches through elementwise arithmetic and
+/// movement alone, or null.
+static Operation *reached(Value value,
+                          llvm::function_ref<bool(Operation *)> isEnd) {
+  SmallVector<Value> open{value};
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  // Between scores and values of an attention there is little.
+  constexpr size_t kMostOperations = 32;
+  while (!open.empty() && seen.size() < kMostOperations)
+    for (Operation *user : open.pop_back_val().getUsers()) {
+      if (isEnd(user))
+        return user;
+      bool isPassed = OpTrait::hasElementwiseMappableTraits(user) || isIndexMap(user);
+      if (isPassed && user->getNumResults() == 1 && seen.insert(user).second)
+        open.push_back(user->getResult(0));
+    }
+  return nullptr;
+}
+
+bool quantization::areScoresOfFloatAttention(Value scores) {
+  Operation *softmax = reached(scores, llvm::IsaPred<linalg::SoftmaxOp>);
+  return softmax && reached(softmax->getResult(0), [](Operation *user) {
+    auto product = dyn_cast<linalg::LinalgOp>(user);
+    return product && linalg::isaContractionOpInterface(product);
+  });
 }

@@ -43,6 +43,10 @@ mlir::FailureOr<QuantizedOperand> quantizedOperand(const ProductShape &product,
 bool sumsFit(const ProductShape &product,
              llvm::ArrayRef<QuantizedOperand> operands);
 
+/// Whether `scores`, of a product, go into a softmax whose probabilities are a factor of
+/// a product of floats: attention, which `raise-attention` makes one operation.
+bool areScoresOfFloatAttention(mlir::Value scores);
+
 } // namespace tessera::quantization
 
 #endif // TESSERA_LIB_TRANSFORMS_GRAPH_QUANTIZATION_PRODUCTOPERANDS_H

@@ -84,6 +84,10 @@ LogicalResult ProductRaising::match() {
     reason = "its left operand has several scales";
     return failure();
   }
+  if (areScoresOfFloatAttention(product.result)) {
+    reason = "its attention stays one operation, whose probabilities are floats";
+    return failure();
+  }
   if (!sumsFit(product, operands)) {
     reason = "its sums may be too large for i32";
     return failure();

@@ -21,15 +21,28 @@ func.func @reshaped(%q: tensor<?x3x8xi8>, %s: tensor<8xf32>) -> tensor<?x8xf32> 
   return %r : tensor<?x8xf32>
 }
 
-// The axis is joined with another one.
+// The axis is joined with another one: so are its scales.
 // CHECK-LABEL: @joined_axis
 func.func @joined_axis(%q: tensor<4x3x8xi8>, %s: tensor<3xf32>) -> tensor<12x8xf32> {
-  // CHECK: dequantize
-  // CHECK: tensor.collapse_shape
+  // CHECK: %[[Q:.+]] = tensor.collapse_shape %arg0
+  // CHECK: %[[E:.+]] = tensor.expand_shape %arg1 {{.*}} : tensor<3xf32> into tensor<1x3xf32>
+  // CHECK: %[[B:.+]] = graph.broadcast_to %[[E]] : tensor<1x3xf32> -> tensor<4x3xf32>
+  // CHECK: %[[S:.+]] = tensor.collapse_shape %[[B]] {{.*}} : tensor<4x3xf32> into tensor<12xf32>
+  // CHECK: dequantize %[[Q]] scale %[[S]] as u8 axis 0
   %d = quantization.dequantize %q scale %s as u8 axis 1
     : tensor<4x3x8xi8>, tensor<3xf32> -> tensor<4x3x8xf32>
   %r = tensor.collapse_shape %d [[0, 1], [2]] : tensor<4x3x8xf32> into tensor<12x8xf32>
   return %r : tensor<12x8xf32>
+}
+
+// CHECK-LABEL: @unknown_joined_axis
+func.func @unknown_joined_axis(%q: tensor<?x3x8xi8>, %s: tensor<3xf32>) -> tensor<?x8xf32> {
+  // CHECK: dequantize
+  // CHECK: tensor.collapse_shape
+  %d = quantization.dequantize %q scale %s as u8 axis 1
+    : tensor<?x3x8xi8>, tensor<3xf32> -> tensor<?x3x8xf32>
+  %r = tensor.collapse_shape %d [[0, 1], [2]] : tensor<?x3x8xf32> into tensor<?x8xf32>
+  return %r : tensor<?x8xf32>
 }
 
 // CHECK-LABEL: @with_units

@@ -164,3 +164,29 @@ func.func @scales_of_images(%x: tensor<2x8x8x4xi8>, %w: tensor<3x3x4x6xi8>, %c: 
     : tensor<2x8x8x4xf32>, tensor<3x3x4x6xf32> -> tensor<2x6x6x6xf32>
   return %y : tensor<2x6x6x6xf32>
 }
+
+// -----
+
+// The probabilities are floats: attention is one operation.
+// expected-remark @+1 {{2 of 2 products are computed in float}}
+func.func @float_attention(%q: tensor<4x8xi8>, %k: tensor<8x6xi8>, %v: tensor<6x5xf32>)
+    -> tensor<4x5xf32> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %half = arith.constant dense<0.5> : tensor<4x6xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x6xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %a = quantization.dequantize %q scale %s as i8 : tensor<4x8xi8>, tensor<f32> -> tensor<4x8xf32>
+  %b = quantization.dequantize %k scale %s as i8 : tensor<8x6xi8>, tensor<f32> -> tensor<8x6xf32>
+  // expected-remark @+1 {{the product stays in float: its attention stays one operation, whose probabilities are floats}}
+  %y = linalg.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x6xf32>)
+                     outs(%f : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %t = arith.mulf %y, %half : tensor<4x6xf32>
+  %p = linalg.softmax dimension(1) ins(%t : tensor<4x6xf32>) outs(%e : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %e2 = tensor.empty() : tensor<4x5xf32>
+  %f2 = linalg.fill ins(%zero : f32) outs(%e2 : tensor<4x5xf32>) -> tensor<4x5xf32>
+  // expected-remark @+1 {{the product stays in float: its left operand is not dequantized}}
+  %o = linalg.matmul ins(%p, %v : tensor<4x6xf32>, tensor<6x5xf32>)
+                     outs(%f2 : tensor<4x5xf32>) -> tensor<4x5xf32>
+  return %o : tensor<4x5xf32>
+}
