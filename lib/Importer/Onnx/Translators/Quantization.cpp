@@ -1,5 +1,6 @@
 // Quantisation with explicit scales, spelled in arith operations.
 #include "lib/Importer/Onnx/Quantizing.h"
+#include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/ModelReader.h"
 #include "lib/Importer/Onnx/NarrowTypes.h"
@@ -47,6 +48,21 @@ Value quantize(NodeContext &node, Value value, Value zeroPoint,
   return castElements(
       node, integer, false,
       elementTypeToMlir(node.builder.getContext(), elementType), isUnsigned);
+}
+
+LogicalResult requireScales(NodeContext &node, unsigned index, bool areDivisors) {
+  std::optional<DenseElementsAttr> scales = constantElements(node.input(index));
+  if (!scales || !isa<FloatType>(scales->getElementType()))
+    return success();
+  for (const APFloat &scale : scales->getValues<APFloat>()) {
+    SmallString<16> spelled;
+    scale.toString(spelled, /*FormatPrecision=*/6);
+    if (!scale.isFinite())
+      return node.error("expects scales that are finite but got " + spelled);
+    if (areDivisors && (scale.isZero() || scale.isNegative()))
+      return node.error("expects scales above 0 but got " + spelled);
+  }
+  return success();
 }
 
 namespace {
@@ -113,6 +129,8 @@ LogicalResult dequantizeLinear(NodeContext &node) {
       !isa<FloatType>(node.inputType(1).getElementType()))
     return node.error("only integers and 8-bit floats can be dequantized, by "
                       "scales that are floats");
+  if (failed(requireScales(node, 1, /*areDivisors=*/false)))
+    return failure();
   Type f32 = node.builder.getF32Type();
   auto numbers = [&](unsigned index) {
     return isNarrowFloat(from)
@@ -173,6 +191,8 @@ LogicalResult quantizeLinear(NodeContext &node) {
       !isa<FloatType>(node.inputType(1).getElementType()))
     return node.error(
         "only floats can be quantized, by scales that are floats");
+  if (failed(requireScales(node, 1, /*areDivisors=*/true)))
+    return failure();
   Type f32 = node.builder.getF32Type();
   if (node.input(2) && failed(requireOneShape(node, 1, 2)))
     return failure();
