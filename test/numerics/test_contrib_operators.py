@@ -156,6 +156,15 @@ def quantized_operators():
         channels_last=1)
     yield "QLinearGlobalAveragePool-last", case(
         "QLinearGlobalAveragePool", one_of_bytes(np.uint8, 2, 7, 9, 3), channels_last=1)
+    yield "NhwcMaxPool", case(
+        "NhwcMaxPool", [levels(np.uint8, 2, 7, 9, 3)], kernel_shape=[3, 2], strides=[2, 1],
+        pads=[1, 0, 1, 1])
+    kernel = [levels(np.int8, 6, 4, 3, 3), (0.01 + 0.01 * RANDOM.random(6)).astype(f32),
+              np.zeros(6, np.int8), f32(0.5), np.array(110, np.uint8),
+              RANDOM.integers(-999, 999, 6).astype(np.int32)]
+    yield "QLinearConv-last", case(
+        "QLinearConv", [levels(np.uint8, 2, 7, 9, 4), f32(0.02), np.array(131, np.uint8), *kernel],
+        channels_last=1, pads=[1, 1, 1, 1])
     soft = one_of_bytes(np.uint8, 2, 3, 8)
     soft[3:] = [f32(1 / 256), np.array(0, np.uint8)]
     yield "QLinearSoftmax-13", case("QLinearSoftmax", soft, axis=1, opset=13)
@@ -299,17 +308,24 @@ CASES = cases()
 TOLERANCES = {"DynamicQuantizeLSTM": 2e-2}
 
 
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
+def import_models(folder, models):
+    """Graph-state text of each model, and what the importer says."""
     paths = {}
-    for name, (model, _) in CASES.items():
+    for name, model in models.items():
         paths[str(folder / f"{name}.onnx")] = name
         onnx.save(model, folder / f"{name}.onnx")
-    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", *paths],
+    # One model alone has no line with its path.
+    more = list(paths)[:1] if len(paths) == 1 else []
+    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", *paths, *more],
                          capture_output=True, text=True)
     texts = [part.partition("\n") for part in run.stdout.split("// ")[1:]]
     return {paths[path]: text for path, _, text in texts}, run.stderr
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    return import_models(tmp_path_factory.mktemp("models"),
+                         {name: model for name, (model, _) in CASES.items()})
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -333,3 +349,78 @@ def test_results_are_those_of_onnx_runtime(imported, name):
             continue
         tolerance = TOLERANCES.get(name.split("-")[0], 1e-5)
         assert np.abs(ours - theirs).max() <= tolerance * max(1, np.abs(theirs).max())
+
+
+def test_mean_of_bytes(tmp_path):
+    """ONNX Runtime has no kernel of it for CPUs."""
+    x, scale, zero, to_scale, to_zero = one_of_bytes(np.int8, 3, 5, 6)
+    model, feeds = case("QLinearReduceMean", [x, scale, zero, to_scale, to_zero], axes=[1, 2],
+                        keepdims=0)
+    texts, errors = import_models(tmp_path, {"mean": model})
+    assert "mean" in texts, errors
+    [ours] = graph_state.parse(texts["mean"]).run(feeds)
+    mean = ((x.astype(f32) - f32(zero)) * scale).mean((1, 2), dtype=np.float64)
+    np.testing.assert_array_equal(ours, np.rint(mean / to_scale + to_zero).clip(-128, 127))
+
+
+def test_fake_quantize(tmp_path):
+    """OpenVINO's formula: levels of the input range as numbers of the output range."""
+    x = np.concatenate([np.linspace(-3, 3, 97), [0.125, -0.125]]).astype(f32)
+    low, high, out_low, out_high = (f32(v) for v in (-1.5, 2.25, -1.0, 2.75))
+    model, feeds = case("FakeQuantize", [x, low, high, out_low, out_high],
+                        domain="org.openvinotoolkit", levels=16)
+    texts, errors = import_models(tmp_path, {"fake": model})
+    assert "fake" in texts, errors
+    [ours] = graph_state.parse(texts["fake"]).run(feeds)
+    level = np.rint((x - low) / (high - low) * f32(15)) / f32(15)
+    expected = np.where(x <= low, out_low, np.where(
+        x > high, out_high, level * (out_high - out_low) + out_low))
+    np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_quantization_of_tensorrt(tmp_path):
+    """A float8 and back; levels of 4 bits in blocks."""
+    x = floats(4, 32)
+    nodes = [
+        helper.make_node("TRT_FP8QuantizeLinear", ["x", "one"], ["q"], domain="trt"),
+        helper.make_node("TRT_FP8DequantizeLinear", ["q", "one"], ["y"], domain="trt"),
+        helper.make_node("TRT_FP8DequantizeLinear", ["bytes", "one"], ["z"], domain="trt"),
+        helper.make_node("TRT_INT4QuantizeLinear", ["x", "blocks"], ["r"], domain="trt", axis=1,
+                         block_size=16),
+        helper.make_node("TRT_INT4DequantizeLinear", ["r", "blocks"], ["w"], domain="trt", axis=1,
+                         block_size=16),
+    ]
+    import ml_dtypes
+
+    scale, blocks = f32(0.05), (0.2 + 0.1 * RANDOM.random((4, 2))).astype(f32)
+    float8 = (x / scale).astype(ml_dtypes.float8_e4m3fn)
+    ports = [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)]
+    constants = [numpy_helper.from_array(scale, "one"), numpy_helper.from_array(blocks, "blocks"),
+                 numpy_helper.from_array(float8.view(np.uint8), "bytes")]
+    results = [helper.make_empty_tensor_value_info(name) for name in "yzw"]
+    model = helper.make_model(
+        helper.make_graph(nodes, "vendor", ports, results, constants),
+        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("trt", 1)], ir_version=8)
+    texts, errors = import_models(tmp_path, {"vendor": model})
+    assert "vendor" in texts, errors
+    y, z, w = graph_state.parse(texts["vendor"]).run({"x": x})
+    expected = float8.astype(f32) * scale
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(z, expected)
+    wide = np.repeat(blocks, 16, axis=1)
+    np.testing.assert_array_equal(w, np.rint(x / wide).clip(-8, 7) * wide)
+
+
+def test_packed_zero_points_of_groups(tmp_path):
+    """As floats they give the same, which ONNX Runtime has right."""
+    groups = RANDOM.permutation(np.arange(40) // 16).astype(np.int32)
+    weights, scales, packed = packed_weights(4, 40, 9, 16, "packed")
+    apart = np.stack([packed & 15, packed >> 4], -1).reshape(9, -1)[:, :3].astype(f32)
+    x = floats(3, 40)
+    texts, errors = import_models(tmp_path, {
+        name: case("MatMulNBits", [x, weights, scales, zeros, groups], K=40, N=9, bits=4,
+                   block_size=16)[0]
+        for name, zeros in (("packed", packed), ("apart", apart))})
+    assert len(texts) == 2, errors
+    [ours], [expected] = (graph_state.parse(texts[name]).run({"i0": x}) for name in ("packed", "apart"))
+    np.testing.assert_array_equal(ours, expected)

@@ -83,26 +83,13 @@ std::string operand(const ContribCall &call, const std::string &name, int index)
          name + ")\n";
 }
 
-std::string matMulNodes(const ContribCall &call) {
-  std::string nodes =
-      operand(call, "A", 0) + operand(call, "B", 1) +
-      "product = MatMul(operandA, operandB)\n";
-  if (call.number("alpha", 1) == 1)
-    return nodes + "y = Identity(product)\n";
-  return nodes + numberConstant("factor", call.number("alpha", 1)) +
-         "factor_like = CastLike(factor, product)\ny = Mul(product, factor_like)\n";
-}
-
 std::string matMul(const ContribCall &call) {
-  return matMulNodes(call) + "Y = Identity(y)\n";
-}
-
-std::string matMulActivation(const ContribCall &call) {
-  std::string name = call.string("activation");
-  std::optional<std::string> activated =
-      activation(name, call.number("activation_alpha", defaultAlpha(name)),
-                 call.number("activation_beta", name == "HardSigmoid" ? 0.5f : 0.0f));
-  return activated ? matMulNodes(call) + *activated : "";
+  std::string nodes = operand(call, "A", 0) + operand(call, "B", 1);
+  if (call.number("alpha", 1) == 1)
+    return nodes + "Y = MatMul(operandA, operandB)\n";
+  return nodes + "product = MatMul(operandA, operandB)\n" +
+         numberConstant("factor", call.number("alpha", 1)) +
+         "factor_like = CastLike(factor, product)\nY = Mul(product, factor_like)\n";
 }
 
 std::string fastGelu(const ContribCall &call) {
@@ -124,10 +111,6 @@ const ContribOperator kOperators[] = {
      nullptr, gemm},
     {"FusedMatMul", "A:T=real, B:T => Y:T", kTransposes, nullptr, matMul},
     {"TransposeMatMul", "A:T=real, B:T => Y:T", kTransposes, nullptr, matMul},
-    {"FusedMatMulActivation", "A:T=real, B:T => Y:T",
-     "alpha:float=1, transA:int=0, transB:int=0, transBatchA:int=0, transBatchB:int=0, "
-     "activation:string!, activation_alpha:float, activation_beta:float",
-     nullptr, matMulActivation},
     {"Gelu", "X:T=real => Y:T", "", "Y = Gelu(X)"},
     {"FastGelu", "X:T=real, bias?:T => Y:T", "", nullptr, fastGelu},
     {"BiasGelu", "A:T=real, B:T => C:T", "", "x = Add(A, B)\nC = Gelu(x)"},
