@@ -23,6 +23,10 @@ not edit. Each line is an operator of ONNX's own backend suite (the onnx package
 "Opsets" are those of the cases. A function that ONNX writes out in other
 operators (`_expanded`) counts for its operator.
 
+Beside these, operators of other domains that quantizers and ONNX Runtime's optimizer
+write are read as what they compute in operators of ONNX; [models.md](models.md#quantized-files)
+lists them, `test/numerics/test_contrib_operators.py` compares each with ONNX Runtime.
+
 | form | passed | of | wrong | refused | crashed | timeout |
 |---|---|---|---|---|---|---|
 """

@@ -152,7 +152,13 @@ def parse_weights(module, line):
         with open(file[1], "rb") as source:
             source.seek(int(file[2]))
             value = np.frombuffer(source.read(int(file[3])), dtype)
-        module.weights[name] = value.reshape(shape)
     else:
         dense = re.search(r"source = (dense<.*?>) : (tensor<[^>]*>)", line)
-        module.weights[name] = parse_dense(dense[1], dense[2])
+        value = parse_dense(dense[1], dense[2])
+    packed = re.search(r"recipe = \[#graph.unpack_bits<(\d), ", line)
+    if packed:
+        bits = int(packed[1])
+        shifts = np.arange(0, 8, bits, dtype=np.uint8)
+        parts = (value.view(np.uint8)[:, None] >> shifts) & np.uint8((1 << bits) - 1)
+        value = parts.reshape(-1)[: np.prod(shape)].view(np.int8)
+    module.weights[name] = value.reshape(shape)

@@ -77,9 +77,14 @@ std::optional<SmallVector<int64_t>> constantIntegers(Value tensor) {
 }
 
 std::optional<DenseElementsAttr> constantList(Value tensor) {
+  if (cast<RankedTensorType>(tensor.getType()).getRank() > 1)
+    return std::nullopt;
+  return constantElements(tensor);
+}
+
+std::optional<DenseElementsAttr> constantElements(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  if (type.getRank() > 1 || !type.hasStaticShape() ||
-      type.getNumElements() > kMaxListElements)
+  if (!type.hasStaticShape() || type.getNumElements() > kMaxListElements)
     return std::nullopt;
   DenseElementsAttr constant;
   if (matchPattern(tensor, m_Constant(&constant)))

@@ -51,6 +51,9 @@ inline constexpr int64_t kMaxListElements = 1 << 16;
 /// a file, which is read.
 std::optional<mlir::DenseElementsAttr> constantList(mlir::Value tensor);
 
+/// The same of a tensor of any rank.
+std::optional<mlir::DenseElementsAttr> constantElements(mlir::Value tensor);
+
 /// The constant number in a tensor of one element.
 std::optional<double> constantNumber(mlir::Value tensor);
 

@@ -222,6 +222,8 @@ LogicalResult ModelImporter::translate(NodeContext &node, Scope &scope,
     return node.error(
         identity.domain.empty()
             ? "the operator does not exist in this opset"
+        : newestOpset(identity.domain)
+            ? Twine("the operator is not supported")
             : "domain '" + Twine(identity.domain) +
                   "' is not supported; export with operators of ONNX alone");
   if (isBlocked && translator)

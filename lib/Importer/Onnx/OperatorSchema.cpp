@@ -1,5 +1,6 @@
 // Reads ONNX's registry of operators.
 #include "lib/Importer/Onnx/OperatorSchema.h"
+#include "lib/Importer/Onnx/Contrib/ContribOperator.h"
 #include "lib/Importer/Onnx/ModelReader.h"
 
 #include "onnx/defs/schema.h"
@@ -13,7 +14,7 @@ using onnx::OpSchema;
 namespace tessera::onnx_importer {
 
 std::optional<int64_t> newestOpset(StringRef domain) {
-  if (domain == "com.microsoft")
+  if (isContribDomain(domain))
     return 1;
   const auto &ranges =
       onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
@@ -29,6 +30,8 @@ std::optional<OperatorSchema>
 OperatorSchema::find(StringRef domain, StringRef opType, int64_t version) {
   const OpSchema *schema = onnx::OpSchemaRegistry::Schema(
       opType.str(), static_cast<int>(version), domain.str());
+  if (!schema)
+    schema = contribSchema(domain, opType);
   if (!schema)
     return std::nullopt;
   return OperatorSchema(schema);

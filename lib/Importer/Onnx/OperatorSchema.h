@@ -1,5 +1,6 @@
-/// What the ONNX standard says of an operator: how its nodes must look, which
-/// element types its results have, and nodes that compute the same.
+/// What the ONNX standard, or Contrib/ContribOperator.h for operators of other domains,
+/// says of an operator: how its nodes must look, which element types its results have,
+/// and nodes that compute the same.
 #ifndef TESSERA_IMPORTER_ONNX_OPERATORSCHEMA_H
 #define TESSERA_IMPORTER_ONNX_OPERATORSCHEMA_H
 
@@ -18,8 +19,8 @@ class OpSchema;
 
 namespace tessera::onnx_importer {
 
-/// The newest opset of `domain` that the ONNX library knows, or that ONNX Runtime
-/// has for its own; none of another domain.
+/// The newest opset of `domain` that the ONNX library knows, or the one of the domains
+/// that we know beside it; none of another domain.
 std::optional<int64_t> newestOpset(llvm::StringRef domain);
 
 /// The newest opset of the default domain.

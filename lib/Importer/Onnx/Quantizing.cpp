@@ -2,6 +2,7 @@
 #include "lib/Importer/Onnx/Quantizing.h"
 
 #include "dialects/Quantization/Conversion/Lowering.h"
+#include "lib/Importer/Onnx/Elements.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/ModelReader.h"
 #include "lib/Importer/Onnx/NarrowTypes.h"
@@ -27,20 +28,20 @@ Value integersOf(NodeContext &node, unsigned index) {
                       node.builder.getI32Type(), false);
 }
 
-LogicalResult requireScale(NodeContext &node, unsigned index) {
-  DenseElementsAttr numbers;
-  if (!node.input(index) ||
-      !matchPattern(node.input(index), m_Constant(&numbers)) ||
-      !isa<FloatType>(numbers.getElementType()))
+LogicalResult requireScales(NodeContext &node, unsigned index,
+                            bool areDivisors) {
+  Value input = node.input(index);
+  std::optional<DenseElementsAttr> scales =
+      input ? constantElements(input) : std::nullopt;
+  if (!scales || !isa<FloatType>(scales->getElementType()))
     return success();
-  for (const APFloat &number : numbers.getValues<APFloat>()) {
-    // By 0 everything is infinite or NaN, which saturates.
-    if (!number.isNaN() && (number.isZero() || !number.isNegative()))
-      continue;
-    SmallString<16> text;
-    number.toString(text);
-    return node.error("expects no negative scales in input " + Twine(index) +
-                      ", but got " + text);
+  for (const APFloat &scale : scales->getValues<APFloat>()) {
+    SmallString<16> spelled;
+    scale.toString(spelled, /*FormatPrecision=*/6);
+    if (!scale.isFinite())
+      return node.error("expects scales that are finite but got " + spelled);
+    if (areDivisors && (scale.isZero() || scale.isNegative()))
+      return node.error("expects scales above 0 but got " + spelled);
   }
   return success();
 }
@@ -90,7 +91,7 @@ FailureOr<Quantization> quantizationOf(NodeContext &node, Value tensor,
                                        const QuantizationInputs &inputs) {
   Quantization result;
   Value scale = node.input(inputs.scale), zeroPoint = node.input(inputs.zeroPoint);
-  if (failed(requireScale(node, inputs.scale)))
+  if (failed(requireScales(node, inputs.scale, inputs.divides)))
     return failure();
   if (zeroPoint &&
       node.inputRank(inputs.scale) == node.inputRank(inputs.zeroPoint) &&

@@ -15,9 +15,12 @@ bool isNarrowInteger(int32_t elementType);
 /// Input `index`, integers, in i32.
 mlir::Value integersOf(NodeContext &node, unsigned index);
 
-/// Fails with a report if input `index`, a scale (may be omitted), has a number that is
-/// known to be negative or NaN.
-mlir::LogicalResult requireScale(NodeContext &node, unsigned index);
+/// Fails with a report if input `index`, the scales, is known to have one that is
+/// infinite or NaN, or, where numbers are divided by them, one that is not above 0.
+/// Weights may have others: quantizers give blocks of zeros a scale of 0, and a negative
+/// one where the largest magnitude is negative.
+mlir::LogicalResult requireScales(NodeContext &node, unsigned index,
+                                  bool areDivisors);
 
 /// How the elements of a tensor are quantized, as operations of the dialect have it.
 struct Quantization {
@@ -29,15 +32,16 @@ struct Quantization {
 
 /// Which inputs are a tensor's scale and zero point (may be omitted), along which axis
 /// these are if they are vectors, and for how many elements (0: one) if they are of
-/// blocks.
+/// blocks; and whether numbers are divided by the scale.
 struct QuantizationInputs {
   unsigned scale, zeroPoint;
   int64_t axis = 1, block = 0;
+  bool divides = false;
 };
 
 /// The quantization of `tensor` that the node's inputs say, those of one element being
 /// of the whole tensor; the zero point's type is the format's. Fails with a report where
-/// they do not fit or the scale is known to be negative or NaN.
+/// they do not fit or requireScales says so.
 mlir::FailureOr<Quantization> quantizationOf(NodeContext &node,
                                              mlir::Value tensor,
                                              const QuantizationInputs &inputs);

@@ -26,6 +26,7 @@ const TranslatorTable &TranslatorTable::get() {
     addNormalizationTranslators(made);
     addQuantizationTranslators(made);
     addQuantizedProductTranslators(made);
+    addPackedWeightTranslators(made);
     addResizeTranslators(made);
     addAttentionTranslators(made);
     addIndexingTranslators(made);
@@ -38,10 +39,14 @@ const TranslatorTable &TranslatorTable::get() {
   return table;
 }
 
+static std::string qualified(StringRef domain, StringRef opType) {
+  return domain.empty() ? opType.str() : (domain + "." + opType).str();
+}
+
 Translator TranslatorTable::find(StringRef domain, StringRef opType,
                                  int64_t version) const {
-  auto found = entries.find(opType);
-  if (!domain.empty() || found == entries.end())
+  auto found = entries.find(qualified(domain, opType));
+  if (found == entries.end())
     return nullptr;
   for (const Entry &entry : found->second)
     if (entry.since <= version && version <= entry.until)
@@ -73,6 +78,12 @@ StringRef refusalOf(StringRef opType) {
 void TranslatorTable::add(StringRef opType, Translator translator,
                           int64_t since, int64_t until) {
   entries[opType].push_back({since, until, translator});
+}
+
+void TranslatorTable::addOfDomain(StringRef domain, StringRef opType,
+                                  Translator translator) {
+  entries[qualified(domain, opType)].push_back(
+      {0, std::numeric_limits<int64_t>::max(), translator});
 }
 
 } // namespace tessera::onnx_importer

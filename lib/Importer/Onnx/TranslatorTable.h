@@ -35,12 +35,17 @@ public:
            int64_t since = kOldestOpset,
            int64_t until = std::numeric_limits<int64_t>::max());
 
+  /// `opType` of another domain (Contrib/ContribOperator.h), of any opset.
+  void addOfDomain(llvm::StringRef domain, llvm::StringRef opType,
+                   Translator translator);
+
 private:
   struct Entry {
     int64_t since, until;
     Translator translator;
   };
-  llvm::StringMap<llvm::SmallVector<Entry, 1>> entries; // by op type
+  /// By op type, with its domain in front if that is not the default.
+  llvm::StringMap<llvm::SmallVector<Entry, 1>> entries;
 };
 
 /// Why an operator of the default domain without a translator is refused, where
@@ -64,6 +69,7 @@ void addPoolingTranslators(TranslatorTable &table);
 void addNormalizationTranslators(TranslatorTable &table);
 void addQuantizationTranslators(TranslatorTable &table);
 void addQuantizedProductTranslators(TranslatorTable &table);
+void addPackedWeightTranslators(TranslatorTable &table);
 void addResizeTranslators(TranslatorTable &table);
 void addAttentionTranslators(TranslatorTable &table);
 void addIndexingTranslators(TranslatorTable &table);

@@ -54,8 +54,10 @@ LogicalResult quantizeLinear(NodeContext &node) {
       !isa<FloatType>(node.inputType(1).getElementType()))
     return node.error(
         "only floats can be quantized, by scales that are floats");
+  QuantizationInputs inputs = inputsOf(node);
+  inputs.divides = true;
   FailureOr<Quantization> quantization =
-      quantizationOf(node, node.input(0), inputsOf(node));
+      quantizationOf(node, node.input(0), inputs);
   if (failed(quantization))
     return failure();
   node.setOutput(0,

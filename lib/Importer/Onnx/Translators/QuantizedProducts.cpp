@@ -105,15 +105,21 @@ FailureOr<Value> requantize(NodeContext &node, Value accumulated,
   });
 }
 
+/// Makes sure that scales are usable: those of operands, and of the result.
+LogicalResult requireProductScales(NodeContext &node) {
+  return success(succeeded(requireScales(node, 1, /*areDivisors=*/false)) &&
+                 succeeded(requireScales(node, 4, /*areDivisors=*/false)) &&
+                 succeeded(requireScales(node, 6, /*areDivisors=*/true)));
+}
+
 /// Inputs: a, its scale and zero point, b's, and the result's scale and zero
 /// point.
 LogicalResult qlinearMatMul(NodeContext &node) {
-  for (unsigned index : {1u, 4u, 6u})
-    if (failed(requireScale(node, index)))
-      return failure();
   for (unsigned index : {0u, 3u, 7u})
     if (!isNarrowInteger(node.inputElementType(index)))
       return node.error("only integers are supported");
+  if (failed(requireProductScales(node)))
+    return failure();
   SmallVector<Value> scales;
   for (unsigned index : {1u, 4u, 6u}) {
     FailureOr<Value> scale =
@@ -159,10 +165,8 @@ LogicalResult convInteger(NodeContext &node) {
 
 /// Inputs as of QLinearMatMul, then a bias, i32 in steps of both scales.
 LogicalResult qlinearConv(NodeContext &node) {
-  for (unsigned index : {1u, 4u, 6u})
-    if (failed(requireScale(node, index)))
-      return failure();
-  if (failed(requirePerTensor(node, {1, 2, 6, 7})))
+  if (failed(requirePerTensor(node, {1, 2, 6, 7})) ||
+      failed(requireProductScales(node)))
     return failure();
   FailureOr<Value> result = convolveBytes(
       node, byteOperand(node, {0, 2}), byteOperand(node, {3, 5}), node.input(8));
