@@ -120,3 +120,25 @@ kernel.func @packed(%x: tensor<64x1024xbf16>, %w: tensor<2x512x32x2xbf16>, %out:
   %p = linalg.matmul ins(%x, %b : tensor<64x1024xbf16>, tensor<1024x64xbf16>) outs(%f : tensor<64x64xf32>) -> tensor<64x64xf32>
   kernel.yield %p : tensor<64x64xf32>
 }
+
+// -----
+
+// Rows under a window: a task copies the lines of the image that they are in, zeros
+// beyond its borders, and reads the rows there.
+
+// CHECK-LABEL: func.func private @lines
+// CHECK:         %[[LINES:.*]] = memref.alloca() {alignment = 64 : i64} : memref<3360xbf16>
+// CHECK:         vector.store %cst, %[[LINES]]
+// CHECK:         vector.load %{{.*}} : memref<1x5x640xbf16>, vector<32xbf16>
+// CHECK:         vector.store %{{.*}}, %[[LINES]]
+// CHECK:         memref.extract_aligned_pointer_as_index %[[LINES]]
+// CHECK:         scf.for
+// CHECK:           scf.for %{{.*}} = %c0 to %c96 step %c32
+// CHECK-COUNT-4:     amx.tile_mulf
+kernel.func @lines(%x: tensor<1x5x20x32xbf16>, %w: tensor<3x3x32x32xbf16>, %out: tensor<1x5x20x32xf32>) -> tensor<1x5x20x32xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 32, vectors = 2, lanes = 16, taskRows = 32, taskPanels = 1, prefetchRows = 0, accumulate = bf16_tiles>],
+                shapes = [affine_map<() -> (1, 5, 20, 32)>, affine_map<() -> (3, 3, 32, 32)>, affine_map<() -> (1, 5, 20, 32)>]} {
+  %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [1, 1], [1, 1] groups 1
+    : tensor<1x5x20x32xbf16>, tensor<3x3x32x32xbf16> -> tensor<1x5x20x32xf32>
+  kernel.yield %y : tensor<1x5x20x32xf32>
+}
