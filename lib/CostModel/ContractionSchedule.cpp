@@ -350,6 +350,8 @@ kernel::ContractionAttr
 tessera::chooseContractionSchedule(MLIRContext *context,
                                    const ContractionShape &shape,
                                    const Machine &machine) {
+  if (kernel::isTiled(shape.accumulate))
+    return chooseTileSchedule(context, shape, machine);
   return scheduleWith(chooseTile(usualShape(shape), machine), context, shape,
                       machine);
 }
@@ -359,7 +361,7 @@ tessera::contractionCandidates(MLIRContext *context,
                                const ContractionShape &shape,
                                const Machine &machine) {
   if (kernel::isTiled(shape.accumulate))
-    return {chooseTileSchedule(context, shape, machine)};
+    return {chooseContractionSchedule(context, shape, machine)};
   ContractionShape usual = usualShape(shape);
   SmallVector<Tile> tiles = possibleTiles(usual, machine);
   auto key = [&](Tile tile) {

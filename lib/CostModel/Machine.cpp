@@ -150,11 +150,14 @@ Expected<Machine> tessera::machineFor(StringRef cpu) {
                      "known are " + join(knownCpus(), ", "));
   }
   StringRef host = sys::getHostCPUName();
+  StringMap<bool> features = sys::getHostCPUFeatures();
   Machine machine;
   if (const Family *family = familyNamed(host)) {
     machine = family->record(family->name, family->cpu);
+    // A hypervisor may keep the tile unit for itself.
+    if (!features["amx-tile"])
+      machine.tileBf16Macs = machine.tileInt8Macs = 0;
   } else {
-    StringMap<bool> features = sys::getHostCPUFeatures();
     if (features["avx512f"] && features["avx512bw"] && features["avx512dq"] &&
         features["avx512vl"] && features["avx512cd"])
       machine = avx512(host, "x86-64-v4");

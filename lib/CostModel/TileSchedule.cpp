@@ -94,8 +94,15 @@ tessera::chooseTileSchedule(MLIRContext *context, const ContractionShape &shape,
     return rowTasks * divideCeil(panels, taskPanels);
   };
   int64_t least = shape.isWindowed ? std::max(rows, kBlockEdge) : kBlockEdge;
+  // Lines of an image are copied by each task that reads them: where the panels stay
+  // in the cache, tasks have some lines and all panels.
+  constexpr int64_t kFewLines = 4;
+  bool cutsLines = shape.isWindowed &&
+                   shape.columns * rowBytes <= machine.l2Bytes / 2;
   while (tasks() < wanted) {
-    if (taskPanels > 1)
+    if (cutsLines && taskRows / 2 >= kFewLines * rows)
+      taskRows = divideCeil(taskRows, 2);
+    else if (taskPanels > 1)
       taskPanels = divideCeil(taskPanels, 2);
     else if (taskRows / 2 >= least)
       taskRows = divideCeil(taskRows, 2);

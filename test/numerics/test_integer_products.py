@@ -243,3 +243,14 @@ def test_leaves_the_generic_route(tmp_path):
           [("a", np.uint8, [32, 64])], constants, ["y"])
     tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="znver4")
     assert "vpdpbusd" in (tmp_path / "m.s").read_text()
+
+
+@pytest.mark.parametrize("rows, opt_level, has", [(32, 3, True), (2, 3, False), (32, 0, False)])
+def test_tiles_of_many_rows(tmp_path, rows, opt_level, has):
+    """Few rows wait for the memory; without optimisation tiles would be configured anew before
+    each instruction."""
+    build(tmp_path / "m.onnx", [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+          [("a", np.uint8, [rows, 64])], [("b", np.ones((64, 48), np.int8))], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="sapphirerapids",
+                    opt_level=opt_level)
+    assert ("tdpbusd" in (tmp_path / "m.s").read_text()) == has

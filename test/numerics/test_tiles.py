@@ -32,37 +32,37 @@ def size_map(symbols, sizes):
     return f"affine_map<()[{', '.join(symbols)}] -> ({', '.join(map(str, sizes))})>"
 
 
+def panels_of(kind, depth, columns):
+    return -(-columns // 32), -(-depth // GROUPS[kind]), 32, GROUPS[kind]
+
+
 def packed_product(kind, left, columns):
     """A kernel of left [rows, depth] and panels [ceil(columns / 32), groups, 32, group]."""
-    depth = left[1]
-    group = GROUPS[kind]
-    panels = (-(-columns // 32), -(-depth // group), 32, group)
+    return product(kind, left, (left[1], columns), panels_of(kind, left[1], columns))
+
+
+def unpacked(kind, panels, depth, columns):
+    """The lines that make %matrix of the panels %w."""
     element = "bf16" if kind == "bf16" else "i8"
     matrix = f"tensor<{depth}x{columns}x{element}>"
-    packed = f"tensor<{shape(*panels)}x{element}>"
-    text = product(kind, left, (depth, columns))
-    text = text.replace(f"%w: {matrix}", f"%w: {packed}").replace(
-        size_map([s for s in left if isinstance(s, str)], (depth, columns)),
-        size_map([s for s in left if isinstance(s, str)], panels), 1).replace("(%x, %w :", "(%x, %matrix :")
-    return text.replace("%p = linalg.generic", f"""%into = tensor.empty() : {matrix}
+    return f"""%into = tensor.empty() : {matrix}
         %matrix = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1, 0]
-          inner_tiles = [32, {group}] into %into : {packed} -> {matrix}
-        %p = linalg.generic""")
+          inner_tiles = [32, {GROUPS[kind]}] into %into
+          : tensor<{shape(*panels)}x{element}> -> {matrix}"""
 
 
 def packed(kind, w):
     depth, columns = w.shape
-    group = GROUPS[kind]
-    panels, groups = -(-columns // 32), -(-depth // group)
+    panels, groups, _, group = panels_of(kind, depth, columns)
     padded = np.zeros((groups * group, panels * 32), w.dtype)
     padded[:depth, :columns] = w
     return np.ascontiguousarray(
         padded.reshape(groups, group, panels, 32).transpose(2, 0, 3, 1))
 
 
-def product(kind, left, right):
-    """A kernel of left [batch, rows, depth] times right [batch, depth, columns]; sizes that are
-    names are known at run time."""
+def product(kind, left, right, panels=None):
+    """A kernel of left [batch, rows, depth] times right [batch, depth, columns], or its panels;
+    sizes that are names are known at run time."""
     element = "bf16" if kind == "bf16" else "i8"
     total = ELEMENTS[kind][1]
     result = (*left[:-1], right[-1])
@@ -75,19 +75,22 @@ def product(kind, left, right):
              "%q = arith.mulf %c, %d : f32\n%s = arith.addf %sum, %q : f32" if kind == "bf16" else
              "%c = arith.extui %a : i8 to i32\n%d = arith.extsi %b : i8 to i32\n"
              "%q = arith.muli %c, %d : i32\n%s = arith.addi %sum, %q : i32")
-    tensors = {"x": f"tensor<{shape(*left)}x{element}>", "w": f"tensor<{shape(*right)}x{element}>",
+    given = panels or right
+    tensors = {"x": f"tensor<{shape(*left)}x{element}>", "w": f"tensor<{shape(*given)}x{element}>",
                "out": f"tensor<{shape(*result)}x{total}>"}
-    arguments = [f"%{name}: {kind}" for name, kind in tensors.items()]
+    matrix = f"tensor<{shape(*right)}x{element}>"
+    arguments = [f"%{name}: {of}" for name, of in tensors.items()]
     arguments += [f"%{name}: index" for name in symbols]
-    shapes = ", ".join(size_map(symbols, sizes) for sizes in (left, right, result))
+    shapes = ", ".join(size_map(symbols, sizes) for sizes in (left, given, result))
     zero = "0.0" if kind == "bf16" else "0"
     return f"""
       kernel.func @k({', '.join(arguments)}) -> {tensors['out']}
           attributes {{outputs = 1 : i64, schedules = [{schedule(kind)}], shapes = [{shapes}]}} {{
         %zero = arith.constant {zero} : {total}
         %f = linalg.fill ins(%zero : {total}) outs(%out : {tensors['out']}) -> {tensors['out']}
+        {unpacked(kind, panels, *right) if panels else ''}
         %p = linalg.generic {{indexing_maps = [{', '.join(maps)}], iterator_types = [{kinds}]}}
-            ins(%x, %w : {tensors['x']}, {tensors['w']}) outs(%f : {tensors['out']}) {{
+            ins(%x, {'%matrix' if panels else '%w'} : {tensors['x']}, {matrix}) outs(%f : {tensors['out']}) {{
         ^bb0(%a: {element}, %b: {element}, %sum: {total}):
           {widen}
           linalg.yield %s : {total}
@@ -205,6 +208,7 @@ CONVOLUTIONS = [
     ((9, 33), 64, 33, 1, (3, 3), (2, 2), (1, 1), ((1, 0), (2, 1))),
     ((9, 20), 32, 32, 1, (3, 3), (1, 1), (2, 2), ((2, 2), (2, 2))),
     ((4, 18), 24, 18, 1, (2, 5), (1, 1), (2, 1), ((0, 4), (0, 4))),
+    ((3, 70), 64, 32, 1, (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
     ((6, 17), 128, 64, 2, (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
     ((7, 7), 512, 32, 1, (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
     ((7, 9), 512, 32, 1, (1, 3), (1, 1), (1, 2), ((0, 2), (0, 2))),
@@ -216,21 +220,17 @@ CONVOLUTIONS = [
 def convolution(kind, case, result, filters, is_packed):
     image, channels, outputs, groups, kernel, strides, dilations, pads = case
     element, total = ("bf16", "f32") if kind == "bf16" else ("i8", "i32")
-    group = GROUPS[kind]
     depth, columns = filters[0] * filters[1] * filters[2], filters[3]
-    panels = (-(-columns // 32), -(-depth // group), 32, group)
+    panels = panels_of(kind, depth, columns)
     arrays = {"x": ((2, *image, channels), element),
               "w": (panels if is_packed else filters, element), "out": (result, total)}
     tensors = {name: f"tensor<{shape(*sizes)}x{of}>" for name, (sizes, of) in arrays.items()}
     maps = ", ".join(size_map((), sizes) for sizes, _ in arrays.values())
     signature = ", ".join(f"%{name}: {of}" for name, of in tensors.items())
-    matrix = f"tensor<{depth}x{columns}x{element}>"
     filter_type = f"tensor<{shape(*filters)}x{element}>"
-    unpack = f"""%into = tensor.empty() : {matrix}
-        %m = linalg.unpack %w outer_dims_perm = [1, 0] inner_dims_pos = [1, 0]
-          inner_tiles = [32, {group}] into %into : {tensors['w']} -> {matrix}
-        %f = tensor.expand_shape %m [[0, 1, 2], [3]] output_shape {list(filters)}
-          : {matrix} into {filter_type}"""
+    unpack = f"""{unpacked(kind, panels, depth, columns)}
+        %f = tensor.expand_shape %matrix [[0, 1, 2], [3]] output_shape {list(filters)}
+          : tensor<{depth}x{columns}x{element}> into {filter_type}"""
     return f"""
       kernel.func @k({signature}) -> {tensors['out']} attributes {{
             outputs = 1 : i64, schedules = [{schedule(kind)}], shapes = [{maps}]}} {{

@@ -30,6 +30,18 @@ TEST(CpuTarget, OldCpu) {
   EXPECT_EQ(errorFor(machine), "CPU 'x86-64' is older than x86-64-v2");
 }
 
+TEST(CpuTarget, TilesAreAddedOnce) {
+  auto target = cpu::targetFor(llvm::cantFail(machineFor("sapphirerapids")));
+  ASSERT_TRUE(bool(target));
+  EXPECT_FALSE(target->has("amx-tile"));
+  cpu::addTileFeatures(*target);
+  EXPECT_TRUE(target->has("amx-int8"));
+  std::string features = target->features;
+  cpu::addTileFeatures(*target);
+  EXPECT_EQ(target->features, features);
+  EXPECT_NE(requiredFeatures(*target).find("amx-bf16"), std::string::npos);
+}
+
 TEST(CpuTarget, Zen4IsTunedByAnotherCpu) {
   llvm::Expected<cpu::CpuTarget> target =
       cpu::targetFor(llvm::cantFail(machineFor("znver4")));

@@ -189,7 +189,7 @@ LogicalResult ContractionBuilder::emit() {
   left.prepare(builder, loc, views);
   bool isTiled = kernel::isTiled(schedule.getAccumulate());
   PanelAccess panels(c, elements, *multiply, schedule,
-                     isTiled ? TileBlocks::panelBytes(c, *multiply)
+                     isTiled ? TileBlocks::panelBytes(c, *multiply, schedule)
                      : stores->areLong() ? kScratchBytes - kSumBytes
                                          : kScratchBytes);
   panels.prepare(builder, loc, views);

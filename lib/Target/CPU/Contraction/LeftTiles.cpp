@@ -30,9 +30,7 @@ TileDepth::TileDepth(const Contraction &c, const MultiplyAccumulate &multiply) {
 // Where rows are read
 //===----------------------------------------------------------------------===//
 
-/// Whether neighbours of the innermost contracted loop are those of the operand's last
-/// dimension, and rows and all contracted loops move it by constants.
-static bool hasRows(const Contraction &c) {
+bool cpu::hasRows(const Contraction &c) {
   unsigned inner = c.reduction.back(), last = c.lhsMap.getNumResults() - 1;
   for (auto [i, expr] : llvm::enumerate(c.lhsMap.getResults())) {
     if (growth(expr, inner, 1) != int64_t(i == last) ||
@@ -51,15 +49,11 @@ static bool hasEnoughRows(const Contraction &c) {
   return !c.rowWindow() && !ShapedType::isDynamic(rows) && rows >= kTileRows;
 }
 
-static int64_t bytesOf(const Contraction &c) {
-  return c.lhsType().getIntOrFloatBitWidth() / 8;
-}
-
 /// Whether rows are too deep for a scratch of `kMostRowBytes` a row.
 static bool areDeep(const Contraction &c, const MultiplyAccumulate &multiply) {
   constexpr int64_t kMostRowBytes = 1536;
   TileDepth depth(c, multiply);
-  return depth.isNested && depth.size * bytesOf(c) > kMostRowBytes;
+  return depth.isNested && depth.size * elementBytes(c) > kMostRowBytes;
 }
 
 /// Elements that a row of the scratch holds.
@@ -75,27 +69,30 @@ static int64_t copiedElements(const Contraction &c,
 /// rows do not share a set of the L1 cache.
 static int64_t copiedRowElements(const Contraction &c,
                                  const MultiplyAccumulate &multiply) {
-  return copiedElements(c, multiply) + kTileRowBytes / bytesOf(c);
+  return copiedElements(c, multiply) + kTileRowBytes / elementBytes(c);
 }
 
 int64_t LeftTiles::scratchBytes(const Contraction &c,
-                                const MultiplyAccumulate &multiply) {
+                                const MultiplyAccumulate &multiply,
+                                kernel::ContractionAttr schedule) {
+  if (auto lines = imageLinesOf(c, multiply, schedule))
+    return lines->elements * elementBytes(c);
   if (TileDepth(c, multiply).isNested && hasEnoughRows(c) && hasRows(c) &&
       mayCollapse(c.lhs()))
     return 0;
-  return kBlockRows * copiedRowElements(c, multiply) * bytesOf(c) +
+  return kBlockRows * copiedRowElements(c, multiply) * elementBytes(c) +
          kTileRowBytes;
 }
 
 bool LeftTiles::copiesParts() const {
-  return !neverCopies() && areDeep(c, multiply);
+  return !neverCopies() && !copiesLines() && areDeep(c, multiply);
 }
 
 int64_t LeftTiles::partElements() const { return copiedElements(c, multiply); }
 
 LeftTiles::LeftTiles(const ContractionParts &parts)
     : c(parts.contraction), multiply(parts.multiply), elements(parts.elements),
-      sizes(parts.sizes), contracted(c, multiply) {}
+      sizes(parts.sizes), schedule(parts.schedule), contracted(c, multiply) {}
 
 void LeftTiles::prepare(OpBuilder &builder, Location loc, OperandViews &views) {
   if (!hasRows(c))
@@ -110,12 +107,13 @@ void LeftTiles::prepare(OpBuilder &builder, Location loc, OperandViews &views) {
 void LeftTiles::allocate(OpBuilder &builder, Location loc) {
   if (neverCopies())
     return;
-  int64_t slack = kTileRowBytes / bytesOf(c);
+  int64_t slack = kTileRowBytes / elementBytes(c);
+  int64_t elements =
+      copiesLines() ? imageLinesOf(c, multiply, schedule)->elements
+                    : kBlockRows * copiedRowElements(c, multiply) + slack;
   scratch = memref::AllocaOp::create(
-      builder, loc,
-      MemRefType::get(
-          {kBlockRows * copiedRowElements(c, multiply) + slack}, c.lhsType()),
-      ValueRange(), builder.getI64IntegerAttr(kTileRowBytes));
+      builder, loc, MemRefType::get({elements}, c.lhsType()), ValueRange(),
+      builder.getI64IntegerAttr(kTileRowBytes));
 }
 
 bool LeftTiles::mayReadInPlace() const {
@@ -162,7 +160,7 @@ LeftBlock LeftTiles::locateScratch(OpBuilder &builder, Location loc) {
   LeftBlock block;
   block.isInPlace =
       arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false));
-  int64_t rowBytes = copiedRowElements(c, multiply) * bytesOf(c);
+  int64_t rowBytes = copiedRowElements(c, multiply) * elementBytes(c);
   block.rowBytes = index.constant(rowBytes);
   Value first = addressOf(builder, loc, scratch, index.constant(0));
   for (int64_t row = 0; row < kBlockRows; row += kTileRows) {
@@ -170,7 +168,7 @@ LeftBlock LeftTiles::locateScratch(OpBuilder &builder, Location loc) {
     block.addresses.push_back(index.add(first, row * rowBytes));
   }
   for (int64_t distance : contracted.distances)
-    block.steps.push_back(index.constant(distance * bytesOf(c)));
+    block.steps.push_back(index.constant(distance * elementBytes(c)));
   return block;
 }
 
@@ -210,6 +208,8 @@ LeftBlock LeftTiles::locateInPlace(OpBuilder &builder, Location loc,
 
 LeftBlock LeftTiles::locate(OpBuilder &builder, Location loc,
                             const BlockRows &rows) {
+  if (copiesLines())
+    return locateInLines(builder, loc, rows);
   if (!mayReadInPlace())
     return locateScratch(builder, loc);
   LeftBlock block =
@@ -233,17 +233,10 @@ LeftBlock LeftTiles::locate(OpBuilder &builder, Location loc,
 // Copies
 //===----------------------------------------------------------------------===//
 
-/// A row on its way to the scratch: loop values, and where its elements from those on
-/// belong.
-struct LeftTiles::RowCopy {
-  SmallVector<Value> loops;
-  Value position;
-};
-
 /// Elements that are copied at once.
 int64_t LeftTiles::copiedLanes() const {
   if (memref)
-    return kTileRowBytes / bytesOf(c);
+    return kTileRowBytes / elementBytes(c);
   return emitsVectors ? multiply.lanes() : 1;
 }
 
@@ -255,7 +248,7 @@ void LeftTiles::fillWithZeros(OpBuilder &builder, Location loc, Value row,
   bool isTail = memref && c.windows.empty();
   if (isTail && contracted.wholeSteps == contracted.size)
     return;
-  auto type = VectorType::get(kTileRowBytes / bytesOf(c), c.lhsType());
+  auto type = VectorType::get(kTileRowBytes / elementBytes(c), c.lhsType());
   Value zeros =
       arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   auto loop = scf::ForOp::create(

@@ -13,6 +13,10 @@
 // next and bytes from one index of each contracted loop to the next, so that one loop
 // reads both. Rows that are too deep for the scratch are copied in parts of some steps,
 // for each panel anew.
+//
+// Rows under a window overlap in memory. Where they fit, a task copies the line of the
+// image that they lie in once, with zeros beyond its borders, for each of the other
+// taps, and reads them there as it would in place.
 #ifndef TESSERA_TARGET_CPU_LEFTTILES_H
 #define TESSERA_TARGET_CPU_LEFTTILES_H
 
@@ -38,6 +42,27 @@ struct TileDepth {
   int64_t size, wholeSteps;
 };
 
+/// Whether neighbours of the innermost contracted loop are those of the left operand's
+/// last dimension, and rows and all contracted loops move it by constants.
+bool hasRows(const Contraction &c);
+
+/// Bytes of an element of the left operand.
+inline int64_t elementBytes(const Contraction &c) {
+  return c.lhsType().getIntOrFloatBitWidth() / 8;
+}
+
+/// The lines that a task copies of an image, in elements.
+struct ImageLines {
+  /// From one row to the next; from one line to the next; of all of them.
+  int64_t rowDistance = 0, distance = 0, elements = 0;
+};
+
+/// The lines of rows under a window whose taps and channels are neighbours in memory,
+/// where they fit a task's scratch.
+std::optional<ImageLines> imageLinesOf(const Contraction &c,
+                                       const MultiplyAccumulate &multiply,
+                                       kernel::ContractionAttr schedule);
+
 /// The rows of a block: loop values with its first row, and how many there are.
 struct BlockRows {
   llvm::SmallVector<mlir::Value> loops;
@@ -61,10 +86,11 @@ class LeftTiles {
 public:
   explicit LeftTiles(const ContractionParts &parts);
 
-  /// Bytes of the scratch that a task needs for copies of rows; 0 where it never
-  /// copies.
+  /// Bytes of the scratch that a task by `schedule` needs for copies; 0 where it
+  /// never copies.
   static int64_t scratchBytes(const Contraction &c,
-                              const MultiplyAccumulate &multiply);
+                              const MultiplyAccumulate &multiply,
+                              kernel::ContractionAttr schedule);
 
   /// Emits views before all tasks.
   void prepare(mlir::OpBuilder &builder, mlir::Location loc,
@@ -77,6 +103,12 @@ public:
   bool copiesParts() const;
   /// Whether every block is read in place.
   bool neverCopies() const;
+  /// Whether a task copies lines of an image.
+  bool copiesLines() const;
+  /// Copies the lines of the task's rows from `loops` on, `count` of them.
+  mlir::LogicalResult copyLines(mlir::OpBuilder &builder, mlir::Location loc,
+                                mlir::ArrayRef<mlir::Value> loops,
+                                mlir::Value count);
   /// Where `block` is; of rows that are copied in parts, where it is in place.
   LeftBlock locate(mlir::OpBuilder &builder, mlir::Location loc,
                    const BlockRows &block);
@@ -93,7 +125,12 @@ public:
   int64_t partElements() const;
 
 private:
-  struct RowCopy;
+  /// A row on its way to the scratch: loop values, and where its elements from those
+  /// on belong.
+  struct RowCopy {
+    llvm::SmallVector<mlir::Value> loops;
+    mlir::Value position;
+  };
 
   bool mayReadInPlace() const;
   std::pair<mlir::Value, mlir::Value> insideRows(mlir::OpBuilder &builder,
@@ -101,6 +138,12 @@ private:
   mlir::Value isInside(mlir::OpBuilder &builder, mlir::Location loc,
                        const BlockRows &block,
                        std::pair<mlir::Value, mlir::Value> inside);
+  LeftBlock locateInLines(mlir::OpBuilder &builder, mlir::Location loc,
+                          const BlockRows &rows);
+  mlir::LogicalResult copyLine(mlir::OpBuilder &builder, mlir::Location loc,
+                const RowCopy &line, mlir::Value count);
+  void storeZeros(mlir::OpBuilder &builder, mlir::Location loc,
+                  mlir::Value position, mlir::Value first, mlir::Value last);
   LeftBlock locateInPlace(mlir::OpBuilder &builder, mlir::Location loc,
                           const BlockRows &rows,
                           std::pair<mlir::Value, mlir::Value> inside);
@@ -125,6 +168,7 @@ private:
   const MultiplyAccumulate &multiply;
   ElementEmitter &elements;
   llvm::SmallVector<mlir::Value> sizes;
+  kernel::ContractionAttr schedule;
   TileDepth contracted;
   /// The operand, if its rows' elements are neighbours in memory.
   mlir::Value memref;
@@ -133,6 +177,8 @@ private:
   /// Neighbours are emitted as vectors; else one by one.
   bool emitsVectors = false;
   mlir::Value scratch;
+  /// Of lines: the first row that they were copied for.
+  mlir::Value firstRow;
 };
 
 } // namespace tessera::cpu

@@ -13,13 +13,14 @@ using namespace tessera::cpu;
 
 static constexpr int64_t kSumBytes = 2 * kSumRows * kBlockColumns * 4;
 int64_t TileBlocks::panelBytes(const Contraction &c,
-                               const MultiplyAccumulate &multiply) {
+                               const MultiplyAccumulate &multiply,
+                               kernel::ContractionAttr schedule) {
   TileDepth depth(c, multiply);
   int64_t tailBytes = depth.size == depth.wholeSteps
                           ? 0
                           : kTileRows * kBlockColumns * kGroupBytes;
   return kScratchBytes - kSumBytes - tailBytes -
-         LeftTiles::scratchBytes(c, multiply);
+         LeftTiles::scratchBytes(c, multiply, schedule);
 }
 
 std::string TileBlocks::refusal(const Contraction &c,
@@ -27,10 +28,11 @@ std::string TileBlocks::refusal(const Contraction &c,
                                 kernel::ContractionAttr schedule) {
   if (TileDepth(c, multiply).size == 0)
     return "expects contracted dimensions with elements";
-  if (panelBytes(c, multiply) < 0)
+  int64_t bytes = panelBytes(c, multiply, schedule);
+  if (bytes < 0)
     return "expects rows that fit the scratch of a task, where they must be "
            "copied";
-  if (!PanelAccess::fits(c, multiply, schedule, panelBytes(c, multiply)))
+  if (!PanelAccess::fits(c, multiply, schedule, bytes))
     return "expects panels that are packed, or fit the scratch of a task beside "
            "the left operand";
   return {};
@@ -94,6 +96,13 @@ LogicalResult TileBlocks::emit(OpBuilder &builder, Location loc,
   task = block;
   allocate(builder, loc);
   IndexBuilder outside(builder, loc);
+  if (left.copiesLines()) {
+    SmallVector<Value> first(loops);
+    first[c.row] = task.firstRow;
+    if (failed(left.copyLines(builder, loc, first,
+                              outside.sub(task.lastRow, task.firstRow))))
+      return failure();
+  }
   rowBlocks =
       outside.ceilDiv(outside.sub(task.lastRow, task.firstRow), kBlockRows);
   panelCount = outside.sub(task.lastPanel, task.firstPanel);
@@ -160,7 +169,7 @@ LogicalResult TileBlocks::emitBlock(OpBuilder &builder, Location loc,
                                     Value &stored) {
   const BlockRows &rows = block.place.rows;
   block.left = left.locate(builder, loc, rows);
-  if (!left.neverCopies() && !left.copiesParts()) {
+  if (!rowsPass()) {
     Value isCopied = arith::XOrIOp::create(
         builder, loc, block.left.isInPlace,
         arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true)));

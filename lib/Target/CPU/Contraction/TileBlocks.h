@@ -39,7 +39,8 @@ public:
   /// Bytes of a task's scratch that copies of panels may take; negative: what else
   /// is in it does not fit.
   static int64_t panelBytes(const Contraction &c,
-                            const MultiplyAccumulate &multiply);
+                            const MultiplyAccumulate &multiply,
+                            kernel::ContractionAttr schedule);
 
   void prepare(mlir::OpBuilder &builder, mlir::Location loc,
                OperandViews &views) override {
@@ -127,7 +128,11 @@ private:
   int64_t rightBytes() const;
   /// Whether the panel stays in the L1 cache while rows pass. Otherwise copied rows
   /// stay while panels pass.
-  bool rowsPass() const { return left.neverCopies() || left.copiesParts(); }
+  bool rowsPass() const {
+    return left.neverCopies() || left.copiesParts() || left.copiesLines();
+  }
+  /// Whether rows, else panels, are loaded past the L1 cache. Lines stay in it.
+  bool streamsRows() const { return rowsPass() && !left.copiesLines(); }
 
   const Contraction &c;
   const MultiplyAccumulate &multiply;

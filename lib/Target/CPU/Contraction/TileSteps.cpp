@@ -31,7 +31,7 @@ int64_t TileBlocks::prefetchedBytes() const {
 
 void TileBlocks::locateNextPanel(OpBuilder &builder, Location loc,
                                  Block &block) {
-  if (!schedule.getPrefetchRows() || !rowsPass() || panels.isCopied())
+  if (!schedule.getPrefetchRows() || !streamsRows() || panels.isCopied())
     return;
   IndexBuilder index(builder, loc);
   const TileDepth &depth = left.depth();
@@ -70,14 +70,14 @@ FailureOr<TileBlocks::Sums> TileBlocks::step(OpBuilder &builder, Location loc,
     return loadTile(builder, loc,
                     {index.add(block.left.addresses[row], at.left),
                      block.left.rowBytes},
-                    c.lhsType(), rowsPass());
+                    c.lhsType(), streamsRows());
   };
   auto rightTile = [&](int64_t column) {
     Value address = index.add(block.right.address, at.right);
     return loadTile(
         builder, loc,
         {index.add(address, column * kTileRowBytes), block.right.rowBytes},
-        c.rhsType(), !rowsPass());
+        c.rhsType(), !streamsRows());
   };
   auto add = [&](Value row, Value column, Value &sum) {
     sum = multiply.step(builder, loc, row, column, sum);
