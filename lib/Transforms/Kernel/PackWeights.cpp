@@ -216,21 +216,38 @@ static bool areTransposes(graph::WeightsOp a, graph::WeightsOp b) {
 // Panels
 //===----------------------------------------------------------------------===//
 
-/// What makes panels of `weights`, of `shape`, by `steps`. Joined columns are packed
-/// part by part where each is whole panels: the transpose of joined rows is no view.
+/// The steps of `recipe` behind the transpose of joined rows, where each of them takes
+/// elements by themselves; none where it is another recipe.
+static std::optional<ArrayRef<Attribute>>
+stepsOfJoinedColumns(ArrayAttr recipe) {
+  auto turn = graph::TransposeAttr::get(recipe.getContext(), {1, 0});
+  if (recipe.empty() || recipe[0] != turn)
+    return std::nullopt;
+  ArrayRef<Attribute> rest = recipe.getValue().drop_front();
+  for (Attribute step : rest) {
+    auto elementwise = dyn_cast<graph::ElementwiseAttr>(step);
+    if (!elementwise || !elementwise.getOperands().empty())
+      return std::nullopt;
+  }
+  return rest;
+}
+
+/// What makes panels of `weights` by `steps`. Joined columns are packed part by part
+/// where each is whole panels: the transpose of joined rows is no view.
 static graph::PartAttr packed(graph::PartAttr weights,
                               ArrayRef<Attribute> steps, int64_t width) {
   auto joined = dyn_cast<graph::ConcatAttr>(weights.getSource());
-  auto turn = graph::TransposeAttr::get(weights.getContext(), {1, 0});
-  if (!joined || weights.getRecipe().getValue() != ArrayRef<Attribute>{turn} ||
-      steps.size() != 1)
+  std::optional<ArrayRef<Attribute>> behind =
+      stepsOfJoinedColumns(weights.getRecipe());
+  if (!joined || !behind || steps.size() != 1)
     return graph::withSteps(weights, steps);
   SmallVector<graph::PartAttr> parts;
   int64_t panels = 0;
   RankedTensorType type;
   for (graph::PartAttr part : joined.getParts()) {
     std::string reason;
-    parts.push_back(graph::withSteps(graph::transposed(part), steps));
+    parts.push_back(graph::withSteps(
+        graph::withSteps(graph::transposed(part), *behind), steps));
     FailureOr<RankedTensorType> rows = graph::typeOf(part, reason);
     FailureOr<RankedTensorType> own = graph::typeOf(parts.back(), reason);
     if (failed(rows) || failed(own) || rows->getDimSize(0) % width != 0)

@@ -12,12 +12,14 @@
 // CHECK-DAG: graph.weights @filter_packed : tensor<1x20x16xf32> {{.*}} recipe [#graph.reshape<[20, 8]>, #graph.pack<16>]
 // CHECK-DAG: graph.weights @joined_packed : tensor<4x4x16xf32> from #graph.concat<<#graph.file<"m", 0, 512> as tensor<4x32xf32> recipe [#graph.pack<16>]>, <#graph.file<"m", 512, 512> as tensor<32x4xf32> recipe [#graph.transpose<[1, 0]>, #graph.pack<16>]>> as tensor<4x4x16xf32>
 // CHECK-DAG: graph.weights @ragged_packed : tensor<2x4x16xf32> from #graph.concat<{{.*}}> as tensor<32x4xf32> recipe [#graph.transpose<[1, 0]>, #graph.pack<16>]
+// CHECK-DAG: graph.weights @narrowed_packed : tensor<4x4x16xbf16> from #graph.concat<<#graph.file<"m", 0, 512> as tensor<32x4xf32> recipe [#graph.transpose<[1, 0]>, #graph.elementwise<"arith.truncf" to bf16>, #graph.pack<16>]>, <{{.*}}>> as tensor<4x4x16xbf16>
 // CHECK-DAG: graph.weights @shared : tensor<4x4xf32>
 // CHECK-NOT: graph.weights @w :
 graph.weights @w : tensor<4x40xf32> from #graph.file<"m", 0, 640> as tensor<4x40xf32>
 graph.weights @filter : tensor<5x4x8xf32> from #graph.file<"m", 0, 640> as tensor<5x4x8xf32>
 graph.weights @joined : tensor<4x64xf32> from #graph.concat<<#graph.file<"m", 0, 512> as tensor<4x32xf32> recipe [#graph.transpose<[1, 0]>]>, <#graph.file<"m", 512, 512> as tensor<32x4xf32> recipe []>> as tensor<64x4xf32> recipe [#graph.transpose<[1, 0]>]
 graph.weights @ragged : tensor<4x32xf32> from #graph.concat<<#graph.file<"m", 0, 384> as tensor<24x4xf32> recipe []>, <#graph.file<"m", 384, 128> as tensor<8x4xf32> recipe []>> as tensor<32x4xf32> recipe [#graph.transpose<[1, 0]>]
+graph.weights @narrowed : tensor<4x64xbf16> from #graph.concat<<#graph.file<"m", 0, 512> as tensor<32x4xf32> recipe []>, <#graph.file<"m", 512, 512> as tensor<32x4xf32> recipe []>> as tensor<64x4xf32> recipe [#graph.transpose<[1, 0]>, #graph.elementwise<"arith.truncf" to bf16>]
 graph.weights @wide_groups : tensor<5x4x32xf32> from #graph.file<"m", 0, 2560> as tensor<5x4x32xf32>
 graph.weights @narrow_groups : tensor<5x2x32xf32> from #graph.file<"m", 0, 1280> as tensor<5x2x32xf32>
 graph.weights @shared : tensor<4x4xf32> from #graph.file<"m", 0, 64> as tensor<4x4xf32>
@@ -128,15 +130,24 @@ func.func @read_whole(%ids: tensor<2xi64>, %init: tensor<2x4100xf32>) -> (tensor
   return %p, %e : tensor<2x4100xf32>, tensor<4100x4xf32>
 }
 
-// Joined columns are packed one part after another where each is whole panels.
+// Joined columns are packed one part after another where each is whole panels, also
+// those that are narrowed.
+
+#lhs = affine_map<(m, n, k) -> (m, k)>
+#rhs = affine_map<(m, n, k) -> (k, n)>
+#result = affine_map<(m, n, k) -> (m, n)>
 
 // CHECK-LABEL: func.func @joined_columns
 // CHECK-DAG:     graph.weight @joined_packed
 // CHECK-DAG:     graph.weight @ragged_packed
-func.func @joined_columns(%x: tensor<2x4xf32>, %init: tensor<2x64xf32>, %narrow: tensor<2x32xf32>) -> (tensor<2x64xf32>, tensor<2x32xf32>) {
+// CHECK-DAG:     graph.weight @narrowed_packed
+func.func @joined_columns(%x: tensor<2x4xf32>, %y: tensor<2x4xbf16>, %init: tensor<2x64xf32>, %narrow: tensor<2x32xf32>)
+    -> (tensor<2x64xf32>, tensor<2x32xf32>, tensor<2x64xf32>) {
   %w = graph.weight @joined : tensor<4x64xf32>
   %p = linalg.matmul ins(%x, %w : tensor<2x4xf32>, tensor<4x64xf32>) outs(%init : tensor<2x64xf32>) -> tensor<2x64xf32>
   %v = graph.weight @ragged : tensor<4x32xf32>
   %q = linalg.matmul ins(%x, %v : tensor<2x4xf32>, tensor<4x32xf32>) outs(%narrow : tensor<2x32xf32>) -> tensor<2x32xf32>
-  return %p, %q : tensor<2x64xf32>, tensor<2x32xf32>
+  %u = graph.weight @narrowed : tensor<4x64xbf16>
+  %r = linalg.contract indexing_maps = [#lhs, #rhs, #result] ins(%y, %u : tensor<2x4xbf16>, tensor<4x64xbf16>) outs(%init : tensor<2x64xf32>) -> tensor<2x64xf32>
+  return %p, %q, %r : tensor<2x64xf32>, tensor<2x32xf32>, tensor<2x64xf32>
 }
