@@ -58,7 +58,8 @@ public:
                       kernel::ScheduleAttrInterface schedule,
                       std::string &reason) const = 0;
 
-  /// Seconds that one core takes for `kernel` by `schedule`, at typical sizes.
+  /// Seconds that one core, or a whole device, takes for `kernel` by `schedule`, at
+  /// typical sizes.
   virtual double estimateSeconds(kernel::FuncOp kernel,
                                  kernel::ScheduleAttrInterface schedule,
                                  const Machine &machine) const = 0;
@@ -74,6 +75,9 @@ public:
     return std::nullopt;
   }
 
+  /// Whether schedules and estimates depend on the module's machine, which is a CPU.
+  virtual bool needsMachine() const { return true; }
+
   /// Whether kernels of this route read and write tensors at strides that only a run
   /// tells, as the caller's caches have.
   virtual bool readsStrides() const { return true; }
@@ -87,7 +91,7 @@ public:
   explicit KernelRoutes(mlir::Dialect *dialect) : Base(dialect) {}
 
   /// The routes of `target` in the kernel dialect's context, for a target to add
-  /// its own to, from the most special to the one that takes every kernel.
+  /// its own to, from the most special to the one that takes every kernel, or most.
   static llvm::SmallVectorImpl<std::unique_ptr<KernelRoute>> &
   of(kernel::KernelDialect *dialect, llvm::StringRef target);
 
@@ -95,8 +99,8 @@ private:
   llvm::StringMap<llvm::SmallVector<std::unique_ptr<KernelRoute>>> routes;
 };
 
-/// The routes of `target`, from the most special to the one that takes every kernel;
-/// none where the program lacks the target.
+/// The routes of `target`, from the most special to the one that takes every kernel, or
+/// most; none where the program lacks the target.
 llvm::SmallVector<const KernelRoute *> routesOf(mlir::MLIRContext *context,
                                                 llvm::StringRef target);
 

@@ -15,6 +15,7 @@
 #include "lib/Target/CPU/Pipelines.h"
 #include "lib/Target/CPU/Routes.h"
 #include "lib/Target/PTX/Passes.h"
+#include "lib/Target/PTX/Routes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
 #include "lib/Transforms/Graph/Quantization/Passes.h"
@@ -216,4 +217,5 @@ void tessera::registerDialects(DialectRegistry &registry) {
   registerMovements(registry);
   cpu::registerGenericKernelInterfaces(registry);
   cpu::registerRoutes(registry);
+  ptx::registerRoutes(registry);
 }

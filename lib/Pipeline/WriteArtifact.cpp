@@ -13,6 +13,7 @@
 #include "lib/Target/CPU/Pipelines.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -20,6 +21,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <malloc.h>
 #include <optional>
 
 using namespace mlir;
@@ -102,7 +104,7 @@ private:
   ArtifactResult result;
   // Of the code that was generated last.
   std::optional<CodeGenerator> generator;
-  llvm::LLVMContext llvmContext;
+  std::optional<llvm::LLVMContext> llvmContext;
   std::unique_ptr<llvm::Module> code;
 };
 
@@ -190,9 +192,15 @@ LogicalResult ArtifactWriter::translate(size_t number,
   generator.emplace(std::move(*created));
   ModuleOp module = modules[number];
   Stopwatch watch(result.seconds.translation);
-  code = generator->translate(module, llvmContext);
+  code.reset();
+  llvmContext.emplace();
+  code = generator->translate(module, *llvmContext);
   if (!code || failed(emitModuleTable(module, description, *code)))
     return noCode();
+  // Weights and entries are all that is read of the module from here on.
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<LLVM::LLVMFuncOp>()))
+    function.erase();
   return success();
 }
 
@@ -247,9 +255,12 @@ LogicalResult ArtifactWriter::emitObjects(size_t number,
     bytes.push_back(std::move(*object));
   } else {
     code.reset();
+    llvmContext.reset();
+    // The parts need as much again, in heaps of their threads.
+    malloc_trim(/*pad=*/0);
     cpu::PartSeconds seconds;
-    auto compiled = cpu::compileParts(parts, targets[number], options.optLevel,
-                                 options.threads, seconds);
+    auto compiled = cpu::compileParts(std::move(parts), targets[number],
+                                      options.optLevel, options.threads, seconds);
     if (!compiled)
       return check(compiled.takeError());
     bytes = std::move(*compiled);

@@ -45,7 +45,11 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       getOperation().emitError("no routes of a target '" + target + "'");
       return signalPassFailure();
     }
-    FailureOr<Machine> machine = machineOf(getOperation());
+    FailureOr<Machine> machine = Machine();
+    if (llvm::any_of(routes, [](const KernelRoute *route) {
+          return route->needsMachine();
+        }))
+      machine = machineOf(getOperation());
     if (failed(machine))
       return signalPassFailure();
     for (auto kernel : getOperation().getOps<kernel::FuncOp>())
@@ -74,8 +78,9 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       // The route is meant for the kernel: no other special one is.
       kernel->setAttr(kernel::kMissedAttr,
                       StringAttr::get(&getContext(), reason));
-      schedules.push_back(
-          routes.back()->candidates(kernel, machine, reason).front());
+      llvm::append_range(schedules, ArrayRef(routes.back()->candidates(
+                                        kernel, machine, reason))
+                                        .take_front(1));
       break;
     }
     kernel.setSchedulesAttr(ArrayAttr::get(&getContext(), schedules));

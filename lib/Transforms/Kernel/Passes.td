@@ -194,7 +194,9 @@ def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
                                       [#kernel.contraction<rows = 6, …>, #kernel.generic]
 
     Leaves kernels that have schedules alone, so that a person or a tuner may
-    choose; expects the kernel state. Fails if the module has no machine.
+    choose; expects the kernel state. Kernels that no route has a schedule for, as
+    reductions on a GPU, get an empty list. Fails if the module has no machine and the
+    target's routes need one.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"",

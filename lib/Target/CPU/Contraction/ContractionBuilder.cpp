@@ -3,7 +3,7 @@
 #include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
 #include "lib/Target/CPU/Contraction/TileBlocks.h"
-#include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "lib/Target/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Elements/MemrefSource.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 
