@@ -15,9 +15,9 @@
 // thread holds would not be admitted.
 // CHECK-LABEL: kernel.func @contraction
 // CHECK-SAME: schedules = [#kernel.warpgroup_contraction<rows = 128, columns = 256, depth = 64, stages = 4, consumers = 2, rasterRows = 8>]
-// LIST: contraction by #kernel.warpgroup_contraction<rows = 128, columns = 256{{.*}} us; bytes 24576, flops 524288, rows 64, columns 64, depth 64{{$}}
+// LIST: contraction by #kernel.warpgroup_contraction<rows = 128, columns = 256{{.*}} us; bytes 24576, flops 524288, rows 64, columns 64, depth 64
 // LIST: contraction by #kernel.warpgroup_contraction<rows = 128, columns = 192
-// LIST: elementwise_f32 by #kernel.rows<{{.*}} us; bytes 512{{$}}
+// LIST: elementwise_f32 by #kernel.rows<{{.*}} us; bytes 512
 kernel.func @contraction(%a: tensor<64x64xf16>, %b: tensor<64x64xf16>, %out: tensor<64x64xf16>) -> tensor<64x64xf16>
     attributes {outputs = 1 : i64,
                 shapes = [affine_map<() -> (64, 64)>, affine_map<() -> (64, 64)>, affine_map<() -> (64, 64)>]} {
