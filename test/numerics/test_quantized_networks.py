@@ -8,8 +8,10 @@ import itertools
 import re
 
 import numpy as np
+import onnx
 import pytest
 import tessera
+from onnx import TensorProto, helper, numpy_helper
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxruntime.quantization")
@@ -73,3 +75,27 @@ def test_taken_apart(tmp_path, name, activations):
     references = run_all(tmp_path / "float.onnx", inputs)
     ours = distance(run_compiled(tmp_path / "apart.onnx", tmp_path, inputs), references)
     assert ours <= 1.05 * distance(run_all(tmp_path / "apart.onnx", inputs), references) + 1e-4
+
+
+def test_half_precision(tmp_path):
+    """Scales and activations of f16: sums of integers are rounded to it once."""
+    chance, f16 = np.random.default_rng(4), TensorProto.FLOAT16
+    w = chance.integers(-127, 128, (9, 70)).astype(np.int8)
+    scales, s = chance.uniform(0.01, 0.02, 9).astype(np.float16), np.float16(0.03)
+    nodes = [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+             helper.make_node("DequantizeLinear", ["q", "s", "z"], ["a"]),
+             helper.make_node("DequantizeLinear", ["w", "scales"], ["b"], axis=0),
+             helper.make_node("Gemm", ["a", "b"], ["y"], transB=1)]
+    constants = {"s": s, "z": np.uint8(120), "w": w, "scales": scales}
+    graph = helper.make_graph(
+        nodes, "half", [helper.make_tensor_value_info("x", f16, [5, 70])],
+        [helper.make_tensor_value_info("y", f16, [5, 9])],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9),
+              tmp_path / "m.onnx")
+    assert not float_products(tmp_path / "m.onnx", tmp_path)
+    x = chance.standard_normal((5, 70)).astype(np.float16)
+    q = np.clip(np.round(x.astype(np.float32) / np.float32(s)) + 120, 0, 255) - 120
+    expected = (q @ w.T.astype(np.float64)) * np.float64(s) * scales
+    np.testing.assert_allclose(run_compiled(tmp_path / "m.onnx", tmp_path, [x])[0], expected,
+                               rtol=1e-3, atol=1e-3)

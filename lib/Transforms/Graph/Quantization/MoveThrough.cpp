@@ -101,7 +101,8 @@ static Value movedElements(OpBuilder &builder, Operation *op, Value source) {
 
 namespace {
 
-/// move(dequantize %q)  ==>  dequantize (move %q)
+/// move(dequantize %q)  ==>  dequantize (move %q), rounded to f16 or bf16 behind it as
+/// before
 struct DequantizeLater : RewritePattern {
   explicit DequantizeLater(MLIRContext *context)
       : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
@@ -109,7 +110,9 @@ struct DequantizeLater : RewritePattern {
                                 PatternRewriter &rewriter) const override {
     if (!movesElements(op))
       return rewriter.notifyMatchFailure(op, "expects a movement");
-    auto source = op->getOperand(0).getDefiningOp<DequantizeOp>();
+    auto narrow = op->getOperand(0).getDefiningOp<arith::TruncFOp>();
+    auto source = (narrow ? narrow.getIn() : op->getOperand(0))
+                      .getDefiningOp<DequantizeOp>();
     if (!source || source.getGroups() || source.getBlock())
       return rewriter.notifyMatchFailure(op, "expects scales of a tensor or axis");
     std::optional<int64_t> axis;
@@ -119,7 +122,11 @@ struct DequantizeLater : RewritePattern {
         return rewriter.notifyMatchFailure(op, "expects to keep the axis whole");
     }
     Value moved = movedElements(rewriter, op, source.getSource());
-    rewriter.replaceOp(op, dequantizedLike(rewriter, source, moved, axis));
+    Value numbers = dequantizedLike(rewriter, source, moved, axis);
+    if (narrow)
+      numbers = arith::TruncFOp::create(rewriter, op->getLoc(),
+                                        op->getResult(0).getType(), numbers);
+    rewriter.replaceOp(op, numbers);
     return success();
   }
 };
@@ -282,6 +289,13 @@ struct DequantizePadded : OpRewritePattern<tensor::PadOp> {
 
 struct MoveThrough : quantization::impl::MoveThroughBase<MoveThrough> {
   void runOnOperation() override {
+    // The driver would simplify other models on its way.
+    auto isQuantized = [](Operation *op) {
+      return isa<QuantizeOp, DequantizeOp>(op) ? WalkResult::interrupt()
+                                               : WalkResult::advance();
+    };
+    if (!getOperation().walk(isQuantized).wasInterrupted())
+      return;
     RewritePatternSet patterns(&getContext());
     patterns.add<DequantizeLater, DequantizeCollapsed, QuantizeEarlier, DequantizeJoined,
                  QuantizeParts, DequantizePadded>(&getContext());

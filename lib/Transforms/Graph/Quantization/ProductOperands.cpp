@@ -5,6 +5,7 @@
 #include "dialects/Interfaces/Movement.h"
 #include "dialects/Quantization/Conversion/Lowering.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Matchers.h"
 
@@ -36,9 +37,7 @@ std::optional<ProductShape> quantization::floatProduct(Operation *op) {
       !getElementTypeOrSelf(op->getResult(0)).isF32())
     return std::nullopt;
   if (auto conv = dyn_cast<graph::ConvOp>(op))
-    return getElementTypeOrSelf(conv.getInput()).isF32()
-               ? convolutionShape(conv)
-               : std::nullopt;
+    return convolutionShape(conv);
   auto product = dyn_cast<linalg::LinalgOp>(op);
   if (!product || !linalg::isaContractionOpInterface(product) ||
       product.getNumDpsInputs() != 2 || !product.hasPureTensorSemantics() ||
@@ -50,8 +49,7 @@ std::optional<ProductShape> quantization::floatProduct(Operation *op) {
     OpOperand *operand = product.getDpsInputOperand(i);
     AffineMap map = product.getMatchingIndexingMap(operand);
     shape.operands[i] = operand->get();
-    if (!map.isProjectedPermutation() ||
-        !getElementTypeOrSelf(operand->get()).isF32())
+    if (!map.isProjectedPermutation())
       return std::nullopt;
     for (AffineExpr loop : map.getResults()) {
       std::optional<unsigned> position = result.getResultPosition(loop);
@@ -68,7 +66,11 @@ quantization::quantizedOperand(const ProductShape &product, unsigned index,
     reason = ((index == 0 ? "its left operand " : "its right operand ") + text).str();
     return failure();
   };
-  auto from = product.operands[index].getDefiningOp<DequantizeOp>();
+  Value value = product.operands[index];
+  // Rounded to what the model computes in: i32 needs no rounding.
+  if (auto narrow = value.getDefiningOp<arith::TruncFOp>())
+    value = narrow.getIn();
+  auto from = value.getDefiningOp<DequantizeOp>();
   if (!from)
     return refuse("is not dequantized");
   if (!isByteInteger(from.getFormat()))

@@ -23,7 +23,7 @@ struct ProductShape {
   llvm::SmallVector<int64_t> resultDims[2];
 };
 
-/// The product that `op` is, of f32 tensors and sums that start from 0.
+/// The product that `op` is, of float tensors, with f32 sums that start from 0.
 std::optional<ProductShape> floatProduct(mlir::Operation *op);
 
 /// One operand without its scale.

@@ -80,6 +80,17 @@ func.func @reversed_axis(%q: tensor<4x8xi8>, %s: tensor<8xf32>) -> tensor<4x8xf3
   return %r : tensor<4x8xf32>
 }
 
+// CHECK-LABEL: @half_precision
+func.func @half_precision(%q: tensor<4x8xi8>, %s: tensor<f32>) -> tensor<32xf16> {
+  // CHECK: %[[R:.+]] = tensor.collapse_shape %arg0
+  // CHECK: %[[D:.+]] = quantization.dequantize %[[R]]
+  // CHECK: arith.truncf %[[D]] : tensor<32xf32> to tensor<32xf16>
+  %d = quantization.dequantize %q scale %s as u8 : tensor<4x8xi8>, tensor<f32> -> tensor<4x8xf32>
+  %h = arith.truncf %d : tensor<4x8xf32> to tensor<4x8xf16>
+  %r = tensor.collapse_shape %h [[0, 1]] : tensor<4x8xf16> into tensor<32xf16>
+  return %r : tensor<32xf16>
+}
+
 // CHECK-LABEL: @quantized_transpose
 func.func @quantized_transpose(%x: tensor<4x8xf32>, %s: tensor<f32>) -> tensor<8x4xi8> {
   // CHECK: %[[Q:.+]] = quantization.quantize %arg0

@@ -87,6 +87,23 @@ func.func @batches(%q: tensor<2x4x7x8xi8>, %k: tensor<2x4x8x7xi8>, %s: tensor<f3
   return %y : tensor<2x4x7x7xf32>
 }
 
+// Operands of f16, whose sums are f32: nothing is rounded to f16 any more.
+// CHECK-LABEL: @half_precision
+func.func @half_precision(%a: tensor<4x6xi8>, %b: tensor<6x5xi8>, %s: tensor<f32>) -> tensor<4x5xf32> {
+  // CHECK: quantization.matmul %arg0 as u8, %arg1 as i8 maps
+  // CHECK-NOT: linalg.matmul
+  %x = quantization.dequantize %a scale %s as u8 : tensor<4x6xi8>, tensor<f32> -> tensor<4x6xf32>
+  %w = quantization.dequantize %b scale %s as i8 : tensor<6x5xi8>, tensor<f32> -> tensor<6x5xf32>
+  %p = arith.truncf %x : tensor<4x6xf32> to tensor<4x6xf16>
+  %q = arith.truncf %w : tensor<6x5xf32> to tensor<6x5xf16>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x5xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x5xf32>) -> tensor<4x5xf32>
+  %y = linalg.matmul ins(%p, %q : tensor<4x6xf16>, tensor<6x5xf16>)
+                     outs(%f : tensor<4x5xf32>) -> tensor<4x5xf32>
+  return %y : tensor<4x5xf32>
+}
+
 // Nothing is said of models without quantized tensors.
 // CHECK-LABEL: @floats
 func.func @floats(%x: tensor<4x6xf32>, %w: tensor<6x5xf32>, %f: tensor<4x5xf32>) -> tensor<4x5xf32> {
