@@ -139,7 +139,7 @@ static void keepPlaceApart(Attribute place, ArrayRef<OpOperand *> readers) {
     if (CallOp writer = callBehind(reader->get()))
       writers.insert(writer);
   for (auto [number, writer] : llvm::enumerate(writers)) {
-    Builder builder(writer.getContext());
+    Builder builder(writer->getContext());
     writer->setAttr(kOwnPlaceAttr,
                     number == 0 ? place
                                 : Attribute(builder.getArrayAttr(
