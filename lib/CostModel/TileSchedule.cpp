@@ -21,6 +21,34 @@ double tessera::tileMacs(kernel::MultiplyAccumulate kind,
              : 0;
 }
 
+/// Whether tiles take less cycles for a row of `product` than vectors. Rows whose
+/// elements are no whole steps are copied, tap by tap: of an image of three channels
+/// that takes longer than the products.
+static bool gains(kernel::MultiplyAccumulate kind, const Contraction &product,
+                  const Machine &machine) {
+  constexpr double kCopyCycles = 8;
+  constexpr int64_t kManyColumns = 256, kCopiedBytes = 64;
+  int64_t step = kernel::stepLengthOf(kind), depth = 1;
+  for (unsigned loop : product.reduction)
+    depth *= product.loops[loop].size;
+  int64_t inner = product.loops[product.reduction.back()].size;
+  int64_t columns = product.loops[product.column].size;
+  if (ShapedType::isDynamic(columns))
+    columns = kManyColumns;
+  bool isBfloat = kind == kernel::MultiplyAccumulate::Bf16Tiles;
+  int64_t runs = divideCeil(inner * (isBfloat ? 2 : 1), kCopiedBytes);
+  double copies = inner % step ? double(depth) / inner * runs : 0;
+  double tiles = kCopyCycles * copies +
+                 double(divideCeil(depth, step)) * step *
+                     alignTo(columns, kBlockEdge) / tileMacs(kind, machine);
+  double rate = isBfloat ? machine.f32MacsPerCycle
+                         : machine.int8MacsPerCycle *
+                               kernel::groupLengthOf(kind);
+  double vectors = double(depth) * alignTo(columns, machine.lanes) /
+                   (rate * machine.lanes);
+  return tiles < vectors;
+}
+
 std::optional<kernel::MultiplyAccumulate>
 tessera::chooseTiles(const Contraction &product, const Machine &machine) {
   Type lhs = product.lhsType(), rhs = product.rhsType();
@@ -35,7 +63,8 @@ tessera::chooseTiles(const Contraction &product, const Machine &machine) {
   for (unsigned loop : product.reduction)
     depth *= product.loops[loop].size;
   bool areFew = !ShapedType::isDynamic(rows) && rows < kFewestRows;
-  if (!kind || areFew || depth < kLeastDepth || tileMacs(*kind, machine) <= 0)
+  if (!kind || areFew || depth < kLeastDepth ||
+      tileMacs(*kind, machine) <= 0 || !gains(*kind, product, machine))
     return std::nullopt;
   return kind;
 }

@@ -3,6 +3,7 @@
 A result is the f32 sum rounded to bf16: half of its last bit, at most 2^-8, and 3e-7 of the sum
 of the magnitudes for the f32 sums."""
 
+import math
 import pathlib
 
 import ml_dtypes
@@ -130,3 +131,42 @@ def test_pairs_are_used_where_they_gain(tmp_path):
     for cpu, has in [("znver4", True), ("emeraldrapids", False)]:
         tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu=cpu)
         assert ("vdpbf16ps" in (tmp_path / "m.s").read_text()) == has
+
+
+@pytest.mark.parametrize("rows", [45, "m"])
+def test_epilogues(tmp_path, rows):
+    """What follows a product is computed on its f32 sums, in blocks of rows and columns that the
+    sizes do not fill."""
+    chance = np.random.default_rng(8)
+    depth, columns = 96, 80
+    x = chance.standard_normal((45, depth)).astype(BF16)
+    w = (chance.standard_normal((depth, columns)) / 8).astype(BF16)
+    bias = chance.standard_normal(columns).astype(BF16)
+    residual = chance.standard_normal((45, columns)).astype(BF16)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["p"]),
+             helper.make_node("Add", ["p", "bias"], ["b"]),
+             helper.make_node("Gelu", ["b"], ["g"]),
+             helper.make_node("Add", ["g", "residual"], ["y"]),
+             helper.make_node("Transpose", ["y"], ["t"], perm=[1, 0])]
+    model = compiled(tmp_path, nodes, [("x", [rows, depth]), ("residual", [rows, columns])],
+                     [constant("w", w), constant("bias", bias)], ["y", "t"])
+    y, t = model.run(None, {"x": x, "residual": residual})
+    erf = np.vectorize(math.erf)
+    p = x.astype(np.float64) @ w.astype(np.float64) + bias.astype(np.float64)
+    wanted = p * 0.5 * (1 + erf(p / np.sqrt(2))) + residual.astype(np.float64)
+    # Each of the four results is rounded to bf16.
+    np.testing.assert_allclose(np.asarray(y, np.float64), wanted, atol=0.06, rtol=2.0**-7)
+    np.testing.assert_array_equal(np.asarray(t, np.float32), np.asarray(y, np.float32).T)
+
+
+def test_threads_give_the_same_bits(tmp_path):
+    chance = np.random.default_rng(9)
+    x = chance.standard_normal((150, 512)).astype(BF16)
+    w = chance.standard_normal((512, 700)).astype(BF16)
+    compiled(tmp_path, [helper.make_node("MatMul", ["x", "w"], ["y"])], [("x", x.shape)],
+             [constant("w", w)], ["y"])
+    one, two = (tessera.load(tmp_path / "m.so", threads=threads).run(None, {"x": x})[0]
+                for threads in (1, 3))
+    np.testing.assert_array_equal(np.asarray(one, np.float32), np.asarray(two, np.float32))
+    check(one, x.astype(np.float64) @ w.astype(np.float64),
+          np.abs(x.astype(np.float64)) @ np.abs(w.astype(np.float64)))

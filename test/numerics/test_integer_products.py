@@ -254,3 +254,14 @@ def test_tiles_of_many_rows(tmp_path, rows, opt_level, has):
     tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="sapphirerapids",
                     opt_level=opt_level)
     assert ("tdpbusd" in (tmp_path / "m.s").read_text()) == has
+
+
+@pytest.mark.parametrize("channels, outputs, has",
+                         [(64, 32, True), (24, 128, True), (24, 32, False), (3, 32, False)])
+def test_tiles_of_images(tmp_path, channels, outputs, has):
+    """Copying the taps of few channels takes longer than multiplying them with few filters."""
+    build(tmp_path / "m.onnx", [helper.make_node("ConvInteger", ["x", "w"], ["y"], pads=[1] * 4)],
+          [("x", np.uint8, [1, channels, 32, 32])],
+          [("w", np.ones((outputs, channels, 3, 3), np.int8))], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="sapphirerapids")
+    assert ("tdpbusd" in (tmp_path / "m.s").read_text()) == has

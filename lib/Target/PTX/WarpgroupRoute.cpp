@@ -38,9 +38,10 @@ struct Sizes {
 };
 
 Sizes sizesOf(const ptx::ContractionKernel &match) {
-  TypicalSizes sizes(match.kernel);
+  kernel::FuncOp kernel = match.kernel;
+  TypicalSizes sizes(kernel);
   return {double(sizes.of(match.product, 0)), double(sizes.of(match.product, 1)),
-          double(sizes.of(match.kernel.getBody().getArgument(match.a), 1))};
+          double(sizes.of(kernel.getBody().getArgument(match.a), 1))};
 }
 
 class WarpgroupRoute : public ptx::PtxRoute {

@@ -175,8 +175,9 @@ public:
   explicit PartQueue(ArrayRef<CodeBytes> parts) {
     for (size_t i = 0; i < parts.size(); ++i)
       bySize.push_back(i);
-    stable_sort(bySize, [&](size_t a, size_t b) {
-      return parts[a].size() > parts[b].size();
+    sort(bySize, [&](size_t a, size_t b) {
+      return std::make_pair(parts[b].size(), a) <
+             std::make_pair(parts[a].size(), b);
     });
   }
 

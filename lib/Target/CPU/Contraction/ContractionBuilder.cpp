@@ -190,7 +190,7 @@ LogicalResult ContractionBuilder::emit() {
   bool isTiled = kernel::isTiled(schedule.getAccumulate());
   PanelAccess panels(c, elements, *multiply, schedule,
                      isTiled ? TileBlocks::panelBytes(c, *multiply, schedule)
-                     : stores->areLong() ? kScratchBytes - kSumBytes
+                     : stores->areLong() ? kScratchBytes - kRegisterSumBytes
                                          : kScratchBytes);
   panels.prepare(builder, loc, views);
   ContractionParts parts{c,        *multiply, left,     panels,

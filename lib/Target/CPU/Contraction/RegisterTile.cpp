@@ -312,8 +312,8 @@ LogicalResult RegisterTile::storeByRows(OpBuilder &builder, Location loc,
                     ->getParentOfType<kernel::ParallelForOp>();
     OpBuilder first = OpBuilder::atBlockBegin(&task.getBody().front());
     sumScratch = memref::AllocaOp::create(
-        first, loc, MemRefType::get({kSumVectors, lanes}, type.getElementType()),
-        ValueRange(), first.getI64IntegerAttr(kSumBytes / kSumVectors));
+        first, loc, MemRefType::get({kRegisterSumVectors, lanes}, type.getElementType()),
+        ValueRange(), first.getI64IntegerAttr(kRegisterSumBytes / kRegisterSumVectors));
   }
   IndexBuilder index(builder, loc);
   Value zero = index.constant(0);

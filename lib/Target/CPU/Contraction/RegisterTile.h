@@ -12,7 +12,8 @@
 namespace tessera::cpu {
 
 /// The sums of a tile, which fill the registers at most.
-constexpr int64_t kSumVectors = 32, kSumBytes = kSumVectors * 64;
+constexpr int64_t kRegisterSumVectors = 32,
+                  kRegisterSumBytes = kRegisterSumVectors * 64;
 
 /// Taps of the row loop's window, in units of the tap loop, and the rows of the
 /// tile that read them inside the input.
