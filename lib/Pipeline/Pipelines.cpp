@@ -49,6 +49,7 @@ static void addQuantizationPasses(OpPassManager &passes,
     passes.addPass(quantization::createRaiseContractions());
     // Of the products that were raised.
     passes.addNestedPass<func::FuncOp>(quantization::createFoldScales());
+    passes.addNestedPass<func::FuncOp>(quantization::createChooseSigns());
   }
   passes.addPass(quantization::createQuantizationToArith());
 }

@@ -26,14 +26,6 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// Whether `op` (may be null) takes elements of its first operand as they are, one by
-/// one.
-static bool movesElements(Operation *op) {
-  return isa_and_nonnull<linalg::TransposeOp, tensor::ExpandShapeOp,
-                         tensor::CollapseShapeOp, tensor::ExtractSliceOp,
-                         tensor::CastOp, graph::ReshapeOp, graph::ReverseOp>(op);
-}
-
 /// The dimension of `group`, of `type`, that has `size` while all others have 1.
 static std::optional<int64_t> onlyDimension(RankedTensorType type,
                                             ArrayRef<int64_t> group,

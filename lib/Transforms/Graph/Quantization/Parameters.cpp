@@ -1,6 +1,10 @@
 // Scales and zero points; see the header.
 #include "lib/Transforms/Graph/Quantization/Parameters.h"
 
+#include "dialects/Graph/IR/Graph.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 
@@ -26,6 +30,12 @@ TypedAttr quantization::equalElement(DenseElementsAttr elements) {
   return llvm::all_of(values, [&](TypedAttr value) { return value == first; })
              ? first
              : TypedAttr();
+}
+
+bool quantization::movesElements(Operation *op) {
+  return isa_and_nonnull<linalg::TransposeOp, tensor::ExpandShapeOp,
+                         tensor::CollapseShapeOp, tensor::ExtractSliceOp,
+                         tensor::CastOp, graph::ReshapeOp, graph::ReverseOp>(op);
 }
 
 static IntegerAttr optional(OpBuilder &builder, std::optional<int64_t> value) {

@@ -22,6 +22,10 @@ template <typename A, typename B> bool haveEqualParameters(A a, B b) {
 /// differ.
 mlir::TypedAttr equalElement(mlir::DenseElementsAttr elements);
 
+/// Whether `op` (may be null) takes elements of its first operand as they are, one by
+/// one.
+bool movesElements(mlir::Operation *op);
+
 /// `stored`, numbers of the format of `like`, dequantized as it does, along `axis`.
 DequantizeOp dequantizedLike(mlir::OpBuilder &builder, DequantizeOp like,
                              mlir::Value stored, std::optional<int64_t> axis);

@@ -103,3 +103,19 @@ def FoldScales : Pass<"quantization-fold-scales", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "tessera::graph::GraphDialect",
                            "tessera::quantization::QuantizationDialect"];
 }
+
+def ChooseSigns : Pass<"quantization-choose-signs", "mlir::func::FuncOp"> {
+  let summary = "Quantize to the signs that products of bytes read";
+  let description = [{
+    Multiply-accumulates take bytes without a sign on the left and with one on the right.
+    Where other bytes are made for products on one side only, they are made so, which moves
+    the zero point by 128 and spares each product the change:
+
+      %q = quantize %x scale %s as i8                 %q = quantize %x scale %s zero 128 as u8
+      quantization.conv %q as i8, %w as i8      ==>   quantization.conv %q as u8 zero 128, %w as i8
+
+    Through movement, and with all that dequantizes them. Leaves bytes alone that anything
+    else reads, as who calls the model does, and that products have on both sides.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+}
