@@ -30,16 +30,14 @@ TEST(CpuTarget, OldCpu) {
   EXPECT_EQ(errorFor(machine), "CPU 'x86-64' is older than x86-64-v2");
 }
 
-TEST(CpuTarget, TilesAreAddedOnce) {
+TEST(CpuTarget, TilesAreOptional) {
   auto target = cpu::targetFor(llvm::cantFail(machineFor("sapphirerapids")));
   ASSERT_TRUE(bool(target));
-  EXPECT_FALSE(target->has("amx-tile"));
-  cpu::addTileFeatures(*target);
-  EXPECT_TRUE(target->has("amx-int8"));
-  std::string features = target->features;
-  cpu::addTileFeatures(*target);
-  EXPECT_EQ(target->features, features);
-  EXPECT_NE(requiredFeatures(*target).find("amx-bf16"), std::string::npos);
+  EXPECT_EQ(optionalFeatures(*target), "amx-tile,amx-bf16,amx-int8");
+  EXPECT_EQ(requiredFeatures(*target).find("amx"), std::string::npos);
+  target = cpu::targetFor(llvm::cantFail(machineFor("znver4")));
+  ASSERT_TRUE(bool(target));
+  EXPECT_EQ(optionalFeatures(*target), "");
 }
 
 TEST(CpuTarget, Zen4IsTunedByAnotherCpu) {
