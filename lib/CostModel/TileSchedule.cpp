@@ -92,6 +92,9 @@ double tessera::estimateTileCycles(const ContractionShape &shape,
   macs /= panelBytes <= machine.l1Bytes ? kNear : kFar;
   double memory = double(shape.columns) * shape.depth * shape.rhsElementBytes /
                   machine.l3GigabytesPerSecond * machine.gigahertz;
+  // A filter is read once for all lines of an image.
+  if (shape.isWindowed)
+    memory /= std::max<int64_t>(shape.outer, 1);
   double ends = blocks * kBlockEdge * 2 * machine.storeCycles;
   return shape.outer * std::max(macs, memory) + shape.outer * ends;
 }
@@ -125,7 +128,7 @@ tessera::chooseTileSchedule(MLIRContext *context, const ContractionShape &shape,
   int64_t least = shape.isWindowed ? std::max(rows, kBlockEdge) : kBlockEdge;
   // Lines of an image are copied by each task that reads them: where the panels stay
   // in the cache, tasks have some lines and all panels.
-  constexpr int64_t kFewLines = 4;
+  constexpr int64_t kFewLines = 2;
   bool cutsLines = shape.isWindowed &&
                    shape.columns * rowBytes <= machine.l2Bytes / 2;
   while (tasks() < wanted) {

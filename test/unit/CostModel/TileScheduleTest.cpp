@@ -57,8 +57,17 @@ TEST_F(TileScheduleTest, TasksPayForTheConfiguration) {
 }
 
 TEST_F(TileScheduleTest, ShortBlocksTakeHalfTheTime) {
-  EXPECT_LT(estimateTileCycles(product(16, 64, 768), machine),
-            0.6 * estimateTileCycles(product(32, 64, 768), machine));
+  EXPECT_LT(estimateTileCycles(product(112, 64, 768), machine),
+            0.9 * estimateTileCycles(product(128, 64, 768), machine));
+}
+
+TEST_F(TileScheduleTest, TasksOfAnImageHaveAllPanels) {
+  ContractionShape image = product(56, 64, 576);
+  image.outer = 56;
+  image.isWindowed = true;
+  auto chosen = chooseContractionSchedule(&context, image, machine);
+  EXPECT_EQ(chosen.getTaskPanels(), 2);
+  EXPECT_LT(chosen.getTaskRows(), 56 * 56);
 }
 
 TEST_F(TileScheduleTest, OnlyWhereTheMachineHasThem) {
