@@ -32,6 +32,27 @@ func.func @free_parameters(%x: tensor<4xf32>) -> tensor<4xi8> {
 
 // -----
 
+// What is dequantized at once never becomes an integer: limits are 0 - 3 and 255 - 3.
+// CHECK-LABEL: @at_once
+func.func @at_once(%x: tensor<4xf32>, %s: tensor<f32>, %t: tensor<f32>) -> tensor<4xf32> {
+  // CHECK: math.roundeven
+  // CHECK-NOT: addf
+  // CHECK: arith.constant dense<-3.000000e+00>
+  // CHECK: arith.cmpf ogt
+  // CHECK: arith.constant dense<2.520000e+02>
+  // CHECK: arith.cmpf olt
+  // CHECK-NOT: fptosi
+  // CHECK: arith.mulf
+  %z = arith.constant dense<3> : tensor<i8>
+  %q = quantization.quantize %x scale %s zero %z as u8
+    : tensor<4xf32>, tensor<f32> zero tensor<i8> -> tensor<4xi8>
+  %y = quantization.dequantize %q scale %t zero %z as u8
+    : tensor<4xi8>, tensor<f32> zero tensor<i8> -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
 // CHECK-LABEL: @dequantize_columns
 func.func @dequantize_columns(%q: tensor<?x3x2xi8>, %s: tensor<3xf32>, %z: tensor<3xi8>)
     -> tensor<?x3x2xf32> {

@@ -111,15 +111,49 @@ static Value zeroNumber(TensorBuilder &b, Value zero, Format format) {
                            : decodeNarrowFloat(b, zero, format);
 }
 
-Value quantization::lower(TensorBuilder &b, QuantizeOp op) {
-  Placement placement{op.getAxis(), op.getBlock(), {}};
+/// The one number that `zero` is: null is 0.
+static std::optional<int64_t> knownZero(Value zero, Format format) {
+  APInt number;
+  if (!zero)
+    return 0;
+  if (!matchPattern(zero, m_ConstantInt(&number)))
+    return std::nullopt;
+  return isUnsigned(format) ? int64_t(number.getZExtValue())
+                            : number.getSExtValue();
+}
+
+/// The quotient that `op` rounds.
+static Value scaled(TensorBuilder &b, QuantizeOp op, const Placement &placement) {
   Value q = op.getSource();
   if (isa<IntegerType>(getElementTypeOrSelf(q)))
     q = b.toFloat(q);
   // A quotient by 1 rounds nothing.
-  if (!matchPattern(op.getScale(), m_OneFloat()))
-    q = b.create<arith::DivFOp>(
-        q, placedLike(b, op.getScale(), q, placement));
+  return matchPattern(op.getScale(), m_OneFloat())
+             ? q
+             : b.create<arith::DivFOp>(
+                   q, placedLike(b, op.getScale(), q, placement));
+}
+
+/// What is quantized and dequantized by one zero point never becomes an integer: the
+/// steps that are left of the limits, times the scale. Null for anything else.
+static Value roundedNumbers(TensorBuilder &b, DequantizeOp op) {
+  auto from = op.getSource().getDefiningOp<QuantizeOp>();
+  Format format = op.getFormat();
+  if (!from || from.getFormat() != format || !isInteger(format) ||
+      bitsOf(format) < 8)
+    return {};
+  std::optional<int64_t> zero = knownZero(op.getZero(), format);
+  if (!zero || zero != knownZero(from.getZero(), format))
+    return {};
+  Value steps = b.create<math::RoundEvenOp>(
+      scaled(b, from, {from.getAxis(), from.getBlock(), {}}));
+  steps = limited(b, steps, arith::CmpFPredicate::OGT, leastOf(format) - *zero);
+  return limited(b, steps, arith::CmpFPredicate::OLT, largestOf(format) - *zero);
+}
+
+Value quantization::lower(TensorBuilder &b, QuantizeOp op) {
+  Placement placement{op.getAxis(), op.getBlock(), {}};
+  Value q = scaled(b, op, placement);
   Format format = op.getFormat();
   Value zero = zeroNumber(b, op.getZero(), format);
   if (zero)
@@ -134,6 +168,9 @@ Value quantization::lower(TensorBuilder &b, QuantizeOp op) {
 Value quantization::lower(TensorBuilder &b, DequantizeOp op) {
   Placement placement{op.getAxis(), op.getBlock(), op.getGroups()};
   Format format = op.getFormat();
+  if (Value rounded = roundedNumbers(b, op))
+    return b.create<arith::MulFOp>(
+        rounded, placedLike(b, op.getScale(), rounded, placement));
   Value number, zero = op.getZero();
   bool isExact = isInteger(format) &&
                  (!zero || !getElementTypeOrSelf(zero).isF32());

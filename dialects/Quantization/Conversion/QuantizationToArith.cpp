@@ -36,7 +36,7 @@ struct QuantizationToArith
   void runOnOperation() override {
     Dialect *dialect = getContext().getLoadedDialect<QuantizationDialect>();
     SmallVector<Operation *> ops;
-    // Users first: what only they read, and they are not read, needs no form.
+    // Users first: they may look at what they read, and what nothing reads needs no form.
     getOperation()->walk<WalkOrder::PostOrder, ReverseIterator>(
         [&](Operation *op) {
           if (op->getDialect() != dialect)
@@ -46,10 +46,14 @@ struct QuantizationToArith
           else
             ops.push_back(op);
         });
-    std::reverse(ops.begin(), ops.end());
     OpBuilder builder(&getContext());
     graph::SizeAnalysis sizes(&getContext());
     for (Operation *op : ops) {
+      // Readers that have their form may have looked at what it reads instead.
+      if (llvm::all_of(op->getUsers(), [&](Operation *user) {
+            return user->getDialect() == dialect;
+          }))
+        continue;
       builder.setInsertionPoint(op);
       TensorBuilder b(builder, op->getLoc(), sizes);
       for (auto [result, value] : llvm::zip(op->getResults(), lowered(b, op))) {
@@ -61,7 +65,7 @@ struct QuantizationToArith
       }
     }
     // At the end: the analysis knows sizes by the values that have them.
-    for (Operation *op : llvm::reverse(ops))
+    for (Operation *op : ops)
       op->erase();
   }
 };
