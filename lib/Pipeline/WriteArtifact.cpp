@@ -98,8 +98,9 @@ private:
   SmallVector<ModuleOp> modules;
   /// Of each code.
   SmallVector<CpuTarget> targets;
-  /// Whether code for each target uses units that a system may refuse.
-  SmallVector<bool> usesUnits;
+  /// Whether code for each target uses units that a system may refuse, and whether it
+  /// has kernels that cannot do without.
+  SmallVector<bool> usesUnits, needsUnits;
   const ArtifactOptions &options;
   ArtifactResult result;
   // Of the code that was generated last.
@@ -123,10 +124,14 @@ LogicalResult ArtifactWriter::findTargets() {
     if (!target)
       return check(target.takeError());
     targets.push_back(std::move(*target));
-    usesUnits.push_back(
-        llvm::any_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
-          return function->hasAttr(cpu::kUnitAttr);
-        }));
+    auto hasFunctionWith = [&](StringRef attribute) {
+      return llvm::any_of(module.getOps<func::FuncOp>(),
+                          [&](func::FuncOp function) {
+                            return function->hasAttr(attribute);
+                          });
+    };
+    usesUnits.push_back(hasFunctionWith(cpu::kUnitAttr));
+    needsUnits.push_back(hasFunctionWith(cpu::kNeededUnitAttr));
   }
   return success();
 }
@@ -135,7 +140,10 @@ ModuleDescription ArtifactWriter::describe(size_t number) const {
   const CpuTarget &target = targets[number];
   ModuleDescription description;
   description.producer = options.producer;
-  description.targets = {{"x86-64", target.cpu, requiredFeatures(target),
+  std::string features = requiredFeatures(target);
+  if (needsUnits[number])
+    features += "," + optionalFeatures(target);
+  description.targets = {{"x86-64", target.cpu, features,
                           usesUnits[number] ? optionalFeatures(target) : ""}};
   description.manifest = codes[number].manifest;
   description.symbol = tableSymbol(number);

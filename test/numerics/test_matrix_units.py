@@ -96,3 +96,24 @@ def test_described_with_the_library(tmp_path):
     unit = "uses amx-tile,amx-bf16,amx-int8 where the system gives it"
     assert unit in inspect("tiles.so")
     assert unit not in inspect("plain.so")
+
+
+def test_needed_where_there_is_no_other_form(tmp_path):
+    """A person may leave it out: the library then asks for the unit, or is refused."""
+    text = """
+      #a = affine_map<() -> (64, 64)>
+      kernel.func @product(%x: tensor<64x64xbf16>, %w: tensor<64x64xbf16>, %out: tensor<64x64xf32>) -> tensor<64x64xf32>
+          attributes {outputs = 1 : i64, shapes = [#a, #a, #a],
+                      schedules = [#kernel.contraction<rows = 32, vectors = 2, lanes = 16, taskRows = 64,
+                                                       taskPanels = 2, prefetchRows = 0, accumulate = bf16_tiles>]} {
+        %zero = arith.constant 0.0 : f32
+        %e = tensor.empty() : tensor<64x64xf32>
+        %f = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+        %p = linalg.matmul ins(%x, %w : tensor<64x64xbf16>, tensor<64x64xbf16>) outs(%f : tensor<64x64xf32>) -> tensor<64x64xf32>
+        kernel.yield %p : tensor<64x64xf32>
+      }"""
+    kernels.compile_to(text, tmp_path / "tiles.so", "--wrap", "--cpu=sapphirerapids")
+    command = [kernels.tool("tessera"), "inspect", tmp_path / "tiles.so"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    needs = shown.partition("needs")[2].partition("(compiled")[0]
+    assert "amx-bf16" in needs

@@ -143,6 +143,12 @@ LogicalResult emitSchedules(kernel::FuncOp kernel, func::FuncOp function) {
   ArrayRef<Attribute> schedules = kernel.getSchedules().getValue();
   if (schedules.empty())
     return kernel.emitOpError("expects a schedule, but got none");
+  // Written by a person: the compiler leaves a form without.
+  auto last = cast<kernel::ScheduleAttrInterface>(schedules.back());
+  if (last.getUnit() != kernel::Unit::None)
+    function->setAttr(cpu::kNeededUnitAttr,
+                      StringAttr::get(kernel.getContext(),
+                                      kernel::stringifyUnit(last.getUnit())));
   if (!isa<kernel::GuardedAttr>(schedules.front()))
     return emitKernel(kernel, kernel.getSchedule(), function);
   SmallVector<func::FuncOp> forms;

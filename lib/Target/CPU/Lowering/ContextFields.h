@@ -39,6 +39,8 @@ constexpr llvm::StringLiteral kCallNumberAttr = "kernel.number";
 /// Discardable attribute of a func.func that uses a unit which a system may refuse: a
 /// kernel::Unit by name.
 constexpr llvm::StringLiteral kUnitAttr = "kernel.unit";
+/// The same of a kernel that has no form without the unit.
+constexpr llvm::StringLiteral kNeededUnitAttr = "kernel.needed_unit";
 
 /// The address `bytes` behind `base`.
 mlir::Value emitAddress(mlir::OpBuilder &builder, mlir::Location loc,

@@ -91,6 +91,15 @@ static Value movedElements(OpBuilder &builder, Operation *op, Value source) {
   return moved->getResult(0);
 }
 
+/// Whether rows are gathered of what `source` makes of a weight.
+static bool isGatheredTable(DequantizeOp source) {
+  return source.getSource().getDefiningOp<graph::WeightOp>() &&
+         llvm::any_of(source->getUses(), [](OpOperand &use) {
+           return use.getOperandNumber() == 0 &&
+                  isa<graph::GatherOp>(use.getOwner());
+         });
+}
+
 namespace {
 
 /// move(dequantize %q)  ==>  dequantize (move %q), rounded to f16 or bf16 behind it as
@@ -107,6 +116,9 @@ struct DequantizeLater : RewritePattern {
                       .getDefiningOp<DequantizeOp>();
     if (!source || source.getGroups() || source.getBlock())
       return rewriter.notifyMatchFailure(op, "expects scales of a tensor or axis");
+    if (isGatheredTable(source))
+      return rewriter.notifyMatchFailure(op, "expects no table, which would be "
+                                             "stored twice");
     std::optional<int64_t> axis;
     if (source.getAxis() && typeOf(source.getScale()).getRank() > 0) {
       axis = axisBehind(op, *source.getAxis());
