@@ -87,22 +87,38 @@ FailureOr<Value> requantize(NodeContext &node, Value accumulated,
                             ArrayRef<Value> scales, unsigned zeroIndex) {
   Type f32 = node.builder.getF32Type();
   int32_t elementType = node.inputElementType(zeroIndex);
-  FailureOr<Value> zeroPoint = alignedToMatrix(
+  SmallVector<Value> steps;
+  for (Value scale : scales)
+    steps.push_back(castFloat(node, scale, f32));
+  // In the shape that the scales have, not in that of all elements.
+  FailureOr<Value> factor =
+      applyElementwise(node, steps, [&](ArrayRef<Value> v) {
+        return node.create<arith::DivFOp>(
+            node.create<arith::MulFOp>(v[0], v[1]), v[2]);
+      });
+  if (failed(factor))
+    return failure();
+  FailureOr<Value> scaled = applyInShapeOfFirst(
+      node, {castElements(node, accumulated, false, f32, false), *factor},
+      [&](ArrayRef<Value> v) { return node.create<arith::MulFOp>(v[0], v[1]); });
+  FailureOr<Value> zeroPoint =
+      alignedToMatrix(node, node.input(zeroIndex), /*isForRows=*/true);
+  if (failed(scaled) || failed(zeroPoint))
+    return failure();
+  if (cast<RankedTensorType>(zeroPoint->getType()).getRank() == 0)
+    return quantize(
+        node, *scaled,
+        Quantization{node.filled(node.scalar(1.0, f32), Shape()), *zeroPoint},
+        elementType);
+  zeroPoint = alignedToMatrix(
       node, castElements(node, integersOf(node, zeroIndex), false, f32, false),
       /*isForRows=*/true);
   if (failed(zeroPoint))
     return failure();
-  SmallVector<Value> operands{
-      castElements(node, accumulated, false, f32, false)};
-  for (Value scale : scales)
-    operands.push_back(castFloat(node, scale, f32));
-  operands.push_back(*zeroPoint);
-  return applyInShapeOfFirst(node, operands, [&](ArrayRef<Value> v) {
-    Value factor = node.create<arith::DivFOp>(
-        node.create<arith::MulFOp>(v[1], v[2]), v[3]);
-    return quantize(node, node.create<arith::MulFOp>(v[0], factor), v[4],
-                    elementType);
-  });
+  return applyInShapeOfFirst(
+      node, {*scaled, *zeroPoint}, [&](ArrayRef<Value> v) {
+        return quantize(node, v[0], v[1], elementType);
+      });
 }
 
 /// Makes sure that scales are usable: those of operands, and of the result.
