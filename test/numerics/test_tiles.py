@@ -113,13 +113,13 @@ def run(compiled, x, w, packed=None):
     return compiled(left, w if packed is None else packed)[0]
 
 
-def check(kind, y, x, w):
+def check(kind, y, x, w, rounding=1e-30):
     if kind != "bf16":
         np.testing.assert_array_equal(
             y, (x.astype(np.int64) @ w.astype(np.int64)).astype(np.int32))
         return
     x, w = x.astype(np.float64), w.astype(np.float64)
-    assert (np.abs(y - x @ w) <= 3e-7 * (np.abs(x) @ np.abs(w)) + 1e-30).all()
+    assert (np.abs(y - x @ w) <= 3e-7 * (np.abs(x) @ np.abs(w)) + rounding).all()
 
 
 @needs_tiles
@@ -290,3 +290,14 @@ def test_loops_keep_their_tiles(kind, instruction):
     for loop in loops:
         assert loop.count(instruction) % 4 == 0
         assert not re.search("tilestored|ldtilecfg|tilezero", loop)
+
+
+@needs_tiles
+@pytest.mark.parametrize("kind", ELEMENTS)
+def test_sums_begin_anywhere(kind):
+    chance = np.random.default_rng(11)
+    x, w = numbers(chance, kind, (37, 96), (96, 50))
+    begin = "3.0" if kind == "bf16" else "3"
+    text = product(kind, x.shape, w.shape)
+    text = re.sub(r"%zero = arith.constant [0.]+ :", f"%zero = arith.constant {begin} :", text)
+    check(kind, run(kernels.compile(text), x, w) - 3, x, w, rounding=3e-6)

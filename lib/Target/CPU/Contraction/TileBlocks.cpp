@@ -95,27 +95,31 @@ LogicalResult TileBlocks::emit(OpBuilder &builder, Location loc,
   outerLoops.assign(loops.begin(), loops.end());
   task = block;
   allocate(builder, loc);
-  IndexBuilder outside(builder, loc);
+  IndexBuilder index(builder, loc);
+  Value rows = index.sub(task.lastRow, task.firstRow);
   if (left.copiesLines()) {
     SmallVector<Value> first(loops);
     first[c.row] = task.firstRow;
-    if (failed(left.copyLines(builder, loc, first,
-                              outside.sub(task.lastRow, task.firstRow))))
+    if (failed(left.copyLines(builder, loc, first, rows)))
       return failure();
   }
-  rowBlocks =
-      outside.ceilDiv(outside.sub(task.lastRow, task.firstRow), kBlockRows);
-  panelCount = outside.sub(task.lastPanel, task.firstPanel);
-  Value blocks = outside.mul(rowBlocks, panelCount), zero = outside.constant(0),
-        one = outside.constant(1);
+  rowBlocks = index.ceilDiv(rows, kBlockRows);
+  panelCount = index.sub(task.lastPanel, task.firstPanel);
+  Value blocks = index.mul(rowBlocks, panelCount);
   // The last trip only stores what the one before has computed.
-  auto loop = scf::ForOp::create(builder, loc, zero,
-                                 outside.add(blocks, outside.min(blocks, one)),
-                                 one);
+  auto loop = scf::ForOp::create(
+      builder, loc, index.constant(0),
+      index.add(blocks, index.min(blocks, 1)), index.constant(1));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
+  return emitTrip(builder, loc, loop.getInductionVar(), blocks);
+}
+
+/// Computes block `number`, if it is one of `blocks`, and stores the one before.
+LogicalResult TileBlocks::emitTrip(OpBuilder &builder, Location loc,
+                                   Value number, Value blocks) {
   IndexBuilder index(builder, loc);
-  Value number = loop.getInductionVar();
+  Value zero = index.constant(0), one = index.constant(1);
   auto isEqual = [&](Value a, Value b) {
     return builder.createOrFold<arith::CmpIOp>(
         loc, arith::CmpIPredicate::eq, a, b);
@@ -139,6 +143,7 @@ LogicalResult TileBlocks::emit(OpBuilder &builder, Location loc,
   builder.setInsertionPointAfter(compute);
   auto rest = scf::ForOp::create(builder, loc, compute.getResult(0),
                                  before.rows.count, one);
+  OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(rest.getBody());
   return storeRow(builder, loc, before, rest.getInductionVar());
 }

@@ -84,6 +84,8 @@ private:
   void allocate(mlir::OpBuilder &builder, mlir::Location loc);
   Finished blockNumber(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value number);
+  mlir::LogicalResult emitTrip(mlir::OpBuilder &builder, mlir::Location loc,
+                               mlir::Value number, mlir::Value blocks);
   mlir::LogicalResult emitBlock(mlir::OpBuilder &builder, mlir::Location loc,
                                 Block block, mlir::Value isFirstPanel,
                                 mlir::Value &stored);
