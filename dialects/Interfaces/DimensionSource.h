@@ -2,6 +2,7 @@
 #ifndef TESSERA_DIALECTS_INTERFACES_DIMENSIONSOURCE_H
 #define TESSERA_DIALECTS_INTERFACES_DIMENSIONSOURCE_H
 
+#include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/OpDefinition.h"
 
 // Passes that are built elsewhere link these (docs/extending.md), whatever the

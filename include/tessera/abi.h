@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* Raised when a struct changes in a way that `size` cannot express. */
-#define TESSERA_ABI_VERSION 2
+#define TESSERA_ABI_VERSION 3
 
 /* Name of the exported symbol, of type TesseraModule. */
 #define TESSERA_MODULE_SYMBOL "tessera_module"
@@ -150,6 +150,9 @@ typedef void (*TesseraParallelFor)(void *pool, TesseraTask task, void *captures,
  * trip. */
 typedef void (*TesseraCallObserver)(void *observer, int64_t call);
 
+/* A unit beside the core's own that a system may refuse: TesseraContext.units. */
+#define TESSERA_UNIT_MATRIX_TILES ((uint64_t)1) /* AMX */
+
 /* One run of one entry. Filled by the runtime; read by generated code. The
  * order of the fields up to `errorMessage` is fixed. */
 typedef struct TesseraContext {
@@ -175,6 +178,7 @@ typedef struct TesseraContext {
   TesseraCallObserver afterCall;
   void *observer; /* its first argument */
   const int64_t *const *outputStrides; /* [outputCount][rank], in elements */
+  uint64_t units; /* TESSERA_UNIT_..., those that code may use */
 } TesseraContext;
 
 /* Returns 0, or non-zero with context->errorMessage set. */
@@ -231,6 +235,10 @@ typedef struct TesseraTarget {
   const char *cpu;          /* as given to --cpu: "x86-64-v3", "znver4" … */
   /* LLVM names of the features needed, separated by commas: "avx2,fma". */
   const char *features;
+  /* Features of units that a system may refuse: kernels that use them are there in a
+   * second form that does not, and TesseraContext.units says which to take. Null:
+   * none. */
+  const char *optionalFeatures;
 } TesseraTarget;
 
 typedef struct TesseraModule {

@@ -31,6 +31,7 @@ std::string setCompileOption(CompileOptions &options, const std::string &name,
       {"cpu", &options.cpu},         {"machine", &options.machineFile},
       {"weights", &options.weights}, {"save-states", &options.saveStates},
       {"report", &options.report},
+      {"precision", &options.precision},
   };
   if (auto text = texts.find(name); text != texts.end()) {
     *text->second = value;

@@ -1,5 +1,6 @@
 // The choice of a contraction's register tile and tasks.
 #include "lib/CostModel/ContractionSchedule.h"
+#include "lib/CostModel/TileSchedule.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -34,18 +35,19 @@ struct Tile {
 // Multiply-accumulates
 //===----------------------------------------------------------------------===//
 
-static bool hasFeature(const Machine &machine, StringRef feature) {
+bool tessera::hasFeature(const Machine &machine, StringRef feature) {
   SmallVector<StringRef> features;
   if (llvm::X86::parseArchX86(machine.cpu) != llvm::X86::CK_None)
     llvm::X86::getFeaturesForCPU(machine.cpu, features);
   return llvm::is_contained(features, feature);
 }
 
-/// Steps of full vectors in a cycle; 0: the machine has none.
+/// Steps of full vectors, or tiles, in a cycle; 0: the machine has none.
 static double stepsPerCycle(kernel::MultiplyAccumulate kind,
                             const Machine &machine) {
   switch (kind) {
   case kernel::MultiplyAccumulate::F32:
+  case kernel::MultiplyAccumulate::BytesInF32:
     return machine.f32MacsPerCycle;
   case kernel::MultiplyAccumulate::Bf16Pairs:
     return hasFeature(machine, "avx512bf16") ? machine.bf16MacsPerCycle : 0;
@@ -54,6 +56,10 @@ static double stepsPerCycle(kernel::MultiplyAccumulate kind,
                    (machine.lanes == 8 && hasFeature(machine, "avxvnni"))
                ? machine.int8MacsPerCycle
                : 0;
+  case kernel::MultiplyAccumulate::Bf16Tiles:
+  case kernel::MultiplyAccumulate::U8S8Tiles:
+    return tileMacs(kind, machine) /
+           (kTileSums * double(kernel::stepLengthOf(kind)));
   }
   llvm_unreachable("all multiply-accumulates have a rate");
 }
@@ -68,15 +74,18 @@ tessera::chooseMultiplyAccumulate(const Contraction &product,
       !product.lhsIsVector && llvm::none_of(product.reduction, [&](unsigned i) {
         return ShapedType::isDynamic(product.loops[i].size);
       });
+  if (isGrouped)
+    if (auto tiles = chooseTiles(product, machine))
+      return tiles;
   Type lhs = product.lhsType(), rhs = product.rhsType();
   if (product.sumType().isInteger(32)) {
-    bool isBytes = lhs.isInteger(8) && rhs.isInteger(8) &&
-                   product.lhsSignedness == Signedness::Unsigned &&
-                   product.rhsSignedness == Signedness::Signed;
-    if (isBytes && isGrouped &&
+    bool isSigned = product.rhsSignedness == Signedness::Signed;
+    if (!lhs.isInteger(8) || !rhs.isInteger(8) || !isSigned)
+      return std::nullopt;
+    if (isGrouped && product.lhsSignedness == Signedness::Unsigned &&
         stepsPerCycle(MultiplyAccumulate::U8S8Quads, machine) > 0)
       return MultiplyAccumulate::U8S8Quads;
-    return std::nullopt;
+    return MultiplyAccumulate::BytesInF32;
   }
   auto isFloat = [](Type type) {
     return type.isF32() || type.isF16() || type.isBF16();
@@ -90,6 +99,21 @@ tessera::chooseMultiplyAccumulate(const Contraction &product,
           kGain * machine.f32MacsPerCycle)
     return MultiplyAccumulate::Bf16Pairs;
   return MultiplyAccumulate::F32;
+}
+
+PanelLayout tessera::panelLayoutOf(kernel::MultiplyAccumulate accumulate) {
+  switch (accumulate) {
+  case kernel::MultiplyAccumulate::F32:
+  case kernel::MultiplyAccumulate::BytesInF32:
+    return {16, 1};
+  case kernel::MultiplyAccumulate::Bf16Pairs:
+  case kernel::MultiplyAccumulate::Bf16Tiles:
+    return {32, 2};
+  case kernel::MultiplyAccumulate::U8S8Quads:
+  case kernel::MultiplyAccumulate::U8S8Tiles:
+    return {32, 4};
+  }
+  llvm_unreachable("all multiply-accumulates have panels");
 }
 
 //===----------------------------------------------------------------------===//
@@ -157,6 +181,8 @@ static double stepCycles(Tile tile, int64_t atOnce,
 double tessera::estimateContractionCycles(const ContractionShape &shape,
                                           int64_t rows, int64_t vectors,
                                           const Machine &machine) {
+  if (kernel::isTiled(shape.accumulate))
+    return estimateTileCycles(shape, machine);
   // A tile starts with empty accumulators and ends with stores.
   int64_t steps =
       divideCeil(shape.depth, kernel::stepLengthOf(shape.accumulate));
@@ -199,6 +225,7 @@ static int64_t groupedBytes(const ContractionShape &shape) {
 static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
                                        const Machine &machine) {
   SmallVector<Tile> tiles;
+  int64_t group = kernel::stepLengthOf(shape.accumulate);
   for (int64_t vectors = 1; vectors <= kMostVectors; ++vectors) {
     int64_t columns = vectors * machine.lanes;
     // Panels narrower than a tile are read side by side, wider ones in parts.
@@ -206,11 +233,12 @@ static SmallVector<Tile> possibleTiles(const ContractionShape &shape,
         shape.panelWidth % columns)
       continue;
     // A part of a panel's row wastes the rest of the cache line that holds it.
-    if (columns < std::min(shape.panelWidth, shape.columns))
+    if (columns < std::min(shape.panelWidth, shape.columns) &&
+        columns * group * shape.rhsElementBytes % kCacheLine != 0)
       continue;
     // Groups that no recipe has packed are copied by each task.
-    if (kernel::stepLengthOf(shape.accumulate) > 1 && !shape.panelWidth &&
-        vectors > 1 && columns * groupedBytes(shape) > kScratchBytes)
+    if (group > 1 && !shape.panelWidth && vectors > 1 &&
+        columns * groupedBytes(shape) > kScratchBytes)
       continue;
     for (int64_t rows = 1; rows <= kMostRows; ++rows)
       if (fitsRegisters({rows, vectors}, shape, machine) &&
@@ -322,6 +350,8 @@ kernel::ContractionAttr
 tessera::chooseContractionSchedule(MLIRContext *context,
                                    const ContractionShape &shape,
                                    const Machine &machine) {
+  if (kernel::isTiled(shape.accumulate))
+    return chooseTileSchedule(context, shape, machine);
   return scheduleWith(chooseTile(usualShape(shape), machine), context, shape,
                       machine);
 }
@@ -330,6 +360,8 @@ SmallVector<kernel::ScheduleAttrInterface>
 tessera::contractionCandidates(MLIRContext *context,
                                const ContractionShape &shape,
                                const Machine &machine) {
+  if (kernel::isTiled(shape.accumulate))
+    return {chooseContractionSchedule(context, shape, machine)};
   ContractionShape usual = usualShape(shape);
   SmallVector<Tile> tiles = possibleTiles(usual, machine);
   auto key = [&](Tile tile) {

@@ -14,6 +14,7 @@
 
 #include "dialects/Interfaces/Contraction.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "lib/CostModel/KernelRoute.h"
 #include "lib/CostModel/Machine.h"
 
 #include <optional>
@@ -41,10 +42,17 @@ struct ContractionShape {
   kernel::MultiplyAccumulate accumulate = kernel::MultiplyAccumulate::F32;
 };
 
+/// Whether LLVM's CPU of `machine` has `feature`.
+bool hasFeature(const Machine &machine, llvm::StringRef feature);
+
 /// The multiply-accumulate for `product` that is the fastest on `machine`, or
 /// nothing where it has none for the types.
 std::optional<kernel::MultiplyAccumulate>
 chooseMultiplyAccumulate(const Contraction &product, const Machine &machine);
+
+/// The panels that `accumulate` reads: a row of them is one cache line of f32, and two
+/// of pairs and quads, which tile loads take 16 of at a stride of 128 bytes.
+PanelLayout panelLayoutOf(kernel::MultiplyAccumulate accumulate);
 
 /// How many column tiles a tile of `rows` rows and `vectors` vectors takes at once,
 /// at most `most`: a short tile must have enough sums in flight to cover the latency

@@ -80,7 +80,7 @@ ContractionShape tessera::shapeOf(const Contraction &product,
   shape.isDepthwise = product.lhsIsVector;
   shape.accumulate = accumulate;
   shape.panelWidth =
-      panelWidthOf(product.rhs(), kernel::stepLengthOf(accumulate));
+      panelWidthOf(product.rhs(), kernel::groupLengthOf(accumulate));
   shape.rhsElementBytes = bytesOf(product.rhsType());
   return shape;
 }

@@ -11,10 +11,12 @@
 #ifndef TESSERA_LIB_COSTMODEL_KERNELROUTE_H
 #define TESSERA_LIB_COSTMODEL_KERNELROUTE_H
 
+#include "dialects/Interfaces/Contraction.h"
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/Machine.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace tessera {
@@ -23,6 +25,15 @@ namespace tessera {
 struct Feature {
   llvm::StringRef name;
   double value;
+};
+
+/// How a product reads its right operand [depth, columns] the fastest:
+/// [ceil(all columns / columns), ceil(depth / group), columns, group].
+struct PanelLayout {
+  /// Columns of a panel.
+  int64_t columns;
+  /// Neighbours of the contracted dimension that lie together.
+  int64_t group = 1;
 };
 
 /// One way from kernels to code. Has no state: all is in the kernel, the schedule
@@ -47,7 +58,8 @@ public:
                       kernel::ScheduleAttrInterface schedule,
                       std::string &reason) const = 0;
 
-  /// Seconds that one core takes for `kernel` by `schedule`, at typical sizes.
+  /// Seconds that one core, or a whole device, takes for `kernel` by `schedule`, at
+  /// typical sizes.
   virtual double estimateSeconds(kernel::FuncOp kernel,
                                  kernel::ScheduleAttrInterface schedule,
                                  const Machine &machine) const = 0;
@@ -55,6 +67,16 @@ public:
   /// What the estimate is made from.
   virtual llvm::SmallVector<Feature>
   features(kernel::FuncOp kernel, kernel::ScheduleAttrInterface schedule) const = 0;
+
+  /// The panels that kernels of `product` read on `machine`, where the route has any:
+  /// weights are stored so (kernel-pack-weights).
+  virtual std::optional<PanelLayout>
+  operandLayout(const Contraction &product, const Machine &machine) const {
+    return std::nullopt;
+  }
+
+  /// Whether schedules and estimates depend on the module's machine, which is a CPU.
+  virtual bool needsMachine() const { return true; }
 
   /// Whether kernels of this route read and write tensors at strides that only a run
   /// tells, as the caller's caches have.
@@ -69,7 +91,7 @@ public:
   explicit KernelRoutes(mlir::Dialect *dialect) : Base(dialect) {}
 
   /// The routes of `target` in the kernel dialect's context, for a target to add
-  /// its own to, from the most special to the one that takes every kernel.
+  /// its own to, from the most special to the one that takes every kernel, or most.
   static llvm::SmallVectorImpl<std::unique_ptr<KernelRoute>> &
   of(kernel::KernelDialect *dialect, llvm::StringRef target);
 
@@ -77,8 +99,8 @@ private:
   llvm::StringMap<llvm::SmallVector<std::unique_ptr<KernelRoute>>> routes;
 };
 
-/// The routes of `target`, from the most special to the one that takes every kernel;
-/// none where the program lacks the target.
+/// The routes of `target`, from the most special to the one that takes every kernel, or
+/// most; none where the program lacks the target.
 llvm::SmallVector<const KernelRoute *> routesOf(mlir::MLIRContext *context,
                                                 llvm::StringRef target);
 

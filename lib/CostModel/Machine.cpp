@@ -42,6 +42,10 @@ static Machine emeraldRapids(StringRef name, StringRef cpu) {
   machine.int8MacsPerCycle = 2;
   machine.bf16MacsPerCycle = 0.5;
   machine.f16MacsPerCycle = 2;
+  // 16 x 16 sums of 32 bf16 or 64 byte products in 16 cycles.
+  machine.tileBf16Macs = 512;
+  machine.tileInt8Macs = 1024;
+  machine.tileTaskCycles = 250;
   machine.gigahertz = 2.7;
   machine.l1Bytes = 48 << 10;
   machine.l1Ways = 12;
@@ -146,11 +150,14 @@ Expected<Machine> tessera::machineFor(StringRef cpu) {
                      "known are " + join(knownCpus(), ", "));
   }
   StringRef host = sys::getHostCPUName();
+  StringMap<bool> features = sys::getHostCPUFeatures();
   Machine machine;
   if (const Family *family = familyNamed(host)) {
     machine = family->record(family->name, family->cpu);
+    // A hypervisor may keep the tile unit for itself.
+    if (!features["amx-tile"])
+      machine.tileBf16Macs = machine.tileInt8Macs = 0;
   } else {
-    StringMap<bool> features = sys::getHostCPUFeatures();
     if (features["avx512f"] && features["avx512bw"] && features["avx512dq"] &&
         features["avx512vl"] && features["avx512cd"])
       machine = avx512(host, "x86-64-v4");
@@ -181,6 +188,9 @@ static void forEachField(Record &machine, Visit visit) {
   visit("int8MacsPerCycle", machine.int8MacsPerCycle);
   visit("bf16MacsPerCycle", machine.bf16MacsPerCycle);
   visit("f16MacsPerCycle", machine.f16MacsPerCycle);
+  visit("tileBf16Macs", machine.tileBf16Macs);
+  visit("tileInt8Macs", machine.tileInt8Macs);
+  visit("tileTaskCycles", machine.tileTaskCycles);
   visit("macLatency", machine.macLatency);
   visit("gigahertz", machine.gigahertz);
   visit("l1Bytes", machine.l1Bytes);

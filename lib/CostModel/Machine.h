@@ -36,6 +36,11 @@ struct Machine {
   double int8MacsPerCycle = 0;
   double bf16MacsPerCycle = 0;
   double f16MacsPerCycle = 0;
+  /// Products per cycle of the tile unit, by type; 0: there is none.
+  double tileBf16Macs = 0;
+  double tileInt8Macs = 0;
+  /// Cycles that a task takes to configure the tile unit and to release it.
+  double tileTaskCycles = 0;
   /// Cycles from one multiply-accumulate to the next that depends on it.
   int64_t macLatency = 4;
   double gigahertz = 3;

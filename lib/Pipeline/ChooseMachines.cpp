@@ -35,6 +35,9 @@ tessera::chooseMachines(const CompileOptions &options) {
         }))
       return createStringError("--cpu=" + options.cpu + " names " +
                                machine->cpu + " twice");
+    // LLVM would configure tiles before each of their instructions.
+    if (options.optimizationLevel == 0)
+      machine->tileBf16Macs = machine->tileInt8Macs = 0;
     machines.push_back(std::move(*machine));
   }
   return machines;

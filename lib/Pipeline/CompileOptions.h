@@ -30,6 +30,8 @@ struct CompileOptions {
   /// 0: every operation on its own by the generic route, the oracle; 1 to 3:
   /// fused kernels, with more effort of LLVM.
   int optimizationLevel = 3;
+  /// What products are computed with: "highest", "fast" … (lib/CostModel/Precision.h).
+  std::string precision = "highest";
   /// Symbol (or INPUT.AXIS) and its size "128" or range "1:128:512".
   std::vector<std::pair<std::string, std::string>> shapes;
   /// Intermediate values, by their ONNX names, that become outputs after the

@@ -3,13 +3,16 @@
 
 #include "dialects/Kernel/IR/Kernel.h"
 #include "lib/CostModel/ModuleMachine.h"
+#include "lib/CostModel/Precision.h"
 #include "lib/Importer/Onnx/ReadableText.h"
 #include "lib/Pipeline/Check.h"
 #include "lib/Pipeline/ChooseMachines.h"
+#include "lib/Pipeline/CompileThreads.h"
 #include "lib/Pipeline/Diagnostics.h"
 #include "lib/Pipeline/ExtraPasses.h"
 #include "lib/Pipeline/IndexLimits.h"
 #include "lib/Pipeline/Manifest.h"
+#include "lib/Pipeline/MissedRemarks.h"
 #include "lib/Pipeline/OutputFile.h"
 #include "lib/Pipeline/Pipelines.h"
 #include "lib/Pipeline/Report.h"
@@ -26,7 +29,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ThreadPool.h"
+#include "llvm/Support/Threading.h"
 
 #include <sys/resource.h>
 
@@ -44,8 +47,8 @@ State stateOf(ModuleOp module) {
   return module.getOps<kernel::FuncOp>().empty() ? State::Graph : State::Kernel;
 }
 
-/// Whether the process may use so much address space only. LLVM ends a process that
-/// gets no more threads, which need stacks of their own.
+/// Whether the process may use so much address space only, of which each thread takes
+/// a stack and a heap of its own.
 bool isMemoryLimited() {
   rlimit limit;
   return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
@@ -60,11 +63,14 @@ public:
     registerDialects(registry);
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
+    if (!options.report.empty())
+      missed.listen(context);
     // Until there are kernels, the passes see one function.
     context.disableMultithreading();
-    if (llvm::ThreadPoolStrategy strategy = llvm::hardware_concurrency(options.jobs);
-        strategy.compute_thread_count() > 1 && !isMemoryLimited())
-      threads.emplace(strategy);
+    unsigned count =
+        llvm::hardware_concurrency(options.jobs).compute_thread_count();
+    if (count > 1 && !isMemoryLimited())
+      threads.emplace(count);
   }
 
   CompileStatus run();
@@ -107,7 +113,8 @@ private:
   const CompileOptions &options;
   const CompileObserver &observer;
   /// Absent where there is one thread only. Before the context, which uses it.
-  std::optional<llvm::DefaultThreadPool> threads;
+  std::optional<CompileThreads> threads;
+  MissedRemarks missed;
   MLIRContext context;
   onnx_importer::OnnxCheck importReport;
   OwningOpRef<ModuleOp> module;
@@ -120,6 +127,11 @@ private:
 
 CompileStatus Compilation::chooseMachine() {
   pipeline.optimizationLevel = options.optimizationLevel;
+  pipeline.precision = options.precision;
+  if (!precisionNamed(options.precision))
+    return fail(CompileStatus::InvalidOptions,
+                "--precision expects " + precisionNames() + ", but got '" +
+                    options.precision + "'");
   llvm::Expected<std::vector<Machine>> chosen = chooseMachines(options);
   if (!chosen)
     return fail(CompileStatus::InvalidOptions,
@@ -310,6 +322,7 @@ CompileStatus Compilation::writeReport(ArrayRef<CodeForCpu> codes,
   if (options.report.empty())
     return CompileStatus::Success;
   llvm::json::Value report = makeReport(codes, seconds);
+  (*report.getAsObject())["missed"] = missed.describe();
   return writeFile(options.report, [&](llvm::raw_ostream &stream) {
     if (options.reportAsText)
       printKernels(*report.getAsObject(), stream);

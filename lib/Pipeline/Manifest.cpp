@@ -23,6 +23,7 @@ FailureOr<std::string> tessera::describeCompilation(
     limits[name] = limit;
   llvm::json::Object root{
       {"optimization", options.optimizationLevel},
+      {"precision", options.precision},
       {"machine", llvm::json::parse(toJson(*machine)).get()},
       {"shapes", std::move(shapes)},
       {"taps", llvm::json::Array(options.taps)},

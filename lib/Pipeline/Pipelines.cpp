@@ -7,13 +7,18 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Interfaces/Movement.h"
 #include "dialects/Kernel/IR/Kernel.h"
+#include "dialects/Quantization/Conversion/Passes.h"
+#include "dialects/Quantization/IR/Quantization.h"
+#include "lib/CostModel/Precision.h"
 #include "lib/Target/CPU/Generic/GenericKernel.h"
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/CPU/Pipelines.h"
 #include "lib/Target/CPU/Routes.h"
 #include "lib/Target/PTX/Passes.h"
+#include "lib/Target/PTX/Routes.h"
 #include "lib/Transforms/Buffer/Passes.h"
 #include "lib/Transforms/Graph/Passes.h"
+#include "lib/Transforms/Graph/Quantization/Passes.h"
 #include "lib/Transforms/Kernel/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -32,8 +37,26 @@
 using namespace mlir;
 using namespace tessera;
 
+/// Finds the integer products of a quantized model and leaves the dialect, before any
+/// fold: nothing behind knows it.
+static void addQuantizationPasses(OpPassManager &passes,
+                                  const PipelineOptions &options) {
+  if (options.optimizationLevel > 0) {
+    passes.addPass(quantization::createFoldParameters());
+    passes.addNestedPass<func::FuncOp>(quantization::createRaiseArithmetic());
+    passes.addNestedPass<func::FuncOp>(quantization::createMoveThrough());
+    passes.addNestedPass<func::FuncOp>(quantization::createCancel());
+    passes.addPass(quantization::createRaiseContractions());
+    // Of the products that were raised.
+    passes.addNestedPass<func::FuncOp>(quantization::createFoldScales());
+    passes.addNestedPass<func::FuncOp>(quantization::createChooseSigns());
+  }
+  passes.addPass(quantization::createQuantizationToArith());
+}
+
 void tessera::buildGraphPipeline(OpPassManager &passes,
                                  const PipelineOptions &options) {
+  addQuantizationPasses(passes, options);
   passes.addNestedPass<func::FuncOp>(createLegalizeBooleans());
   if (options.optimizationLevel > 0) {
     passes.addPass(createFoldConstants());
@@ -57,13 +80,12 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addNestedPass<func::FuncOp>(createFoldPadsIntoConvolutions());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
-    // Small filters are weights from here on: they are transposed and packed too.
+    // Small filters are weights from here on: they are transposed too.
     passes.addPass(createOutlineConstants());
     passes.addPass(createFoldWeightViews());
     passes.addPass(createFoldScalesIntoWeights());
-    // After everything that may fold into a weight's recipe.
-    passes.addPass(createPackWeights());
-    // After everything that may move what reads a product or its bias.
+    // After everything that may fold into a weight's recipe or move what reads a product
+    // or its bias.
     passes.addPass(createMergeContractions());
     passes.addPass(createCSEPass());
   }
@@ -76,9 +98,19 @@ void tessera::buildKernelPipeline(OpPassManager &passes,
   if (options.optimizationLevel == 0) {
     passes.addPass(createOnePerOp());
   } else {
+    if (isNarrow(precisionNamed(options.precision).value_or(Precision::Highest))) {
+      passes.addPass(createNarrowContractions({options.precision}));
+      // Weights are converted once, when the artifact is written.
+      passes.addPass(createFoldWeightArithmetic());
+      passes.addPass(createCanonicalize());
+      passes.addPass(createCSEPass());
+      passes.addPass(createSymbolDCEPass());
+    }
     // Before groups, which the conversions join.
     passes.addNestedPass<func::FuncOp>(createStoreOperands());
     passes.addPass(createOutlineGroups());
+    // Here, because each kernel has one call and a product is what its builder sees.
+    passes.addPass(createPackWeights());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());
     passes.addPass(createShareConstants());
@@ -122,6 +154,9 @@ struct NamedPipelineOptions : PassPipelineOptions<NamedPipelineOptions> {
   Option<int> optimizationLevel{*this, "opt-level",
                                 llvm::cl::desc("0 is the oracle, 1 to 3 fuse"),
                                 llvm::cl::init(3)};
+  Option<std::string> precision{
+      *this, "precision", llvm::cl::desc("What products are computed with"),
+      llvm::cl::init("highest")};
   Option<std::string> cpu{*this, "cpu",
                           llvm::cl::desc("CPU family of the machine record, "
                                          "instead of the module's machine"),
@@ -137,6 +172,7 @@ static void registerPipeline(
       [build](OpPassManager &passes, const NamedPipelineOptions &given) {
         PipelineOptions options;
         options.optimizationLevel = given.optimizationLevel;
+        options.precision = given.precision;
         SetMachineOptions machine;
         machine.keep = given.cpu.empty();
         machine.cpu = given.cpu.empty() ? "x86-64-v3" : given.cpu.getValue();
@@ -162,8 +198,10 @@ void tessera::registerPipelines() {
 
 void tessera::registerPasses() {
   attention::registerAttentionConversionPasses();
+  quantization::registerQuantizationConversionPasses();
   graph::registerGraphConversionPasses();
   registerGraphTransformsPasses();
+  quantization::registerQuantizationTransformsPasses();
   registerKernelTransformsPasses();
   registerBufferTransformsPasses();
   cpu::registerTargetCPUPasses();
@@ -175,9 +213,11 @@ void tessera::registerDialects(DialectRegistry &registry) {
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect,
                   vector::VectorDialect, attention::AttentionDialect,
-                  graph::GraphDialect, kernel::KernelDialect>();
+                  graph::GraphDialect, kernel::KernelDialect,
+                  quantization::QuantizationDialect>();
   registerLinalgContractions(registry);
   registerMovements(registry);
   cpu::registerGenericKernelInterfaces(registry);
   cpu::registerRoutes(registry);
+  ptx::registerRoutes(registry);
 }

@@ -6,12 +6,16 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
 
+#include <string>
+
 namespace tessera {
 
 /// What the pipelines depend on.
 struct PipelineOptions {
   /// 0: the oracle; 1 and more: raised, folded and fused.
   int optimizationLevel = 3;
+  /// What products are computed with: a name of lib/CostModel/Precision.h.
+  std::string precision = "highest";
 };
 
 /// Raises and folds: from the imported graph to the end of the graph state.
@@ -32,7 +36,7 @@ void buildCpuPipeline(mlir::OpPassManager &passes,
                       const PipelineOptions &options);
 
 /// Registers the pipelines as tessera-graph, tessera-kernel, tessera-buffer and
-/// tessera-cpu, each with the options opt-level and cpu. Without cpu, tessera-kernel
+/// tessera-cpu, each with the options opt-level, precision and cpu. Without cpu, tessera-kernel
 /// leaves the module its machine or gives it x86-64-v3.
 void registerPipelines();
 

@@ -173,6 +173,13 @@ void tessera::printKernels(const llvm::json::Object &report,
     }
   }
   out << count << " kernels: " << sum << '\n';
+  if (const llvm::json::Array *missed = report.getArray("missed"))
+    for (const llvm::json::Value &remark : *missed)
+      if (const llvm::json::Object *object = remark.getAsObject()) {
+        StringRef node = textField(*object, "node");
+        out << node << (node.empty() ? "" : ": ")
+            << textField(*object, "reason") << '\n';
+      }
   if (const llvm::json::Object *seconds = report.getObject("seconds"))
     printSeconds(*seconds, out);
 }

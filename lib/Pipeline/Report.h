@@ -21,7 +21,8 @@ llvm::json::Array describeKernels(mlir::ModuleOp module);
 llvm::json::Object describeCalls(mlir::ModuleOp module);
 
 /// Prints the "kernels" of a report or manifest by route, with a line that sums
-/// them up and, where the report has them, the seconds of the last phases.
+/// them up and, where the report has them, what passes missed ("missed", of
+/// MissedRemarks) and the seconds of the last phases.
 void printKernels(const llvm::json::Object &report, llvm::raw_ostream &out);
 
 } // namespace tessera

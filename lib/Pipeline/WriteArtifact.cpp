@@ -9,8 +9,11 @@
 #include "lib/Target/Artifact/WeightWriter.h"
 #include "lib/Target/CPU/Code/CodeParts.h"
 #include "lib/Target/CPU/Code/ObjectCode.h"
+#include "lib/Target/CPU/Lowering/ContextFields.h"
 #include "lib/Target/CPU/Pipelines.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -18,6 +21,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <malloc.h>
 #include <optional>
 
 using namespace mlir;
@@ -94,11 +98,13 @@ private:
   SmallVector<ModuleOp> modules;
   /// Of each code.
   SmallVector<CpuTarget> targets;
+  /// Whether code for each target uses units that a system may refuse.
+  SmallVector<bool> usesUnits;
   const ArtifactOptions &options;
   ArtifactResult result;
   // Of the code that was generated last.
   std::optional<CodeGenerator> generator;
-  llvm::LLVMContext llvmContext;
+  std::optional<llvm::LLVMContext> llvmContext;
   std::unique_ptr<llvm::Module> code;
 };
 
@@ -117,6 +123,10 @@ LogicalResult ArtifactWriter::findTargets() {
     if (!target)
       return check(target.takeError());
     targets.push_back(std::move(*target));
+    usesUnits.push_back(
+        llvm::any_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+          return function->hasAttr(cpu::kUnitAttr);
+        }));
   }
   return success();
 }
@@ -125,7 +135,8 @@ ModuleDescription ArtifactWriter::describe(size_t number) const {
   const CpuTarget &target = targets[number];
   ModuleDescription description;
   description.producer = options.producer;
-  description.targets = {{"x86-64", target.cpu, requiredFeatures(target)}};
+  description.targets = {{"x86-64", target.cpu, requiredFeatures(target),
+                          usesUnits[number] ? optionalFeatures(target) : ""}};
   description.manifest = codes[number].manifest;
   description.symbol = tableSymbol(number);
   for (size_t other = 1; number == 0 && other < codes.size(); ++other)
@@ -181,9 +192,15 @@ LogicalResult ArtifactWriter::translate(size_t number,
   generator.emplace(std::move(*created));
   ModuleOp module = modules[number];
   Stopwatch watch(result.seconds.translation);
-  code = generator->translate(module, llvmContext);
+  code.reset();
+  llvmContext.emplace();
+  code = generator->translate(module, *llvmContext);
   if (!code || failed(emitModuleTable(module, description, *code)))
     return noCode();
+  // Weights and entries are all that is read of the module from here on.
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<LLVM::LLVMFuncOp>()))
+    function.erase();
   return success();
 }
 
@@ -238,9 +255,12 @@ LogicalResult ArtifactWriter::emitObjects(size_t number,
     bytes.push_back(std::move(*object));
   } else {
     code.reset();
+    llvmContext.reset();
+    // The parts need as much again, in heaps of their threads.
+    malloc_trim(/*pad=*/0);
     cpu::PartSeconds seconds;
-    auto compiled = cpu::compileParts(parts, targets[number], options.optLevel,
-                                 options.threads, seconds);
+    auto compiled = cpu::compileParts(std::move(parts), targets[number],
+                                      options.optLevel, options.threads, seconds);
     if (!compiled)
       return check(compiled.takeError());
     bytes = std::move(*compiled);

@@ -25,7 +25,8 @@ Status checkCpuFeatures(std::string_view needed,
 
 /// Asks the operating system for register state that it gives on request only:
 /// AMX tiles, without which the first tile instruction would end the process.
-/// Call when checkCpuFeatures(needed) has succeeded.
+/// Call when checkCpuFeatures(needed) has succeeded. Fails where the system refuses,
+/// as where a thread's signal stack is too small for the tiles.
 Status enableCpuFeatures(std::string_view needed);
 
 } // namespace tessera::runtime

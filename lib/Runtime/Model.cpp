@@ -82,8 +82,10 @@ Status Model::readTable(bool toRun) {
 }
 
 Status Model::prepareToRun(const TesseraLoadOptions &options) {
-  if (Status bad = enableTargets(*module); !bad.ok())
-    return bad;
+  Result<uint64_t> given = enableTargets(*module, cpuFeatures());
+  if (!given.ok())
+    return given.takeStatus();
+  givenUnits = *given;
   Result<WeightFile> weights = WeightFile::open(
       allTables.front()->weights, libraryPath, library.descriptor(), options);
   library.close(); // all that is needed of the file is mapped
@@ -135,6 +137,9 @@ std::string Model::describeTargets() const {
       text << (table == allTables.front() ? "needs     " : "or        ")
            << target.architecture << " with " << target.features
            << " (compiled for " << target.cpu << ')';
+      if (target.optionalFeatures)
+        text << ", uses " << target.optionalFeatures
+             << " where the system gives it";
       if (allTables.size() > 1 && table == module &&
           checkTargets(*table, cpuFeatures()).ok())
         text << ", taken on this machine";

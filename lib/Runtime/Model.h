@@ -38,6 +38,8 @@ public:
   /// Never empty; the first is the default.
   const std::vector<Entry> &entries() const { return allEntries; }
   const char *weights() const { return weightFile.data(); }
+  /// TESSERA_UNIT_..., those that the system gave.
+  uint64_t units() const { return givenUnits; }
   /// "" for a wrapped model.
   const std::string &path() const { return libraryPath; }
 
@@ -60,6 +62,7 @@ private:
   const TesseraModule *module = nullptr;
   std::vector<Entry> allEntries;
   WeightFile weightFile;
+  uint64_t givenUnits = 0;
 };
 
 } // namespace tessera::runtime

@@ -395,17 +395,22 @@ chooseTable(const std::vector<const TesseraModule *> &tables,
                  reasons);
 }
 
-Status enableTargets(const TesseraModule &module) {
+Result<uint64_t> enableTargets(const TesseraModule &module,
+                               const std::set<std::string_view> &available) {
+  uint64_t units = 0;
   for (uint32_t i = 0; i < module.targetCount; ++i) {
     Result<TesseraTarget> target = readStruct(module.targets, i, "target");
     if (!target.ok())
       return target.takeStatus();
-    if (!target->features)
-      continue;
-    if (Status bad = enableCpuFeatures(target->features); !bad.ok())
-      return bad;
+    if (target->features)
+      if (Status bad = enableCpuFeatures(target->features); !bad.ok())
+        return bad;
+    if (target->optionalFeatures &&
+        checkCpuFeatures(target->optionalFeatures, available).ok() &&
+        enableCpuFeatures(target->optionalFeatures).ok())
+      units |= TESSERA_UNIT_MATRIX_TILES;
   }
-  return Status();
+  return units;
 }
 
 } // namespace tessera::runtime

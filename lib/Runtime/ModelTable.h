@@ -100,8 +100,10 @@ chooseTable(const std::vector<const TesseraModule *> &tables,
             const std::set<std::string_view> &available);
 
 /// Asks the operating system for what the table's targets need of it; see
-/// enableCpuFeatures.
-Status enableTargets(const TesseraModule &module);
+/// enableCpuFeatures. Gives the units (TESSERA_UNIT_...) that code may use: of what is
+/// optional, all or nothing.
+Result<uint64_t> enableTargets(const TesseraModule &module,
+                               const std::set<std::string_view> &available);
 
 } // namespace tessera::runtime
 

@@ -345,6 +345,7 @@ Status Session::runPrepared(const ShapePlan &plan,
   if (afterCall)
     afterCall(observer, -1);
   context.outputStrides = buffers.outputStrides.data();
+  context.units = model->units();
   int32_t failed;
   if (threadPool) {
     ThreadPool::Caller caller(*threadPool);

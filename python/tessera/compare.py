@@ -4,6 +4,7 @@
     python -m tessera.compare model.onnx --shape seq=1:64:512 --sizes 5
     python -m tessera.compare model.onnx --library model.so --inputs inputs.npz
     python -m tessera.compare model.onnx --tap all     every intermediate value too
+    python -m tessera.compare model.onnx --precision fast     how far it drifts
 
 Compiles the model, runs both on the same random inputs at several sizes of its
 symbols, prints the largest difference of each output, and ends with 0 if all are
@@ -26,6 +27,8 @@ from ._session import load
 # Largest difference allowed, relative to the largest magnitude of the output:
 # a few hundred roundings of the type, for sums in another order.
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+# The same for outputs of f32 that products of narrower operands lead to.
+PRECISION_TOLERANCES = {"high": 1e-3, "f16": 1e-2, "fast": 5e-2, "medium": 5e-2, "bf16": 5e-2}
 
 
 class Difference:
@@ -151,6 +154,9 @@ def parse(argv):
         "indexes, where that is found in the model, else 2",
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--precision", help="as of `tessera compile`; a narrow one has a larger tolerance"
+    )
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument(
         "--tolerance",
@@ -159,7 +165,11 @@ def parse(argv):
         "default by type: "
         + ", ".join(f"{name} {value:g}" for name, value in TOLERANCES.items()),
     )
-    return parser.parse_known_args(argv)
+    arguments, compiler_flags = parser.parse_known_args(argv)
+    if arguments.precision:
+        compiler_flags.append(f"--precision={arguments.precision}")
+        arguments.tolerance = arguments.tolerance or PRECISION_TOLERANCES.get(arguments.precision)
+    return arguments, compiler_flags
 
 
 def main(argv=None, out=None):

@@ -29,3 +29,13 @@ kernel.func @c5_last(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32>
                 schedules = [#kernel.guarded<#always, #kernel.generic>]} {
   kernel.yield %x : tensor<4xf32>
 }
+
+// -----
+
+// expected-error @+1 {{C3: expects a condition or a unit}}
+#c3 = #kernel.guarded<#kernel.generic>
+
+// -----
+
+// expected-error @+1 {{expects a schedule, but got 7 : i64}}
+#schedule = #kernel.guarded<on matrix_tiles, 7>

@@ -23,6 +23,11 @@
 
 // -----
 
+// expected-error @+1 {{C3: expects 32 rows and 2 vectors of 16 lanes for tiles, but got 16, 2 and 16}}
+"test.contraction_c3_tiles"() {s = #kernel.contraction<rows = 16, vectors = 2, lanes = 16, taskRows = 96, taskPanels = 4, prefetchRows = 0, accumulate = bf16_tiles>} : () -> ()
+
+// -----
+
 // expected-error @+1 {{C1: expects positive sizes}}
 "test.rows_c1_lanes"() {s = #kernel.rows<lanes = 0, unroll = 4, taskElements = 4096>} : () -> ()
 

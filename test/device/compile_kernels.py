@@ -11,12 +11,13 @@ from kernels import KERNELS, files
 INPUTS = pathlib.Path(__file__).resolve().parent.parent / "Target" / "Inputs"
 
 
-def compile_kernel(tools, text, options, base):
-    choose = f"--ptx-choose-schedules={options}"
+def compile_kernel(tools, text, schedule, base):
+    kernel = (INPUTS / f"{text}.mlir").read_text()
+    if schedule:
+        kernel = kernel.replace("attributes {", f"attributes {{schedules = [{schedule}], ", 1)
     binary = subprocess.run(
-        [tools / "tessera-opt", INPUTS / f"{text}.mlir", choose,
-         "--ptx-pipeline"],
-        check=True, capture_output=True).stdout
+        [tools / "tessera-opt", "--kernel-choose-schedules=target=ptx", "--ptx-pipeline"],
+        input=kernel.encode(), check=True, capture_output=True).stdout
     for flag, suffix in (("--gpu-binary-to-ptx", ".ptx"),
                          ("--gpu-binary-to-launches", ".json")):
         printed = subprocess.run(
@@ -33,10 +34,10 @@ def main():
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for kernel in KERNELS:
-        for schedule, options in kernel.schedules.items():
-            base = arguments.out / files(kernel, schedule)
+        for name, schedule in kernel.schedules.items():
+            base = arguments.out / files(kernel, name)
             try:
-                compile_kernel(arguments.tools, kernel.text, options, base)
+                compile_kernel(arguments.tools, kernel.text, schedule, base)
             except subprocess.CalledProcessError as error:
                 sys.exit(f"{base.name}: {error.stderr.decode()[:2000]}")
 

@@ -3,22 +3,25 @@
 from dataclasses import dataclass, field
 from typing import Callable
 
-# Tiles of ptx-choose-schedules: rows, columns, depth, stages, consumers. Each is
-# a name in the tables and the suffix of the kernel's files.
+def _tile(rows, columns, depth, stages, consumers, ping_pong=False):
+    return (f"#kernel.warpgroup_contraction<rows = {rows}, columns = {columns}, "
+            f"depth = {depth}, stages = {stages}, consumers = {consumers}, "
+            f"rasterRows = 8{', pingPong = true' if ping_pong else ''}>")
+
+
+# Tiles: rows, columns, depth, stages, consumers. Each is a name in the tables and the
+# suffix of the kernel's files. The first is what the route proposes first.
 CONTRACTION_SCHEDULES = {
-    "128x256x64s4c2": "rows=128 columns=256 depth=64 stages=4 consumers=2",
-    "128x192x64s4c2": "rows=128 columns=192 depth=64 stages=4 consumers=2",
-    "128x128x64s5c2": "rows=128 columns=128 depth=64 stages=5 consumers=2",
-    "128x128x128s3c2": "rows=128 columns=128 depth=128 stages=3 consumers=2",
-    "192x128x64s4c3": "rows=192 columns=128 depth=64 stages=4 consumers=3",
-    "256x128x64s3c2": "rows=256 columns=128 depth=64 stages=3 consumers=2",
-    "128x128x64s6pp":
-        "rows=128 columns=128 depth=64 stages=6 consumers=2 ping-pong=true",
-    "64x256x64s4pp":
-        "rows=64 columns=256 depth=64 stages=4 consumers=2 ping-pong=true",
-    "64x128x64s6pp":
-        "rows=64 columns=128 depth=64 stages=6 consumers=2 ping-pong=true",
-    "64x128x64s6c1": "rows=64 columns=128 depth=64 stages=6 consumers=1",
+    "128x256x64s4c2": _tile(128, 256, 64, 4, 2),
+    "128x192x64s4c2": _tile(128, 192, 64, 4, 2),
+    "128x128x64s5c2": _tile(128, 128, 64, 5, 2),
+    "128x128x128s3c2": _tile(128, 128, 128, 3, 2),
+    "192x128x64s4c3": _tile(192, 128, 64, 4, 3),
+    "256x128x64s3c2": _tile(256, 128, 64, 3, 2),
+    "128x128x64s6pp": _tile(128, 128, 64, 6, 2, ping_pong=True),
+    "64x256x64s4pp": _tile(64, 256, 64, 4, 2, ping_pong=True),
+    "64x128x64s6pp": _tile(64, 128, 64, 6, 2, ping_pong=True),
+    "64x128x64s6c1": _tile(64, 128, 64, 6, 1),
 }
 ELEMENTWISE_SCHEDULES = {"default": ""}
 

@@ -11,8 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <map>
-#include <thread>
 
 namespace {
 
@@ -143,11 +143,12 @@ int main(int argc, char **argv) try {
       ++wrong;
     }
   };
-  std::vector<std::thread> threads;
+  // Where one cannot be started, those before it are waited for.
+  std::vector<std::future<void>> threads;
   for (int number = 0; number < threadCount; ++number)
-    threads.emplace_back(work, number);
-  for (std::thread &thread : threads)
-    thread.join();
+    threads.push_back(std::async(std::launch::async, work, number));
+  for (std::future<void> &thread : threads)
+    thread.get();
   std::printf("%d runs, %d wrong\n", done.load(), wrong.load());
   return wrong ? 1 : 0;
 } catch (const tessera::Error &error) {

@@ -134,3 +134,30 @@ def test_tolerance_leaves_products_open_whose_parts_overflow():
         x = np.array([factor, 1 / factor] * 100, np.float32)
         exact, limit = wide.expect({"x": x})["y"]
         assert bool(np.isinf(limit)) == is_open
+
+
+def resized(x, scale, **attributes):
+    node = helper.make_node("Resize", ["x", "", "scales"], ["y"], axes=[0], **attributes)
+    value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [None])  # noqa: E731
+    scales = helper.make_tensor("scales", TensorProto.FLOAT, [1], [scale])
+    graph = helper.make_graph([node], "resized", [value("x")], [value("y")], [scales])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)])
+    return wide_reference.WideModel(model).expect({"x": x})["y"]
+
+
+def test_sizes_are_scaled_in_f32():
+    x = np.arange(40, dtype=np.float32)
+    assert resized(x, 2.3, mode="cubic")[0].shape == (92,)
+
+
+def test_the_only_element_of_pytorch_half_pixel_is_at_0():
+    exact, _ = resized(np.array([3, 5], np.float32), 0.75, mode="linear",
+                       coordinate_transformation_mode="pytorch_half_pixel")
+    np.testing.assert_array_equal(exact, [3])
+
+
+def test_tolerance_forgives_places_in_f32():
+    x = np.sin(np.arange(64, dtype=np.float32))
+    exact, limit = resized(x, 11 / 64, mode="cubic")
+    steepest = np.abs(np.diff(x)).max()
+    assert 0 < limit.max() < 20 * 64 * 2.0**-23 * steepest

@@ -9,14 +9,14 @@ numbers, an index of the largest of them), nothing is known and nothing is compa
 """
 
 import functools
-import math
 import warnings
 
 import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
+
+import reference_operators
 
 # The relative distance of neighbouring numbers.
 EPSILON = {
@@ -70,8 +70,6 @@ FLOAT_ATTRIBUTES = {
     "LeakyRelu", "Elu", "Celu", "Selu", "HardSigmoid", "HardSwish", "Swish", "ThresholdedRelu",
     "Shrink", "Gemm", "LRN", "BatchNormalization", "InstanceNormalization", "LayerNormalization",
     "GroupNormalization", "RMSNormalization", "Attention", "Gelu",
-    # Places and weights, which ONNX's own has in float32.
-    "GridSample", "Resize",
 }  # fmt: skip
 # Attributes that name an element type.
 TYPE_ATTRIBUTES = {"to", "dtype", "output_dtype", "stash_type", "softmax_precision"}
@@ -93,121 +91,6 @@ def narrow(array, elem_type):
     """The array in its own type."""
     with np.errstate(all="ignore"):
         return np.asarray(array).astype(dtype_of(elem_type))
-
-
-class Erf(OpRun):
-    """ONNX's own gives what a float32 holds."""
-
-    op_domain = ""
-
-    def _run(self, x):
-        return (np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype),)
-
-
-class LRN(OpRun):
-    """ONNX's own sums as many channels as there are batches."""
-
-    op_domain = ""
-
-    def _run(self, x, alpha=None, beta=None, bias=None, size=None):
-        channels = x.shape[1]
-        total = np.zeros_like(x)
-        for c in range(channels):
-            window = slice(max(0, c - (size - 1) // 2), min(channels, c + size // 2 + 1))
-            total[:, c] = np.sum(x[:, window] ** 2, axis=1)
-        return (x / (bias + alpha / size * total) ** beta,)
-
-
-class LpNormalization(OpRun):
-    """ONNX's own sums numbers, not their magnitudes, for p = 1."""
-
-    op_domain = ""
-
-    def _run(self, x, axis=None, p=None):
-        norm = (np.abs(x) ** p).sum(axis, keepdims=True) ** (1 / p)
-        return (np.where(norm == 0, 0, x / norm).astype(x.dtype),)
-
-
-class OneHot(OpRun):
-    """ONNX's own computes the values."""
-
-    op_domain = ""
-
-    def _run(self, indices, depth, values, axis=None):
-        count = int(np.ravel(depth)[0])
-        axis %= indices.ndim + 1
-        at = np.expand_dims(np.where(indices < 0, indices + count, indices), axis)
-        positions = np.arange(count).reshape([-1 if a == axis else 1 for a in range(at.ndim)])
-        return (np.where(at == positions, values[1], values[0]),)
-
-
-def windows(size, steps, pads, auto_pad, ceil_mode):
-    """For each window along an axis of `size` the indices that it covers, of pads too;
-    `steps` are kernel, stride and dilation."""
-    kernel, stride, dilation = steps
-    span = (kernel - 1) * dilation + 1
-    before, after = pads
-    if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        total = max((-(-size // stride) - 1) * stride + span - size, 0)
-        before = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
-        after = total - before
-    rounding = stride - 1 if ceil_mode else 0
-    outputs = (before + size + after - span + rounding) // stride + 1
-    if (outputs - 1) * stride >= size + before:
-        outputs -= 1
-    begins = np.arange(outputs) * stride - before
-    return [range(begin, begin + span, dilation) for begin in begins], after
-
-
-class AveragePool(OpRun):
-    """ONNX's own moves all windows where ceil_mode lets the last hang over the end."""
-
-    op_domain = ""
-
-    def _run(
-        self, x, auto_pad=None, ceil_mode=None, count_include_pad=None, dilations=None,
-        kernel_shape=None, pads=None, strides=None,
-    ):  # fmt: skip
-        rank = len(kernel_shape)
-        strides, dilations = strides or [1] * rank, dilations or [1] * rank
-        pads = pads or [0] * (2 * rank)
-        counts = np.ones([1] * x.ndim)
-        for i in range(rank):
-            axis, size = i + 2, x.shape[i + 2]
-            covered, after = windows(
-                x.shape[axis], (kernel_shape[i], strides[i], dilations[i]), pads[i::rank], auto_pad,
-                ceil_mode,
-            )
-            inside = [[at for at in window if 0 <= at < size] for window in covered]
-            x = np.stack([x.take(window, axis).sum(axis) for window in inside], axis)
-            if count_include_pad:
-                inside = [[at for at in window if at < size + after] for window in covered]
-            shape = [-1 if a == axis else 1 for a in range(x.ndim)]
-            counts = counts * np.reshape([len(window) for window in inside], shape)
-        return ((x / counts).astype(x.dtype),)
-
-
-class MaxPool(OpRun):
-    """ONNX's own takes pads of two axes for each other's, and leaves NaN out."""
-
-    op_domain = ""
-
-    def _run(
-        self, x, auto_pad=None, ceil_mode=None, dilations=None, kernel_shape=None, pads=None,
-        storage_order=None, strides=None,
-    ):  # fmt: skip
-        rank = len(kernel_shape)
-        strides, dilations = strides or [1] * rank, dilations or [1] * rank
-        pads = pads or [0] * (2 * rank)
-        for i in range(rank):
-            axis = i + 2
-            covered, _ = windows(
-                x.shape[axis], (kernel_shape[i], strides[i], dilations[i]), pads[i::rank], auto_pad,
-                ceil_mode,
-            )
-            inside = [[at for at in window if 0 <= at < x.shape[axis]] for window in covered]
-            x = np.stack([x.take(window, axis).max(axis) for window in inside], axis)
-        return (x,)
 
 
 def widened_node(node):
@@ -232,7 +115,7 @@ def evaluator_of(node, opset):
     results = [helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
     graph = helper.make_graph([node], "node", values, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    reference = ReferenceEvaluator(model, new_ops=[Erf, LRN, LpNormalization, OneHot, AveragePool, MaxPool])
+    reference = ReferenceEvaluator(model, new_ops=reference_operators.OPERATORS)
 
     def evaluate(inputs):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -292,7 +175,9 @@ class NodeEvaluator:
         operator = self.node.op_type
         if operator in EXACT and not self._accumulates():
             return self(inputs)
-        if operator not in ROUNDED_ONCE:
+        if operator == "Resize":  # scales are what its sizes are made of
+            inputs = [perturb(inputs[0], self.input_types[0], random, size), *inputs[1:]]
+        elif operator not in ROUNDED_ONCE:
             inputs = [perturb(a, t, random, size) for a, t in zip(inputs, self.input_types)]
         if any(a.name == "is_causal" and a.i for a in self.node.attribute):
             # What NaN and infinities in hidden keys do is not known.
@@ -301,7 +186,10 @@ class NodeEvaluator:
         types = self.output_types
         if operator in FLOAT_ATTRIBUTES:
             types = [TensorProto.FLOAT if t == TensorProto.DOUBLE else t for t in types]
-        results = self(inputs)
+        # Places are float32 for narrower types too.
+        place_type = TensorProto.DOUBLE if TensorProto.DOUBLE in self.input_types else TensorProto.FLOAT
+        with reference_operators.places_rounded(random, size * EPSILON[place_type]):
+            results = self(inputs)
         if operator in SUMS and results[0].size:
             addends = inputs[0].size / results[0].size
             size *= max(1, addends / 4 / SPREAD_FACTOR)
@@ -321,7 +209,7 @@ def may_overflow(factors, elem_type):
 def perturb(array, elem_type, random, size, least=0.0):
     """Changes floats by half to all of `size` units in the last place, up or down;
     as if they were `least` at least. What is too large for the type may be an infinity,
-    or not, where it is held in a wider type."""
+    and what is too small 0, or not, where it is held in a wider type."""
     if not is_float(elem_type):
         return array
     change = size * EPSILON[elem_type] * random.uniform(0.5, 1, array.shape)
@@ -331,10 +219,13 @@ def perturb(array, elem_type, random, size, least=0.0):
     with np.errstate(all="ignore"):
         changed = array + np.where(is_finite, magnitude, 0.0) * change
     too_large = is_finite & (np.abs(array) > LARGEST[elem_type])
-    if not too_large.any():
+    # Half of the least number that there is.
+    too_small = (array != 0) & (np.abs(array) <= SMALLEST[elem_type] * EPSILON[elem_type] / 2)
+    if not (too_large | too_small).any():
         return changed
-    too_large &= random.random(array.shape) < 0.5
-    return np.where(too_large, np.copysign(np.inf, array), changed)
+    in_own_type = random.random(array.shape) < 0.5
+    changed = np.where(too_large & in_own_type, np.copysign(np.inf, array), changed)
+    return np.where(too_small & in_own_type, np.copysign(0.0, array), changed)
 
 
 class WideModel:

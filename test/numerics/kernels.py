@@ -19,7 +19,8 @@ import numpy as np
 import tessera
 
 
-def _tool(name):
+def tool(name):
+    """The path of a program of the build."""
     build = os.environ.get("TESSERA_BUILD_DIR")
     candidates = [Path(build) / "bin" / name] if build else []
     found = shutil.which(name)
@@ -34,7 +35,7 @@ def _tool(name):
 def compile_to(text, output, *options):
     """Runs mlir-to-library; raises with its messages when it fails."""
     process = subprocess.run(
-        [_tool("mlir-to-library"), "-", "-o", str(output), *options],
+        [tool("mlir-to-library"), "-", "-o", str(output), *options],
         input=text.encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -70,6 +70,7 @@ SHAPES = [
          values=dict(s=[6, 2])),
     case("Reshape", "x[n]", dict(n=8), [dict(n=3), dict(n=0)], constants=dict(s=ints(2, 4))),
     case("Reshape", "x[n,m]", dict(n=4, m=5), [dict(n=3)], constants=dict(s=ints(-1, 4))),
+    case("Reshape", "x[n] s:z[3]", dict(n=8), [dict(n=0, s=[1, 1, 0])], values=dict(s=[1, 1, 8])),
     case("Reshape", "x[10,20,30] s:z[3]", {}, [dict(s=[1, 200, 31]), dict(s=[1, 200, 3000])], values=dict(s=[1, 200, 30])),
     case("Squeeze", "x[n,m]", dict(n=3, m=1), [dict(m=3), dict(m=0)], constants=dict(axes=ints(1))),
     case("Expand", "x[n] s:z[1]", dict(n=7), [dict(s=[500000]), dict(s=[-7]), dict(s=[0])],
@@ -142,11 +143,12 @@ COMPUTING = [
     case("MatMulInteger", "a:u[m,k] b:u[l,n]", dict(m=2, k=3, l=3, n=4), [dict(l=400000), dict(k=2)]),
     case("MatMulInteger", "a:u[m,k] b:u[l,n] z:u[p] y:u[q]", dict(m=2, k=3, l=3, n=4, p=2, q=4), [dict(l=400000), dict(p=3), dict(q=3)]),
     case("QLinearMatMul", "a:u[m,k] as[] az:u[] b:u[l,n] bs[q] bz:u[q] ys[] yz:u[]", dict(m=2, k=3, l=3, n=4, q=4), [dict(l=400000), dict(q=3)]),
-    case("Conv", "x[n,3,h] w[4,3,3] b[o]", dict(n=1, h=5, o=4), [dict(o=3), dict(h=1)]),
+    case("Conv", "x[n,3,h] w[4,3,3] b[o]", dict(n=1, h=5, o=4), [dict(o=3), dict(h=1), dict(h=2)], good=[dict(h=3)]),
     case("ConvInteger", "x:u[n,3,h] w:u[4,3,3]", dict(n=1, h=5), [dict(h=1)]),
     case("QLinearConv", "x:u[n,3,h] xs[] xz:u[] w:u[4,3,3] ws[o] wz:u[o] ys[] yz:u[] b:j[p]", dict(n=1, h=5, o=4, p=4), [dict(o=3), dict(p=3), dict(h=1)]),
     case("ConvTranspose", "x[n,3,h] w[3,4,3] b[o]", dict(n=1, h=5, o=4), [dict(o=3)]),
-    case("MaxPool", "x[n,3,h]", dict(n=1, h=5), [dict(h=1)], kernel_shape=[3]),
+    case("MaxPool", "x[n,3,h]", dict(n=1, h=5), [dict(h=1), dict(h=2)], good=[dict(h=3)], kernel_shape=[3]),
+    case("MaxPool", "x[n,3,h]", dict(n=1, h=5), [dict(h=0)], good=[dict(h=1), dict(n=0)], kernel_shape=[2], strides=[2], ceil_mode=1),
     case("AveragePool", "x[n,3,h]", dict(n=1, h=5), [dict(h=1)], kernel_shape=[3]),
     case("LpPool", "x[n,3,h]", dict(n=1, h=5), [dict(h=1)], kernel_shape=[3]),
     case("GridSample", "x[a,3,h,w] g[b,i,j,2]", dict(a=2, h=3, w=4, b=2, i=2, j=2), [dict(b=3), dict(h=0)]),
@@ -175,7 +177,8 @@ COMPUTING = [
 # Operators of one tensor, whose other inputs are numbers of the model, if any.
 OF_ONE_TENSOR = set("""
     Abs Acos Acosh Asin Asinh Atan Atanh AveragePool BitCast BitwiseNot Cast
-    CastLike Ceil Celu Clip Constant Cos Cosh CumProd CumSum Det Dropout Elu Erf Exp EyeLike
+    CastLike Ceil Celu Clip Constant Cos Cosh CumProd CumSum Det Dropout
+    DynamicQuantizeLinear Elu Erf Exp EyeLike
     Flatten Floor Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Hardmax Identity
     IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization Mish Neg Not Reciprocal ReduceL1
     ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMin ReduceProd ReduceSum

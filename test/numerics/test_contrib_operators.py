@@ -316,7 +316,7 @@ def import_models(folder, models):
         onnx.save(model, folder / f"{name}.onnx")
     # One model alone has no line with its path.
     more = list(paths)[:1] if len(paths) == 1 else []
-    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", *paths, *more],
+    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", "--arith", *paths, *more],
                          capture_output=True, text=True)
     texts = [part.partition("\n") for part in run.stdout.split("// ")[1:]]
     return {paths[path]: text for path, _, text in texts}, run.stderr

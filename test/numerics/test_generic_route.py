@@ -151,6 +151,30 @@ def test_gather_from_panels():
     np.testing.assert_array_equal(run(panels, index)[0], table[:1003][index])
 
 
+@pytest.mark.parametrize(
+    "how", ["#kernel.generic", "#kernel.rows<lanes = 8, unroll = 4, taskElements = 4096>"])
+@pytest.mark.parametrize("taps, channels", [(1, 7), (2, 5)])
+def test_panels_of_groups(how, taps, channels):
+    """Groups of 4 channels, the last one not full, in panels of 32 columns."""
+    groups, columns = -(-channels // 4), 40
+    panels = (2, groups, 32, 4) if taps == 1 else (2, taps, groups, 32, 4)
+    shape = (channels, columns) if taps == 1 else (taps, channels, columns)
+    packed = "x".join(map(str, panels)) + "xi8"
+    plain = "x".join(map(str, shape)) + "xi8"
+    order, inner = ("[1, 0]", "[1, 0]") if taps == 1 else ("[2, 0, 1]", "[2, 1]")
+    run = kernels.compile(kernel([("p", panels, "i8")], (shape, "i8"), 0, f"""
+        %e = tensor.empty() : tensor<{plain}>
+        %u = linalg.unpack %p outer_dims_perm = {order} inner_dims_pos = {inner}
+          inner_tiles = [32, 4] into %e : tensor<{packed}> -> tensor<{plain}>
+        %y = arith.addi %u, %u : tensor<{plain}>""").replace("#kernel.generic", how))
+    w = RNG.integers(-128, 128, (taps, channels, columns)).astype(np.int8)
+    full = np.zeros((taps, groups * 4, 64), np.int8)
+    full[:, :channels, :columns] = w
+    p = full.reshape(taps, groups, 4, 2, 32).transpose(3, 0, 1, 4, 2)
+    p = np.ascontiguousarray(p.reshape(panels))
+    np.testing.assert_array_equal(run(p)[0], (w + w).reshape(shape))
+
+
 def test_reverse_and_iota():
     run = kernels.compile(kernel(
         [("x", ("s0", 5), "i64")], (("s0", 5), "i64"), 1, """

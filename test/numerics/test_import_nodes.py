@@ -91,7 +91,7 @@ def import_all(folder, change):
         path = folder / f"{case.name}.onnx"
         path.write_bytes(change(model).SerializeToString())
         cases[str(path)] = (inputs, outputs, case)
-    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", *cases],
+    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", "--arith", *cases],
                          capture_output=True, text=True)
     assert run.returncode in (0, 1), run.stderr[-2000:]
     parts = [part.partition("\n") for part in run.stdout.split("// ")[1:]]

@@ -35,8 +35,12 @@ def build(path, nodes, inputs, constants, outputs, kind=TensorProto.INT32):
               path)
 
 
-def run(tmp_path, feeds, opt_level=3):
-    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", opt_level=opt_level, cpu="native")
+# The second has no instruction for bytes.
+CPUS = ["native", "x86-64-v3"]
+
+
+def run(tmp_path, feeds, opt_level=3, cpu="native"):
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", opt_level=opt_level, cpu=cpu)
     return tessera.load(tmp_path / "m.so").run(None, feeds)
 
 
@@ -44,9 +48,10 @@ def wrapped(product):
     return product.astype(np.int64).astype(np.int32)
 
 
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("zeros", ["none", "one", "each", "given"])
 @pytest.mark.parametrize("signs", SIGNS, ids=lambda s: "x".join(t.__name__ for t in s))
-def test_products(tmp_path, signs, zeros):
+def test_products(tmp_path, signs, zeros, cpu):
     left, right = signs
     chance = np.random.default_rng(len(zeros))
     nodes, inputs, constants, outputs, feeds, expected = [], [], [], [], {}, []
@@ -78,7 +83,7 @@ def test_products(tmp_path, signs, zeros):
         za = np.reshape(za, (-1, 1)) if np.ndim(za) else za
         expected.append(wrapped((a.astype(np.int64) - za) @ (b.astype(np.int64) - zb)))
     build(tmp_path / "m.onnx", nodes, inputs, constants, outputs)
-    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds), expected)):
+    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds, cpu=cpu), expected)):
         np.testing.assert_array_equal(y, wanted, err_msg=str(SIZES[number]))
 
 
@@ -132,12 +137,24 @@ WINDOWS = [
     (4, 18, 1, (2, 5), (1, 1), (2, 1), (0, 4, 0, 4)),
     (12, 32, 2, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
     (6, 6, 6, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+    (40, 40, 40, (3, 3), (2, 2), (1, 1), (0, 0, 1, 1)),
+    (20, 40, 20, (5, 2), (1, 1), (1, 2), (2, 1, 2, 1)),
+    # Channels that fill no group, beside panels that are full, and groups that are panels.
+    (5, 40, 1, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+    (5, 32, 1, (3, 3), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (6, 64, 2, (3, 2), (1, 2), (1, 1), (1, 1, 1, 0)),
+    (3, 64, 1, (7, 7), (2, 2), (1, 1), (3, 3, 3, 3)),
+    (1, 9, 1, (5, 1), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (1, 40, 1, (3, 3), (1, 1), (1, 1), (0, 0, 0, 0)),
+    (1, 9, 1, (2, 7), (1, 2), (1, 1), (0, 3, 0, 3)),
+    (3, 33, 1, (5, 1), (1, 1), (1, 1), (2, 0, 2, 0)),
 ]
 
 
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("zeros", ["none", "one", "each"])
 @pytest.mark.parametrize("signs", SIGNS, ids=lambda s: "x".join(t.__name__ for t in s))
-def test_convolutions(tmp_path, signs, zeros):
+def test_convolutions(tmp_path, signs, zeros, cpu):
     chance = np.random.default_rng(5)
     nodes, inputs, constants, feeds, expected = [], [], [], {}, []
     for number, (channels, outputs, groups, kernel, strides, dilations, pads) in enumerate(WINDOWS):
@@ -160,8 +177,63 @@ def test_convolutions(tmp_path, signs, zeros):
         expected.append(wrapped(convolved(x.astype(np.int64) - zx, centred, strides, dilations,
                                           pads, groups)))
     build(tmp_path / "m.onnx", nodes, inputs, constants, [f"y{i}" for i in range(len(WINDOWS))])
-    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds), expected)):
+    for number, (y, wanted) in enumerate(zip(run(tmp_path, feeds, cpu=cpu), expected)):
         np.testing.assert_array_equal(y, wanted, err_msg=str(WINDOWS[number]))
+
+
+@pytest.mark.parametrize("cpu", ["native", "x86-64-v3"])
+@pytest.mark.parametrize("channels, groups, pads", [
+    (5, 1, 0), (5, 1, 1), (8, 1, 0), (3, 1, 0), (10, 2, 0), (10, 2, 1), (1, 1, 1)])
+def test_channels_last(tmp_path, channels, groups, pads, cpu):
+    """The channels of neighbouring taps are one range of memory where no window leaves
+    the input: groups of four reach from one tap to the next there, and nowhere else."""
+    chance = np.random.default_rng(channels)
+    x, w = numbers(chance, np.uint8, (2, 9, 14, channels)), numbers(
+        chance, np.int8, (3, 3, channels // groups, 64))
+    w.tofile(tmp_path / "w")
+    shape = lambda array: "x".join(map(str, array.shape)) + "xi8"
+    result = f"tensor<2x{7 + 2 * pads}x{12 + 2 * pads}x64xi32>"
+    (tmp_path / "m.mlir").write_text(f"""
+      graph.weights @w : tensor<{shape(w)}> from #graph.file<"{tmp_path}/w", 0, {w.nbytes}>
+        as tensor<{shape(w)}>
+      func.func @main(%x: tensor<{shape(x)}> {{graph.name = "x", graph.element_type = ui8}})
+          -> ({result} {{graph.name = "y"}}) {{
+        %w = graph.weight @w : tensor<{shape(w)}>
+        %y = graph.conv %x, %w strides [1, 1] dilations [1, 1] pads [{pads}, {pads}],
+          [{pads}, {pads}] groups {groups} unsigned
+          : tensor<{shape(x)}>, tensor<{shape(w)}> -> {result}
+        return %y : {result}
+      }}""")
+    tessera.compile(tmp_path / "m.mlir", tmp_path / "m.so", cpu=cpu)
+    [y] = tessera.load(tmp_path / "m.so").run(None, {"x": x})
+    wanted = convolved(x.transpose(0, 3, 1, 2).astype(np.int64),
+                       w.transpose(3, 2, 0, 1).astype(np.int64), (1, 1), (1, 1), [pads] * 4, groups)
+    np.testing.assert_array_equal(y, wrapped(wanted).transpose(0, 2, 3, 1))
+
+
+def test_reads_of_constant_weights(tmp_path):
+    """Their columns are summed at compile time: only the product reads them, in quads."""
+    chance = np.random.default_rng(1)
+    b = numbers(chance, np.int8, (70, 45))
+    build(tmp_path / "m.onnx", [helper.make_node("MatMulInteger", ["a", "b", "za"], ["y"])],
+          [("a", np.uint8, [13, 70]), ("za", np.uint8, [])], [("b", b)], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.mlir", emit="kernel", cpu="znver4")
+    text = (tmp_path / "m.mlir").read_text()
+    packed = [line for line in text.splitlines() if "xi8> from" in line]
+    assert len(packed) == 1 and "tensor<2x18x32x4xi8>" in packed[0]
+    assert text.count("graph.reduce") == 1 and "linalg.reduce" not in text
+    assert "linalg.pack" not in text and text.count("linalg.unpack") == 1
+
+
+def test_one_layout_for_each_machine(tmp_path):
+    """A machine without quads reads plain bytes, beside one that has them."""
+    chance = np.random.default_rng(2)
+    a, b = numbers(chance, np.uint8, (9, 70)), numbers(chance, np.int8, (70, 45))
+    build(tmp_path / "m.onnx", [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+          [("a", np.uint8, a.shape)], [("b", b)], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so", cpu="x86-64-v3,znver4")
+    [y] = tessera.load(tmp_path / "m.so").run(None, {"a": a})
+    np.testing.assert_array_equal(y, wrapped(a.astype(np.int64) @ b.astype(np.int64)))
 
 
 def test_leaves_the_generic_route(tmp_path):
@@ -171,3 +243,25 @@ def test_leaves_the_generic_route(tmp_path):
           [("a", np.uint8, [32, 64])], constants, ["y"])
     tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="znver4")
     assert "vpdpbusd" in (tmp_path / "m.s").read_text()
+
+
+@pytest.mark.parametrize("rows, opt_level, has", [(32, 3, True), (2, 3, False), (32, 0, False)])
+def test_tiles_of_many_rows(tmp_path, rows, opt_level, has):
+    """Few rows wait for the memory; without optimisation tiles would be configured anew before
+    each instruction."""
+    build(tmp_path / "m.onnx", [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+          [("a", np.uint8, [rows, 64])], [("b", np.ones((64, 48), np.int8))], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="sapphirerapids",
+                    opt_level=opt_level)
+    assert ("tdpbusd" in (tmp_path / "m.s").read_text()) == has
+
+
+@pytest.mark.parametrize("channels, outputs, has",
+                         [(64, 32, True), (24, 128, True), (24, 32, False), (3, 32, False)])
+def test_tiles_of_images(tmp_path, channels, outputs, has):
+    """Copying the taps of few channels takes longer than multiplying them with few filters."""
+    build(tmp_path / "m.onnx", [helper.make_node("ConvInteger", ["x", "w"], ["y"], pads=[1] * 4)],
+          [("x", np.uint8, [1, channels, 32, 32])],
+          [("w", np.ones((outputs, channels, 3, 3), np.int8))], ["y"])
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.s", emit="asm", cpu="sapphirerapids")
+    assert ("tdpbusd" in (tmp_path / "m.s").read_text()) == has

@@ -97,6 +97,14 @@ def test_one_product(tmp_path, turned):
         np.testing.assert_array_equal(two.run(None, {"x": x})[0], y)
 
 
+def test_columns_that_fill_no_panels(tmp_path, monkeypatch):
+    """Heads of 10: 40, 20 and 20 columns."""
+    monkeypatch.setitem(globals(), "WIDTH", 10)
+    for part, heads in {"q": HEADS, "k": KEY_HEADS, "v": KEY_HEADS}.items():
+        monkeypatch.setitem(COLUMNS, part, heads * 10)
+    test_one_product(tmp_path, turned=False)
+
+
 def test_an_output_stays_a_product_of_its_own(tmp_path):
     random = np.random.default_rng(7)
     values = weights(random)

@@ -95,3 +95,18 @@ def test_nothing_is_gathered_from_nothing(tmp_path, level):
     y = run(tmp_path, level, helper.make_node("Gather", ["x", "i"], ["y"]),
             {"x": np.zeros((0, 4), np.float32), "i": np.zeros(0, np.int64)}, {"x": ["n", 4], "i": ["k"]})
     assert y.shape == (0, 4)
+
+
+@LEVELS
+@pytest.mark.parametrize("time", [0, 1])
+def test_sequences_longer_than_their_axis(tmp_path, level, time):
+    """All of the axis is reversed."""
+    x = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    lengths = np.array([9, 2, 4, 5], np.int64)[: x.shape[1 - time]]
+    y = run(tmp_path, level,
+            helper.make_node("ReverseSequence", ["x", "l"], ["y"], time_axis=time, batch_axis=1 - time),
+            {"x": x, "l": lengths}, {"x": ["a", "b", 2], "l": ["n"]})
+    wanted = np.moveaxis(x, time, 1).copy()
+    for row, length in zip(wanted, lengths):
+        row[:length] = row[:length][::-1]
+    np.testing.assert_array_equal(y, np.moveaxis(wanted, 1, time))

@@ -105,3 +105,17 @@ def test_a_known_divisor_costs_nothing(tmp_path):
     )
     tessera.compile(tmp_path / "m.onnx", tmp_path / "m.mlir", emit="graph")
     assert "arith.select" not in (tmp_path / "m.mlir").read_text()
+
+
+def test_attention_of_doubles_is_in_doubles(tmp_path):
+    """Its default scale, too, which the standard's function body has in f32."""
+    text = """<ir_version: 10, opset_import: ["" : 23]>
+              g (double[1, 1, 3, 7] q, double[1, 1, 5, 7] k, double[1, 1, 5, 7] v)
+                => (double[1, 1, 3, 7] y) { y = Attention(q, k, v) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    tessera.compile(tmp_path / "m.onnx", tmp_path / "m.so")
+    random = np.random.default_rng(0)
+    q, k, v = (random.standard_normal((1, 1, n, 7)) for n in (3, 5, 5))
+    y = tessera.load(tmp_path / "m.so").run(None, {"q": q, "k": k, "v": v})[0]
+    shares = np.exp(q @ k.swapaxes(2, 3) / np.sqrt(7))
+    np.testing.assert_allclose(y, shares / shares.sum(-1, keepdims=True) @ v, rtol=1e-13)

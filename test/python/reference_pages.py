@@ -12,15 +12,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-DIALECTS = ("Graph", "Attention", "Kernel")
+DIALECTS = ("Graph", "Attention", "Quantization", "Kernel")
 # Definitions that include the dialect's own.
 EXTENDED = {"Kernel": "dialects/Kernel/IR/AppendOps.td"}
 
 # In the order in which a model meets them.
 PASSES = (
+    ("Quantized models, first in the graph state", "lib/Transforms/Graph/Quantization"),
     ("Graph state", "lib/Transforms/Graph"),
     ("The graph dialect's way out", "dialects/Graph/Conversion"),
     ("The attention dialect's way out", "dialects/Attention/Conversion"),
+    ("The quantization dialect's way out", "dialects/Quantization/Conversion"),
     ("Kernel state", "lib/Transforms/Kernel"),
     ("Buffer state", "lib/Transforms/Buffer"),
     ("Code for the CPU", "lib/Target/CPU"),
@@ -71,7 +73,7 @@ def tidy(text):
     text = re.sub(r"^Effects: .*\n\n", "", text, flags=re.M)
     text = re.sub(r"^(#+ .*):$", r"\1", text, flags=re.M)
     # Constraints are one to a line.
-    text = re.sub(r"(?<![\w`])(C\d+): ", r"\n- **\1**: ", text)
+    text = re.sub(r"(?<![\w`])([CQ]\d+): ", r"\n- **\1**: ", text)
     text = re.sub(r"^[ \t]+$", "", with_code_fenced(text), flags=re.M)
     text = re.sub(r" +\n", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -57,7 +57,7 @@ def files(tmp_path_factory):
 def imported(files):
     """Graph-state text of each file that could be made, and what the importer said."""
     paths = {str(path): name for name, path in files.items() if isinstance(path, Path)}
-    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", *paths],
+    run = subprocess.run([BUILD / "bin/onnx-import", "--generic", "--arith", *paths],
                          capture_output=True, text=True)
     parts = [part.partition("\n") for part in run.stdout.split("// ")[1:]]
     return {paths[path]: text for path, _, text in parts}, run.stderr

@@ -29,6 +29,12 @@ void tool::addMachineAndShape(CLI::App &sub, CompileArguments &arguments) {
                  "oracle that results are compared with")
       ->type_name("LEVEL")
       ->check(CLI::Range(0, 3).description(""));
+  sub.add_option("--precision", arguments.options.precision,
+                 "What products of f32 are computed with: strict (f32 "
+                 "multiply-adds), highest (f32's error), high (1e-5), fast (the "
+                 "fastest 16 bits of the machine), bf16 or f16 (highest); sums "
+                 "and all else stay f32")
+      ->type_name("PRECISION");
   sub.add_option("--cpu", arguments.options.cpu,
                  "CPU that the code is for (native); tessera --version lists "
                  "them. NAME,NAME: code for each, of which the best that a "

@@ -165,6 +165,11 @@ void ConvolutionMatcher::addTaps(int64_t row, bool merged) {
     c.reduction.push_back(taps[i]);
     filterRow = filterRow * size + dim(taps[i]);
   }
+  // Elements that are multiplied together are neighbours of the last loop; those
+  // behind the taps of the rows have one index.
+  if (merged && elementsTogether() > 1)
+    std::rotate(c.reduction.begin() + row, c.reduction.begin() + row + 1,
+                c.reduction.end());
   if (!merged && !isDepthwise()) {
     c.reduction.push_back(channel);
     filterRow = filterRow * channelsOfGroup() + dim(channel);

@@ -222,8 +222,9 @@ AffineExpr SizeAnalysis::computeDim(Value tensor, int64_t dimension) {
   ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
   return TypeSwitch<Operation *, AffineExpr>(op)
       .Case([&](tessera::DimensionSourceOpInterface op) {
-        auto [source, from] = op.getDimensionSource(resultNumber, dimension);
-        return dimOf(source, from);
+        return op.getDimension(
+            resultNumber, dimension,
+            [&](Value source, int64_t from) { return dimOf(source, from); });
       })
       .Case([&](DestinationStyleOpInterface dps) {
         return dimOf(dps.getDpsInits()[resultNumber], dimension);

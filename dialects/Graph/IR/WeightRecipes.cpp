@@ -1,5 +1,6 @@
 // What a weight's source and recipe make, and the verifiers of weights.
 #include "dialects/Graph/IR/Graph.h"
+#include "dialects/Graph/IR/TransposedPart.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -95,6 +96,16 @@ PartAttr graph::withSteps(PartAttr part, ArrayRef<Attribute> steps) {
   return PartAttr::get(part.getContext(), part.getSource(),
                        part.getSourceType(),
                        ArrayAttr::get(part.getContext(), recipe));
+}
+
+PartAttr graph::transposed(PartAttr part) {
+  MLIRContext *context = part.getContext();
+  auto step = TransposeAttr::get(context, {1, 0});
+  ArrayRef<Attribute> recipe = part.getRecipe().getValue();
+  if (recipe.empty() || recipe.back() != step)
+    return withSteps(part, step);
+  return PartAttr::get(context, part.getSource(), part.getSourceType(),
+                       ArrayAttr::get(context, recipe.drop_back()));
 }
 
 PartAttr WeightsOp::getPart() {

@@ -73,12 +73,27 @@ bool StridedView::isDense() const {
 int64_t StridedView::elementCount() const { return sizeOf(dims); }
 
 bool StridedView::transpose(ArrayRef<int64_t> permutation) {
-  if (isPadded())
-    return false;
   SmallVector<Parts> from = parts(), to;
-  for (int64_t dim : permutation)
+  SmallVector<unsigned> first(1, 0);
+  for (unsigned count : partCounts)
+    first.push_back(first.back() + count);
+  // Where each part goes.
+  SmallVector<unsigned> places(dims.size());
+  unsigned place = 0;
+  for (int64_t dim : permutation) {
     to.push_back(from[dim]);
+    for (unsigned part = first[dim]; part < first[dim + 1]; ++part)
+      places[part] = place++;
+  }
+  SmallVector<Bound> moved;
+  for (const Bound &bound : bounds) {
+    moved.push_back({places[bound.outer], places[bound.inner], bound.count});
+    // What exists is cut from the outer part inwards.
+    if (moved.back().outer > moved.back().inner && isPadded())
+      return false;
+  }
   setParts(to);
+  bounds = std::move(moved);
   return true;
 }
 

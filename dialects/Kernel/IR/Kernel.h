@@ -35,9 +35,17 @@ inline bool givesFloat(ComputedSizeKind kind) {
          kind < ComputedSizeKind::FloatLess;
 }
 
-/// Elements of the contracted dimension that a step of `kind` takes. They lie
-/// together in both operands, in 32 bits where they are several.
+/// Elements of the contracted dimension that a step of `kind` takes.
 int64_t stepLengthOf(MultiplyAccumulate kind);
+/// Elements of the contracted dimension that lie together in a panel of the right
+/// operand, in 32 bits where they are several.
+int64_t groupLengthOf(MultiplyAccumulate kind);
+/// Whether `kind` is one of the tile unit.
+bool isTiled(MultiplyAccumulate kind);
+
+/// The unit that its instructions belong to; none where every machine that has them
+/// gives them.
+Unit unitOf(MultiplyAccumulate kind);
 } // namespace tessera::kernel
 
 #define GET_OP_CLASSES

@@ -36,23 +36,44 @@ StringRef GenericAttr::getRoute() const { return "generic"; }
 StringRef GuardedAttr::getRoute() const { return getSchedule().getRoute(); }
 StringRef WarpgroupContractionAttr::getRoute() const { return "builder"; }
 
+Unit ContractionAttr::getUnit() const { return unitOf(getAccumulate()); }
+
+Unit tessera::kernel::unitOf(MultiplyAccumulate kind) {
+  return isTiled(kind) ? Unit::MatrixTiles : Unit::None;
+}
+
 int64_t tessera::kernel::stepLengthOf(MultiplyAccumulate kind) {
   switch (kind) {
   case MultiplyAccumulate::F32:
+  case MultiplyAccumulate::BytesInF32:
     return 1;
   case MultiplyAccumulate::Bf16Pairs:
     return 2;
   case MultiplyAccumulate::U8S8Quads:
     return 4;
+  case MultiplyAccumulate::Bf16Tiles:
+    return 32;
+  case MultiplyAccumulate::U8S8Tiles:
+    return 64;
   }
   llvm_unreachable("all multiply-accumulates have a step");
+}
+
+int64_t tessera::kernel::groupLengthOf(MultiplyAccumulate kind) {
+  constexpr int64_t kTileGroups = 16;
+  return isTiled(kind) ? stepLengthOf(kind) / kTileGroups : stepLengthOf(kind);
+}
+
+bool tessera::kernel::isTiled(MultiplyAccumulate kind) {
+  return kind == MultiplyAccumulate::Bf16Tiles ||
+         kind == MultiplyAccumulate::U8S8Tiles;
 }
 
 LogicalResult
 ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t rows, int64_t vectors, int64_t lanes,
                         int64_t taskRows, int64_t taskPanels,
-                        int64_t prefetchRows, MultiplyAccumulate) {
+                        int64_t prefetchRows, MultiplyAccumulate accumulate) {
   if (rows < 1 || vectors < 1 || lanes < 1 || taskRows < 1 || taskPanels < 1 ||
       prefetchRows < 0)
     return emitError() << "C1: expects positive tile and task sizes";
@@ -60,6 +81,10 @@ ContractionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "C2: expects taskRows to be a multiple of rows, but "
                           "got "
                        << taskRows << " and " << rows;
+  if (isTiled(accumulate) && (rows != 32 || vectors != 2 || lanes != 16))
+    return emitError() << "C3: expects 32 rows and 2 vectors of 16 lanes for "
+                          "tiles, but got "
+                       << rows << ", " << vectors << " and " << lanes;
   return success();
 }
 
@@ -122,10 +147,58 @@ ComputedSizeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+/// [`on` unit `,`]
+static ParseResult parseUnit(AsmParser &parser, Unit &unit) {
+  if (failed(parser.parseOptionalKeyword("on")))
+    return success();
+  FailureOr<Unit> parsed = FieldParser<Unit>::parse(parser);
+  if (failed(parsed))
+    return failure();
+  unit = *parsed;
+  return parser.parseComma();
+}
+
+/// `<` [condition `,`] [`on` unit `,`] schedule `>`
+Attribute GuardedAttr::parse(AsmParser &parser, Type) {
+  IntegerSetAttr condition;
+  Unit unit = Unit::None;
+  Attribute last;
+  llvm::SMLoc begin = parser.getCurrentLocation();
+  if (parser.parseLess() || parseUnit(parser, unit) ||
+      parser.parseAttribute(last))
+    return {};
+  if (unit == Unit::None)
+    condition = dyn_cast<IntegerSetAttr>(last);
+  if (condition && (parser.parseComma() || parseUnit(parser, unit) ||
+                    parser.parseAttribute(last)))
+    return {};
+  auto schedule = dyn_cast<ScheduleAttrInterface>(last);
+  if (!schedule) {
+    parser.emitError(begin, "expects a schedule, but got ") << last;
+    return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return GuardedAttr::getChecked(
+      [&] { return parser.emitError(begin); }, parser.getContext(), condition,
+      unit, schedule);
+}
+
+void GuardedAttr::print(AsmPrinter &printer) const {
+  printer << '<';
+  if (getCondition())
+    printer << getCondition() << ", ";
+  if (getUnit() != Unit::None)
+    printer << "on " << stringifyUnit(getUnit()) << ", ";
+  printer << getSchedule() << '>';
+}
+
 LogicalResult GuardedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  IntegerSetAttr condition,
+                                  IntegerSetAttr condition, Unit unit,
                                   ScheduleAttrInterface schedule) {
-  if (condition.getValue().getNumDims() != 0)
+  if (!condition && unit == Unit::None)
+    return emitError() << "C3: expects a condition or a unit";
+  if (condition && condition.getValue().getNumDims() != 0)
     return emitError() << "C1: expects a condition without dimensions, but got "
                        << condition;
   if (isa<GuardedAttr>(schedule))

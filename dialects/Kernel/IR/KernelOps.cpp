@@ -102,7 +102,8 @@ LogicalResult FuncOp::verify() {
     if (!isa<ScheduleAttrInterface>(schedule))
       return emitOpError("C4: expects schedules, but got ") << schedule;
     auto guarded = dyn_cast<GuardedAttr>(schedule);
-    if (guarded && guarded.getCondition().getValue().getNumSymbols() != symbols)
+    if (guarded && guarded.getCondition() &&
+        guarded.getCondition().getValue().getNumSymbols() != symbols)
       return emitOpError("C5: expects a condition on ")
              << symbols << " sizes, but got " << guarded.getCondition();
   }

@@ -5,6 +5,16 @@
 include "dialects/Kernel/IR/KernelBase.td"
 include "mlir/IR/EnumAttr.td"
 
+def Kernel_Unit : I32EnumAttr<"Unit", "What a system may refuse to give", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"MatrixTiles", 1, "matrix_tiles">]> {
+  let cppNamespace = "::tessera::kernel";
+  let genSpecializedAttr = 0;
+}
+def Kernel_UnitParameter : EnumParameter<Kernel_Unit> {
+  let defaultValue = "::tessera::kernel::Unit::None";
+}
+
 def Kernel_ScheduleAttrInterface : AttrInterface<"ScheduleAttrInterface"> {
   let cppNamespace = "::tessera::kernel";
   let description = [{
@@ -13,16 +23,23 @@ def Kernel_ScheduleAttrInterface : AttrInterface<"ScheduleAttrInterface"> {
   }];
   let methods = [
     InterfaceMethod<"The route for reports: builder, rows or generic.",
-                    "::llvm::StringRef", "getRoute">];
+                    "::llvm::StringRef", "getRoute">,
+    InterfaceMethod<"The unit that code by it uses, without which it cannot run.",
+                    "::tessera::kernel::Unit", "getUnit", (ins), "",
+                    "return ::tessera::kernel::Unit::None;">];
 }
 
-class Kernel_Schedule<string name, string mnemonic>
-    : Kernel_Attr<name, mnemonic, [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface>]>;
+class Kernel_Schedule<string name, string mnemonic, list<string> methods = []>
+    : Kernel_Attr<name, mnemonic,
+                  [DeclareAttrInterfaceMethods<Kernel_ScheduleAttrInterface, methods>]>;
 
 def Kernel_MultiplyAccumulate : I32EnumAttr<"MultiplyAccumulate", "How products are accumulated", [
     I32EnumAttrCase<"F32", 0, "f32">,
     I32EnumAttrCase<"Bf16Pairs", 1, "bf16_pairs">,
-    I32EnumAttrCase<"U8S8Quads", 2, "u8s8_quads">]> {
+    I32EnumAttrCase<"U8S8Quads", 2, "u8s8_quads">,
+    I32EnumAttrCase<"BytesInF32", 3, "bytes_in_f32">,
+    I32EnumAttrCase<"Bf16Tiles", 4, "bf16_tiles">,
+    I32EnumAttrCase<"U8S8Tiles", 5, "u8s8_tiles">]> {
   let cppNamespace = "::tessera::kernel";
   let genSpecializedAttr = 0;
 }
@@ -30,7 +47,7 @@ def Kernel_MultiplyAccumulateParameter : EnumParameter<Kernel_MultiplyAccumulate
   let defaultValue = "::tessera::kernel::MultiplyAccumulate::F32";
 }
 
-def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction"> {
+def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction", ["getUnit"]> {
   let summary = "Register-tile kernel for a matrix product or convolution";
   let description = [{
     The register tile is `rows` x `vectors * lanes` accumulators, `lanes` of 32
@@ -38,11 +55,14 @@ def Kernel_ContractionAttr : Kernel_Schedule<"Contraction", "contraction"> {
     `taskPanels` column panels of `vectors * lanes` columns. `prefetchRows` is the
     distance, in steps of the contracted dimension, at which panels are prefetched
     (0: not). `accumulate` names the multiply-accumulate, which says how many
-    elements of the contracted dimension a step takes: `f32` one, `bf16_pairs` two,
-    `u8s8_quads` four.
+    elements of the contracted dimension a step takes: `f32` and `bytes_in_f32` one,
+    `bf16_pairs` two, `u8s8_quads` four. `bf16_tiles` (32) and `u8s8_tiles` (64) are those of the tile
+    unit, whose tile is 16 x 16 sums: a block is two by two of them, and a
+    prefetchRows that is not 0 brings the next panel to the L2 cache.
 
     C1: rows, vectors, lanes, taskRows, taskPanels are positive and prefetchRows
-    not negative. C2: rows divides taskRows.
+    not negative. C2: rows divides taskRows. C3: of tiles rows is 32, vectors 2 and
+    lanes 16.
 
     ```mlir
     #kernel.contraction<rows = 6, vectors = 2, lanes = 8, taskRows = 96,
@@ -151,22 +171,25 @@ def Kernel_GenericAttr : Kernel_Schedule<"Generic", "generic"> {
 }
 
 def Kernel_GuardedAttr : Kernel_Schedule<"Guarded", "guarded"> {
-  let summary = "A schedule for some sizes of its kernel";
+  let summary = "A schedule for some sizes of its kernel, or for machines with a unit";
   let description = [{
-    Of a kernel's schedules the first counts whose `condition` on the kernel's sizes
-    holds in a run; one without a condition holds always. The symbols of the condition
-    are the kernel's index arguments.
+    Of a kernel's schedules the first counts whose guard holds in a run; one without
+    a guard holds always. A guard is a `condition` on the kernel's sizes, whose symbols
+    are the kernel's index arguments, a `unit` that the system gave, or both.
 
-    C1: `condition` has no dimensions. C2: `schedule` is not guarded itself.
+    C1: `condition` has no dimensions. C2: `schedule` is not guarded itself. C3: there
+    is a condition or a unit.
 
     ```mlir
     #long = affine_set<()[s0] : (s0 - 64 >= 0)> // by a name: MLIR's parser stops at ">="
     #kernel.guarded<#long, #kernel.rows<lanes = 8, unroll = 4, taskElements = 4096>>
+    #kernel.guarded<on matrix_tiles, #kernel.contraction<…>>
     ```
   }];
-  let parameters = (ins "::mlir::IntegerSetAttr":$condition,
+  let parameters = (ins OptionalParameter<"::mlir::IntegerSetAttr">:$condition,
+                        Kernel_UnitParameter:$unit,
                         "::tessera::kernel::ScheduleAttrInterface":$schedule);
-  let assemblyFormat = "`<` $condition `,` $schedule `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 

@@ -11,9 +11,7 @@ static Type elementTypeOf(Value tensor) {
   return cast<RankedTensorType>(tensor.getType()).getElementType();
 }
 
-static Type accumulatorType(Type type, ProductKind kind) {
-  if (kind == ProductKind::Bytes)
-    return IntegerType::get(type.getContext(), 32);
+static Type accumulatorType(Type type) {
   return type.isF16() || type.isBF16() ? Float32Type::get(type.getContext())
                                        : type;
 }
@@ -29,37 +27,16 @@ static Value narrowed(NodeContext &node, Value value, Type type) {
   return isa<FloatType>(type) ? castFloat(node, value, type) : value;
 }
 
-/// The product of bytes, each extended by its own sign.
-static Value multiplyBytes(NodeContext &node, ArrayRef<Value> operands,
-                           Value start, ArrayRef<AffineMap> maps) {
-  SmallVector<utils::IteratorType> iterators(
-      maps.back().getNumDims(), utils::IteratorType::reduction);
-  for (AffineExpr expr : maps.back().getResults())
-    iterators[cast<AffineDimExpr>(expr).getPosition()] =
-        utils::IteratorType::parallel;
-  auto body = [](OpBuilder &builder, Location loc, ValueRange elements) {
-    Type i32 = builder.getI32Type();
-    Value product = arith::MulIOp::create(
-        builder, loc, arith::ExtUIOp::create(builder, loc, i32, elements[0]),
-        arith::ExtSIOp::create(builder, loc, i32, elements[1]));
-    Value sum = arith::AddIOp::create(builder, loc, elements[2], product);
-    linalg::YieldOp::create(builder, loc, sum);
-  };
-  return linalg::GenericOp::create(node.builder, node.loc, start.getType(),
-                                   operands, start, maps, iterators, body)
-      .getResult(0);
-}
-
 FailureOr<Value> multiplyMatrices(NodeContext &node, Value lhs, Value rhs,
-                                  ProductKind kind) {
+                                  const QuantizedFactors *quantized) {
   Shape a = node.shapeOf(lhs), b = node.shapeOf(rhs);
   if (failed(node.requireEqual(a[1], b[0], "inner sizes")))
     return failure();
-  if (kind == ProductKind::Bytes)
+  if (quantized)
     return contract(node, {lhs, {0, 2}}, {rhs, {2, 1}}, {0, 1},
-                    {a[0], b[1], a[1]}, kind);
+                    {a[0], b[1], a[1]}, quantized);
   Type type = elementTypeOf(lhs);
-  Value start = zeros(node, {a[0], b[1]}, accumulatorType(type, kind));
+  Value start = zeros(node, {a[0], b[1]}, accumulatorType(type));
   Value product =
       linalg::MatmulOp::create(node.builder, node.loc, ValueRange{lhs, rhs},
                                ValueRange{start})
@@ -69,7 +46,7 @@ FailureOr<Value> multiplyMatrices(NodeContext &node, Value lhs, Value rhs,
 
 Value contract(NodeContext &node, const ContractionOperand &lhs,
                const ContractionOperand &rhs, ArrayRef<int64_t> resultDims,
-               const Shape &spaceShape, ProductKind kind) {
+               const Shape &spaceShape, const QuantizedFactors *quantized) {
   auto mapOf = [&](ArrayRef<int64_t> dims) {
     SmallVector<AffineExpr> results;
     for (int64_t dim : dims)
@@ -80,19 +57,19 @@ Value contract(NodeContext &node, const ContractionOperand &lhs,
   Shape shape;
   for (int64_t dim : resultDims)
     shape.push_back(spaceShape[dim]);
+  ArrayAttr maps = node.builder.getAffineMapArrayAttr(
+      {mapOf(lhs.dims), mapOf(rhs.dims), mapOf(resultDims)});
+  if (quantized)
+    return quantization::MatmulOp::create(
+        node.builder, node.loc, node.typeOf(shape, node.builder.getI32Type()),
+        lhs.value, rhs.value, quantized->lhsZero, quantized->rhsZero,
+        quantized->bias, quantized->lhsFormat, quantized->rhsFormat, maps);
   Type type = elementTypeOf(lhs.value);
-  Value start = zeros(node, shape, accumulatorType(type, kind));
-  if (kind == ProductKind::Bytes)
-    return multiplyBytes(
-        node, {lhs.value, rhs.value}, start,
-        {mapOf(lhs.dims), mapOf(rhs.dims), mapOf(resultDims)});
-  Value product =
-      linalg::ContractOp::create(
-          node.builder, node.loc, ValueRange{lhs.value, rhs.value},
-          ValueRange{start},
-          node.builder.getAffineMapArrayAttr(
-              {mapOf(lhs.dims), mapOf(rhs.dims), mapOf(resultDims)}))
-          .getResult(0);
+  Value start = zeros(node, shape, accumulatorType(type));
+  Value product = linalg::ContractOp::create(node.builder, node.loc,
+                                             ValueRange{lhs.value, rhs.value},
+                                             ValueRange{start}, maps)
+                      .getResult(0);
   return narrowed(node, product, type);
 }
 
@@ -122,7 +99,8 @@ static FailureOr<Value> prepareBatch(NodeContext &node, Value operand,
 
 /// Batches: iteration dimensions are the batch, row, column, depth.
 static FailureOr<Value> multiplyBatches(NodeContext &node, Value lhs,
-                                        Value rhs, ProductKind kind) {
+                                        Value rhs,
+                                        const QuantizedFactors *quantized) {
   Shape a = node.shapeOf(lhs), b = node.shapeOf(rhs);
   ArrayRef<AffineExpr> sizesA = a, sizesB = b;
   FailureOr<Shape> batch = broadcastShapes(
@@ -161,12 +139,12 @@ static FailureOr<Value> multiplyBatches(NodeContext &node, Value lhs,
   for (int64_t dim : used)
     usedSpace.push_back(space[dim]);
   Value product = contract(node, {*left, lhsDims}, {*right, rhsDims},
-                           resultDims, usedSpace, kind);
+                           resultDims, usedSpace, quantized);
   return reshapeTo(node, product, result);
 }
 
 FailureOr<Value> matmul(NodeContext &node, Value lhs, Value rhs,
-                        ProductKind kind) {
+                        const QuantizedFactors *quantized) {
   int64_t rankA = cast<RankedTensorType>(lhs.getType()).getRank();
   int64_t rankB = cast<RankedTensorType>(rhs.getType()).getRank();
   if (rankA == 0 || rankB == 0)
@@ -179,7 +157,7 @@ FailureOr<Value> matmul(NodeContext &node, Value lhs, Value rhs,
   Shape a = node.shapeOf(lhs), b = node.shapeOf(rhs);
   FailureOr<Value> result = failure();
   if (a.size() == 2 && b.size() == 2) {
-    result = multiplyMatrices(node, lhs, rhs, kind);
+    result = multiplyMatrices(node, lhs, rhs, quantized);
   } else if (b.size() == 2) {
     // One matrix for the whole batch: all rows are those of one product.
     Shape shape(a.begin(), a.end() - 1);
@@ -187,11 +165,11 @@ FailureOr<Value> matmul(NodeContext &node, Value lhs, Value rhs,
     shape.push_back(b[1]);
     result = reshapeTo(node, lhs, {rows, a.back()});
     if (succeeded(result))
-      result = multiplyMatrices(node, *result, rhs, kind);
+      result = multiplyMatrices(node, *result, rhs, quantized);
     if (succeeded(result))
       result = reshapeTo(node, *result, shape);
   } else {
-    result = multiplyBatches(node, lhs, rhs, kind);
+    result = multiplyBatches(node, lhs, rhs, quantized);
   }
   if (failed(result))
     return failure();

@@ -2,20 +2,27 @@
 #ifndef TESSERA_IMPORTER_ONNX_CONTRACTION_H
 #define TESSERA_IMPORTER_ONNX_CONTRACTION_H
 
+#include "dialects/Quantization/IR/Quantization.h"
 #include "lib/Importer/Onnx/NodeContext.h"
 
 namespace tessera::onnx_importer {
 
-/// How operands are multiplied: as numbers of one type, or bytes without a sign by
-/// bytes with one, summed in i32.
-enum class ProductKind { Plain, Bytes };
+/// What makes a product one of quantized numbers, summed in i32.
+struct QuantizedFactors {
+  quantization::Format lhsFormat, rhsFormat;
+  /// Null, or scalars of the operands' types; of matrices also vectors, for each row of
+  /// the left one and each column of the right one.
+  mlir::Value lhsZero, rhsZero;
+  /// Null, or i32 for each output channel of a convolution.
+  mlir::Value bias;
+};
 
 /// lhs [rows, depth] times rhs [depth, columns], as `linalg.matmul`. f16 and
 /// bf16 accumulate in f32 and are rounded once at the end. Fails with a report
 /// if the depths are known to differ.
 mlir::FailureOr<mlir::Value>
 multiplyMatrices(NodeContext &node, mlir::Value lhs, mlir::Value rhs,
-                 ProductKind kind = ProductKind::Plain);
+                 const QuantizedFactors *quantized = nullptr);
 
 /// A factor of a contraction. `dims` names, by number, the dimension of the iteration
 /// space that each of its dimensions is.
@@ -31,12 +38,12 @@ mlir::Value contract(NodeContext &node, const ContractionOperand &lhs,
                      const ContractionOperand &rhs,
                      llvm::ArrayRef<int64_t> resultDims,
                      const llvm::SmallVector<mlir::AffineExpr> &spaceShape,
-                     ProductKind kind = ProductKind::Plain);
+                     const QuantizedFactors *quantized = nullptr);
 
 /// NumPy's matmul: vectors, matrices and batches of them that broadcast.
 mlir::FailureOr<mlir::Value> matmul(NodeContext &node, mlir::Value lhs,
                                     mlir::Value rhs,
-                                    ProductKind kind = ProductKind::Plain);
+                                    const QuantizedFactors *quantized = nullptr);
 
 } // namespace tessera::onnx_importer
 

@@ -1,247 +1,83 @@
-// Decodes and encodes elements narrower than f16; see the header.
+// Element types narrower than f16 and i8; see the header.
 #include "lib/Importer/Onnx/NarrowTypes.h"
-#include "lib/Importer/Onnx/ElementwiseBuild.h"
+
+#include "dialects/Quantization/Conversion/NarrowFloats.h"
 
 using namespace mlir;
 using onnx::TensorProto;
+using tessera::quantization::Format;
 
 namespace tessera::onnx_importer {
-namespace {
 
-/// How a float of sign, exponent and mantissa stores numbers.
-struct FloatFormat {
-  unsigned mantissaBits;
-  int bias;
-  /// Bits of the largest finite number, of infinity and of a NaN, without sign;
-  /// -1 where there is none.
-  int largest, infinity, nan;
-  /// The only NaN is what would be -0 (the UZ types).
-  bool nanIsNegativeZero;
-  unsigned bits;
-};
-
-std::optional<FloatFormat> formatOf(int32_t elementType) {
+std::optional<Format> formatOf(int32_t elementType) {
   switch (elementType) {
+  case TensorProto::INT2:
+    return Format::I2;
+  case TensorProto::UINT2:
+    return Format::U2;
+  case TensorProto::INT4:
+    return Format::I4;
+  case TensorProto::UINT4:
+    return Format::U4;
+  case TensorProto::INT8:
+    return Format::I8;
+  case TensorProto::UINT8:
+    return Format::U8;
+  case TensorProto::INT16:
+    return Format::I16;
+  case TensorProto::UINT16:
+    return Format::U16;
+  case TensorProto::INT32:
+    return Format::I32;
   case TensorProto::FLOAT8E4M3FN:
-    return FloatFormat{3, 7, 0x7e, -1, 0x7f, false, 8};
+    return Format::E4M3FN;
   case TensorProto::FLOAT8E4M3FNUZ:
-    return FloatFormat{3, 8, 0x7f, -1, -1, true, 8};
+    return Format::E4M3FNUZ;
   case TensorProto::FLOAT8E5M2:
-    return FloatFormat{2, 15, 0x7b, 0x7c, 0x7e, false, 8};
+    return Format::E5M2;
   case TensorProto::FLOAT8E5M2FNUZ:
-    return FloatFormat{2, 16, 0x7f, -1, -1, true, 8};
+    return Format::E5M2FNUZ;
   case TensorProto::FLOAT4E2M1:
-    // A NaN becomes -0, the bits that others encode it in.
-    return FloatFormat{1, 1, 0x7, -1, 0x8, false, 4};
+    return Format::E2M1;
+  case TensorProto::FLOAT8E8M0:
+    return Format::E8M0;
   default:
     return std::nullopt;
   }
 }
 
-/// Bits of the f32 2^`exponent`.
-int64_t powerOfTwo(int exponent) { return int64_t(exponent + 127) << 23; }
-
-/// Operations on i32 and f32, all scalars or all tensors of one shape.
-class Lanes {
-public:
-  Lanes(NodeContext &node, Value like) : node(node), like(like) {}
-
-  Value toType(Value value, Type to, bool isUnsigned = true) {
-    return castElements(node, value, isUnsigned, to, isUnsigned);
-  }
-  Value bitcast(Value value, Type to) {
-    return node.create<arith::BitcastOp>(withElement(value, to), value);
-  }
-  Value toBits(Value value) { return bitcast(value, node.builder.getI32Type()); }
-  Value toFloat(Value value) {
-    return bitcast(value, node.builder.getF32Type());
-  }
-  Value integer(int64_t value) {
-    Value scalar = node.scalarInteger(value, node.builder.getI32Type());
-    if (!isa<RankedTensorType>(like.getType()))
-      return scalar;
-    return node.filled(scalar, node.shapeOf(like));
-  }
-  template <typename Op> Value apply(Value a, Value b) {
-    return node.create<Op>(a, b);
-  }
-  Value shiftLeft(Value value, int64_t bits) {
-    return apply<arith::ShLIOp>(value, integer(bits));
-  }
-  Value shiftRight(Value value, int64_t bits) {
-    return apply<arith::ShRUIOp>(value, integer(bits));
-  }
-  Value mask(Value value, int64_t bits) {
-    return apply<arith::AndIOp>(value, integer(bits));
-  }
-  Value compare(arith::CmpIPredicate predicate, Value a, int64_t b) {
-    return node.create<arith::CmpIOp>(predicate, a, integer(b));
-  }
-  Value select(Value condition, Value a, Value b) {
-    return node.create<arith::SelectOp>(condition, a, b);
-  }
-
-private:
-  NodeContext &node;
-  Value like;
-};
-
-constexpr int64_t kNan = 0x7fc00000, kInfinity = 0x7f800000;
-
-/// A power of two by its biased exponent; 255 is NaN.
-Value decodePower(Lanes lanes, Value bits) {
-  using P = arith::CmpIPredicate;
-  // 2^-127 is a subnormal f32.
-  Value power = lanes.select(lanes.compare(P::eq, bits, 0),
-                             lanes.integer(0x00400000),
-                             lanes.shiftLeft(bits, 23));
-  return lanes.toFloat(lanes.select(lanes.compare(P::eq, bits, 255),
-                                    lanes.integer(kNan), power));
-}
-
-Value encodePower(Lanes lanes, Value value, StringRef roundMode) {
-  using P = arith::CmpIPredicate;
-  Value magnitude = lanes.mask(lanes.toBits(value), 0x7fffffff);
-  Value exponent = lanes.shiftRight(magnitude, 23);
-  Value mantissa = lanes.mask(magnitude, 0x7fffff);
-  // Subnormal numbers lie below 2^-126, the smallest but one.
-  Value isSubnormal = lanes.compare(P::eq, exponent, 0);
-  int64_t normalLimit = roundMode == "up" ? 1 : 0x400000;
-  int64_t subnormalLimit = roundMode == "up" ? 0x400001 : 0x600000;
-  Value up = lanes.select(
-      isSubnormal, lanes.compare(P::uge, mantissa, subnormalLimit),
-      lanes.compare(P::uge, mantissa, normalLimit));
-  Value rounded = exponent;
-  if (roundMode != "down")
-    rounded = lanes.select(
-        up, lanes.apply<arith::AddIOp>(exponent, lanes.integer(1)), exponent);
-  rounded = lanes.select(lanes.compare(P::ugt, rounded, 254),
-                         lanes.integer(254), rounded);
-  return lanes.select(lanes.compare(P::ugt, magnitude, kInfinity),
-                      lanes.integer(255), rounded);
-}
-
-/// `magnitude`, bits of an f32, rounded to the bits of `format` without sign, not
-/// limited above.
-Value roundMagnitude(NodeContext &node, Lanes lanes, Value magnitude,
-                     const FloatFormat &format) {
-  int64_t dropped = 23 - format.mantissaBits;
-  Value even = lanes.mask(lanes.shiftRight(magnitude, dropped), 1);
-  Value sum = lanes.apply<arith::AddIOp>(
-      lanes.apply<arith::AddIOp>(magnitude, even),
-      lanes.integer((int64_t(1) << (dropped - 1)) - 1));
-  Value normal = lanes.apply<arith::SubIOp>(
-      lanes.shiftRight(sum, dropped),
-      lanes.integer(int64_t(127 - format.bias) << format.mantissaBits));
-  // Below the smallest normal number: a multiple of the last bit's value. A
-  // power of two times a number rounds nothing.
-  int last = 1 - format.bias - int(format.mantissaBits);
-  Value scaled = lanes.apply<arith::MulFOp>(
-      lanes.toFloat(magnitude),
-      lanes.toFloat(lanes.integer(powerOfTwo(-last))));
-  Value isSmall = lanes.compare(arith::CmpIPredicate::ult, magnitude,
-                                powerOfTwo(1 - format.bias));
-  // Only what is small is converted: the rest may not fit.
-  Value limited = lanes.select(isSmall, lanes.toBits(scaled), lanes.integer(0));
-  Value steps = castElements(
-      node, node.create<math::RoundEvenOp>(lanes.toFloat(limited)), false,
-      node.builder.getI32Type(), false);
-  return lanes.select(isSmall, steps, normal);
-}
-
-} // namespace
-
 bool isNarrowFloat(int32_t elementType) {
-  return elementType == TensorProto::FLOAT8E8M0 || formatOf(elementType);
+  std::optional<Format> format = formatOf(elementType);
+  return format && !quantization::isInteger(*format);
 }
 
 unsigned narrowIntegerBits(int32_t elementType) {
-  switch (elementType) {
-  case TensorProto::INT2:
-  case TensorProto::UINT2:
-    return 2;
-  case TensorProto::INT4:
-  case TensorProto::UINT4:
-    return 4;
-  default:
+  std::optional<Format> format = formatOf(elementType);
+  if (!format || !quantization::isInteger(*format))
     return 0;
-  }
+  unsigned bits = quantization::bitsOf(*format);
+  return bits < 8 ? bits : 0;
 }
 
 Value decodeNarrowFloat(NodeContext &node, Value bytes, int32_t elementType) {
-  Lanes lanes(node, bytes);
-  Value bits = lanes.toType(bytes, node.builder.getI32Type());
-  std::optional<FloatFormat> format = formatOf(elementType);
-  if (!format)
-    return decodePower(lanes, bits);
-  using P = arith::CmpIPredicate;
-  int64_t signBit = int64_t(1) << (format->bits - 1);
-  Value magnitude = lanes.mask(bits, signBit - 1);
-  Value sign = lanes.shiftLeft(lanes.mask(bits, signBit), 32 - format->bits);
-  // The exponent moves to its place and is rebased by a product, which also
-  // normalises subnormal numbers.
-  Value moved = lanes.shiftLeft(magnitude, 23 - format->mantissaBits);
-  Value number = lanes.toBits(lanes.apply<arith::MulFOp>(
-      lanes.toFloat(moved),
-      lanes.toFloat(lanes.integer(powerOfTwo(127 - format->bias)))));
-  if (format->infinity >= 0)
-    number = lanes.select(lanes.compare(P::eq, magnitude, format->infinity),
-                          lanes.integer(kInfinity), number);
-  Value isNan;
-  if (format->nanIsNegativeZero)
-    isNan = lanes.compare(P::eq, bits, signBit);
-  else if (format->nan >= 0)
-    isNan = lanes.compare(P::ugt, magnitude,
-                          std::max(format->infinity, format->largest));
-  if (isNan)
-    number = lanes.select(isNan, lanes.integer(kNan), number);
-  return lanes.toFloat(lanes.apply<arith::OrIOp>(number, sign));
+  quantization::TensorBuilder builder(node.builder, node.loc, node.sizes);
+  return quantization::decodeNarrowFloat(builder, bytes, *formatOf(elementType));
 }
 
 Value encodeNarrowFloat(NodeContext &node, Value value, int32_t elementType,
                         bool saturate, StringRef roundMode) {
-  Lanes lanes(node, value);
-  Type i8 = node.builder.getI8Type();
-  std::optional<FloatFormat> format = formatOf(elementType);
-  if (!format)
-    return lanes.toType(encodePower(lanes, value, roundMode), i8);
-  using P = arith::CmpIPredicate;
-  int64_t signBit = int64_t(1) << (format->bits - 1);
-  Value bits = lanes.toBits(value);
-  Value magnitude = lanes.mask(bits, 0x7fffffff);
-  Value sign = lanes.mask(lanes.shiftRight(bits, 32 - format->bits), signBit);
-  Value rounded = roundMagnitude(node, lanes, magnitude, *format);
-  saturate |= elementType == TensorProto::FLOAT4E2M1;
-  bool hasNan = format->nanIsNegativeZero || format->nan >= 0;
-  // A NaN that is -0 is marked by a magnitude that no number has.
-  int64_t nan = format->nanIsNegativeZero ? signBit : format->nan;
-  int64_t above = format->largest;
-  if (!saturate && hasNan)
-    above = format->infinity >= 0 ? format->infinity : nan;
-  rounded = lanes.select(lanes.compare(P::sgt, rounded, format->largest),
-                         lanes.integer(above), rounded);
-  if (hasNan)
-    rounded = lanes.select(lanes.compare(P::ugt, magnitude, kInfinity),
-                           lanes.integer(nan), rounded);
-  Value result = lanes.apply<arith::OrIOp>(rounded, sign);
-  if (format->nanIsNegativeZero)
-    // There is no -0, and the NaN has no sign.
-    result = lanes.select(lanes.compare(P::eq, rounded, 0), lanes.integer(0),
-                          lanes.select(lanes.compare(P::eq, rounded, signBit),
-                                       lanes.integer(signBit), result));
-  return lanes.toType(result, i8);
+  quantization::TensorBuilder builder(node.builder, node.loc, node.sizes);
+  Format format = *formatOf(elementType);
+  return format == Format::E8M0
+             ? quantization::encodePowerOfTwo(builder, value, roundMode)
+             : quantization::encodeNarrowFloat(builder, value, format, saturate);
 }
 
 Value wrapNarrowInteger(NodeContext &node, Value value, int32_t elementType) {
-  int64_t bits = narrowIntegerBits(elementType);
-  if (bits == 0)
-    return value;
-  if (isUnsignedType(elementType))
-    return node.create<arith::AndIOp>(
-        value, node.filled(double((1 << bits) - 1), value));
-  Value distance = node.filled(double(8 - bits), value);
-  return node.create<arith::ShRSIOp>(
-      node.create<arith::ShLIOp>(value, distance), distance);
+  std::optional<Format> format = formatOf(elementType);
+  quantization::TensorBuilder builder(node.builder, node.loc, node.sizes);
+  return format ? quantization::wrapNarrowInteger(builder, value, *format)
+                : value;
 }
 
 std::string unpackElements(StringRef packed, int64_t count, unsigned bits) {

@@ -7,9 +7,13 @@
 #ifndef TESSERA_IMPORTER_ONNX_NARROWTYPES_H
 #define TESSERA_IMPORTER_ONNX_NARROWTYPES_H
 
+#include "dialects/Quantization/IR/Quantization.h"
 #include "lib/Importer/Onnx/NodeContext.h"
 
 namespace tessera::onnx_importer {
+
+/// The format of quantized numbers that are stored as `elementType`, if there is one.
+std::optional<quantization::Format> formatOf(int32_t elementType);
 
 /// Whether elements are floats of 8 or fewer bits.
 bool isNarrowFloat(int32_t elementType);

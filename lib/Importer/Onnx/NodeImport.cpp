@@ -1,5 +1,6 @@
 // Imports nodes: by translator, or by the function body that the ONNX standard
 // gives the operator.
+#include "lib/Importer/Onnx/FunctionBody.h"
 #include "lib/Importer/Onnx/ModelImporter.h"
 #include "lib/Importer/Onnx/OperatorSchema.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
@@ -248,33 +249,6 @@ LogicalResult ModelImporter::translate(NodeContext &node, Scope &scope,
   return expandBody(*schema, node, scope, inputs, identity);
 }
 
-/// Replaces references to the function's attributes by the node's.
-static void bindAttributes(NodeProto &inner, const onnx::FunctionProto &body,
-                           const NodeProto &call) {
-  auto valueOf = [&](StringRef name) -> const onnx::AttributeProto * {
-    for (const onnx::AttributeProto &attribute : call.attribute())
-      if (attribute.name() == name)
-        return &attribute;
-    for (const onnx::AttributeProto &attribute : body.attribute_proto())
-      if (attribute.name() == name)
-        return &attribute;
-    return nullptr;
-  };
-  auto &attributes = *inner.mutable_attribute();
-  for (int i = attributes.size() - 1; i >= 0; --i) {
-    if (attributes[i].ref_attr_name().empty())
-      continue;
-    std::string name = attributes[i].name();
-    if (const onnx::AttributeProto *value =
-            valueOf(attributes[i].ref_attr_name())) {
-      attributes[i] = *value;
-      attributes[i].set_name(name);
-    } else {
-      attributes.DeleteSubrange(i, 1);
-    }
-  }
-}
-
 LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
                                         NodeContext &node, Scope &scope,
                                         ArrayRef<OnnxValue> inputs,
@@ -288,7 +262,9 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
   if (inputs.empty() && proto.input_size() > 0)
     return success();
   SmallVector<onnx::TypeProto> types;
+  SmallVector<int32_t> elementTypes;
   for (const OnnxValue &input : inputs) {
+    elementTypes.push_back(input.elementType);
     onnx::TypeProto &type = types.emplace_back();
     if (!input.value)
       continue;
@@ -307,6 +283,9 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
     return node.error(llvm::toString(body.takeError()));
   if (!*body)
     return node.error("the operator is not supported for these inputs");
+  bindCall(**body, proto);
+  if (isCallInF64(elementTypes, schema.outputTypes(proto, elementTypes)))
+    widenToF64(**body);
   assert(scope.depth < kMaxBodyDepth && "bodies of the standard do not recur");
 
   UnsupportedNode caller = scope.caller ? *scope.caller : identity;
@@ -320,14 +299,6 @@ LogicalResult ModelImporter::expandBody(const OperatorSchema &schema,
   for (auto [i, name] : llvm::enumerate((*body)->input()))
     if (i < inputs.size() && inputs[i].value)
       inner.values[name] = inputs[i];
-  for (NodeProto &child : *(*body)->mutable_node()) {
-    bindAttributes(child, **body, proto);
-    // An optional input that the call omits is omitted in the body too.
-    for (std::string &name : *child.mutable_input())
-      if (llvm::is_contained((*body)->input(), name) &&
-          !inner.values.contains(name))
-        name.clear();
-  }
   size_t before = findings.unsupported.size();
   SmallVector<const NodeProto *> nodes;
   for (const NodeProto &child : (*body)->node())

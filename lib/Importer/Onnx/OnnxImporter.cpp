@@ -1,6 +1,7 @@
 // Drives an import: opsets, inputs, nodes, outputs, diagnostics.
 #include "lib/Importer/Onnx/OnnxImporter.h"
 #include "dialects/Attention/IR/Attention.h"
+#include "dialects/Quantization/IR/Quantization.h"
 #include "lib/Importer/Onnx/ModelImporter.h"
 #include "lib/Importer/Onnx/OperatorSchema.h"
 #include "lib/Importer/Onnx/ReadableText.h"
@@ -130,6 +131,7 @@ static OwningOpRef<ModuleOp> import(StringRef path,
                                     const ImportOptions &options,
                                     MLIRContext *context, OnnxCheck &report) {
   context->loadDialect<arith::ArithDialect, attention::AttentionDialect,
+                       quantization::QuantizationDialect,
                        func::FuncDialect,
                        graph::GraphDialect, linalg::LinalgDialect,
                        math::MathDialect, tensor::TensorDialect>();

@@ -95,18 +95,18 @@ FailureOr<Shape> windowedSizes(NodeContext &node, const Shape &input,
     graph::WindowSteps steps{window.kernel[i],    window.strides[i],
                              window.dilations[i], window.low[i],
                              window.high[i],      ceilMode};
-    int64_t reach = window.dilations[i] * (window.kernel[i] - 1);
-    AffineExpr room = size + (window.low[i] + window.high[i] - reach - 1);
-    if (auto constant = dyn_cast<AffineConstantExpr>(size)) {
-      int64_t least = ceilMode ? 1 - window.strides[i] : 0;
-      if (cast<AffineConstantExpr>(room).getValue() < least)
-        return node.error("the window is larger than the padded dimension " +
-                          Twine(i + 2));
-      sizes.push_back(node.constantSize(
-          graph::windowOutputSize(constant.getValue(), steps)));
-    } else {
-      sizes.push_back(graph::windowOutputSize(size, steps));
-    }
+    // With ceil_mode the last window may hang over the end.
+    int64_t least = window.dilations[i] * (window.kernel[i] - 1) + 1 -
+                    window.low[i] - window.high[i] +
+                    (ceilMode ? 1 - window.strides[i] : 0);
+    if (failed(node.requireAtMost(
+            node.constantSize(least), size,
+            "the window is larger than the padded dimension " + Twine(i + 2))))
+      return failure();
+    std::optional<int64_t> known = constantOf(size);
+    sizes.push_back(
+        known ? node.constantSize(graph::windowOutputSize(*known, steps))
+              : graph::windowOutputSize(size, steps));
   }
   return sizes;
 }

@@ -121,7 +121,9 @@ public:
     for (const TargetDescription &target : description.targets)
       targets.push_back(structure<TesseraTarget>(
           {sizeOf<TesseraTarget>(), string(target.architecture),
-           string(target.cpu), string(target.features)}));
+           string(target.cpu), string(target.features),
+           target.optionalFeatures.empty() ? null()
+                                           : string(target.optionalFeatures)}));
     Constant *weights = structure<TesseraWeights>(
         {sizeOf<TesseraWeights>(), int32(description.weightPlace),
          int64(description.weightBytes), int64(description.weightHash)});

@@ -21,6 +21,8 @@ struct TargetDescription {
   std::string architecture;
   std::string cpu;
   std::string features;
+  /// Empty: none.
+  std::string optionalFeatures;
 };
 
 /// What the table says beside the entries, which are read from the IR.

@@ -5,6 +5,7 @@
 #include "lib/Target/CPU/Passes.h"
 #include "lib/Target/CPU/Routes.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -12,6 +13,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -87,24 +89,51 @@ LogicalResult emitKernel(kernel::FuncOp kernel,
   return route->emit(kernel, schedule, function);
 }
 
-/// Calls each of `forms` where its condition is the first that holds; the last one
-/// has none.
+/// The two ways that `guarded` leaves open: builders where its guard holds and where it
+/// does not.
+std::pair<OpBuilder, OpBuilder> emitGuard(OpBuilder &builder,
+                                          func::FuncOp function,
+                                          kernel::GuardedAttr guarded,
+                                          ValueRange sizes) {
+  Location loc = function.getLoc();
+  IntegerSetAttr condition = guarded.getCondition();
+  if (guarded.getUnit() == kernel::Unit::None) {
+    auto choice =
+        affine::AffineIfOp::create(builder, loc, condition.getValue(), sizes,
+                                   /*withElseRegion=*/true);
+    return {choice.getThenBodyBuilder(), choice.getElseBodyBuilder()};
+  }
+  Value holds = cpu::emitHasUnit(builder, loc, function.getArgument(0),
+                                 guarded.getUnit());
+  if (condition) {
+    auto ofSize = affine::AffineIfOp::create(
+        builder, loc, TypeRange(holds.getType()), condition.getValue(), sizes,
+        /*withElseRegion=*/true);
+    OpBuilder then = OpBuilder::atBlockBegin(ofSize.getThenBlock());
+    affine::AffineYieldOp::create(then, loc, holds);
+    OpBuilder otherwise = OpBuilder::atBlockBegin(ofSize.getElseBlock());
+    Value never =
+        arith::ConstantOp::create(otherwise, loc, builder.getBoolAttr(false));
+    affine::AffineYieldOp::create(otherwise, loc, never);
+    holds = ofSize.getResult(0);
+  }
+  auto choice =
+      scf::IfOp::create(builder, loc, holds, /*withElseRegion=*/true);
+  return {choice.getThenBodyBuilder(), choice.getElseBodyBuilder()};
+}
+
+/// Calls each of `forms` where its guard is the first that holds; the last one has
+/// none.
 void emitChoice(func::FuncOp function, ArrayRef<func::FuncOp> forms,
                 ArrayRef<Attribute> schedules, int64_t tensors) {
   Location loc = function.getLoc();
   OpBuilder builder(function.getBody().front().getTerminator());
   auto sizes = function.getArguments().drop_front(1 + tensors);
   for (auto [form, schedule] : llvm::zip(forms, schedules)) {
-    if (auto guarded = dyn_cast<kernel::GuardedAttr>(schedule)) {
-      auto choice = affine::AffineIfOp::create(
-          builder, loc, guarded.getCondition().getValue(), ValueRange(sizes),
-          /*withElseRegion=*/true);
-      func::CallOp::create(builder = choice.getThenBodyBuilder(), loc, form,
-                           function.getArguments());
-      builder = choice.getElseBodyBuilder();
-    } else {
-      func::CallOp::create(builder, loc, form, function.getArguments());
-    }
+    OpBuilder at = builder;
+    if (auto guarded = dyn_cast<kernel::GuardedAttr>(schedule))
+      std::tie(at, builder) = emitGuard(builder, function, guarded, sizes);
+    func::CallOp::create(at, loc, form, function.getArguments());
   }
 }
 
@@ -129,6 +158,9 @@ LogicalResult emitSchedules(kernel::FuncOp kernel, func::FuncOp function) {
     copy.erase();
     if (failed(emitted))
       return failure();
+    if (guarded && guarded.getUnit() != kernel::Unit::None)
+      form->setAttr(cpu::kUnitAttr, builder.getStringAttr(kernel::stringifyUnit(
+                                        guarded.getUnit())));
     forms.push_back(form);
     if (!guarded)
       break;

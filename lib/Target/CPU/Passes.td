@@ -19,13 +19,13 @@ def EmitKernels : Pass<"cpu-emit-kernels", "mlir::ModuleOp"> {
     An argument has a dense layout unless a launch passes another one; it then has
     the strides that all launches agree on, the others are dynamic. A kernel with
     guarded schedules becomes a function for each of them and one that calls the first
-    whose condition holds.
+    whose guard holds.
 
     Expects the buffer state. Fails with a diagnostic at a kernel that has no
     schedule or whose schedule its body does not fit.
   }];
   let dependentDialects = [
-    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::affine::AffineDialect", "mlir::amx::AMXDialect", "mlir::arith::ArithDialect",
     "mlir::bufferization::BufferizationDialect", "mlir::func::FuncDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::tensor::TensorDialect",

@@ -1,6 +1,7 @@
 // The walk of the element emitter: elementwise operations, and structured ones with
 // parallel loops only.
 #include "lib/Target/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
@@ -81,17 +82,13 @@ FailureOr<LaneIndex> ElementEmitter::Walk::apply(AffineExpr expr,
 FailureOr<Value>
 ElementEmitter::Walk::structured(linalg::LinalgOp op, OpResult result,
                                  const ElementAccess &linearOrNot) {
-  AffineMap outputMap = op.getIndexingMapMatchingResult(result);
-  if (op.getNumParallelLoops() != op.getNumLoops() ||
-      !outputMap.isPermutation()) {
-    error(result) << "'" << op->getName()
-                  << "' is neither elementwise nor bound to a source";
+  if (failed(ElementForms::checkLoops(op, result)))
     return failure();
-  }
   FailureOr<ElementAccess> access = delinearize(result, linearOrNot);
   if (failed(access))
     return failure();
   SmallVector<LaneIndex> loopIndices(op.getNumLoops());
+  AffineMap outputMap = op.getIndexingMapMatchingResult(result);
   for (auto [i, expr] : llvm::enumerate(outputMap.getResults()))
     loopIndices[cast<AffineDimExpr>(expr).getPosition()] = access->indices[i];
   Block *body = op.getBlock();
@@ -106,13 +103,8 @@ ElementEmitter::Walk::structured(linalg::LinalgOp op, OpResult result,
       operandAccess.indices.clear();
       for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
         FailureOr<LaneIndex> index = apply(expr, loopIndices, access->lanes);
-        if (failed(index)) {
-          error(result) << "'" << op->getName()
-                        << "' has an indexing map without an element form: "
-                        << AffineMapAttr::get(
-                               op.getMatchingIndexingMap(&operand));
-          return failure();
-        }
+        if (failed(index))
+          return ElementForms::reportNone(result);
         operandAccess.indices.push_back(*index);
       }
       value = get(operand.get(), operandAccess);
@@ -123,8 +115,9 @@ ElementEmitter::Walk::structured(linalg::LinalgOp op, OpResult result,
       return failure();
     mapping.map(argument, *value);
   }
+  BodyScope scope{mapping, loopIndices, *access};
   for (Operation &inner : body->without_terminator())
-    if (failed(bodyOperation(inner, mapping, loopIndices, *access)))
+    if (failed(bodyOperation(inner, scope)))
       return failure();
   Value yielded = body->getTerminator()->getOperand(result.getResultNumber());
   if (Value mapped = mapping.lookupOrNull(yielded))
@@ -132,54 +125,53 @@ ElementEmitter::Walk::structured(linalg::LinalgOp op, OpResult result,
   return splat(yielded, access->lanes);
 }
 
-FailureOr<Value>
-ElementEmitter::Walk::bodyOperation(Operation &op, IRMapping &mapping,
-                                    ArrayRef<LaneIndex> loopIndices,
-                                    const ElementAccess &access) {
-  if (auto index = dyn_cast<linalg::IndexOp>(op)) {
-    Value value = math.vectorOf(loopIndices[index.getDim()], access.lanes);
-    mapping.map(index.getResult(), value);
-    return value;
-  }
+LogicalResult ElementEmitter::Walk::bodyOperation(Operation &op,
+                                                  BodyScope &scope) {
   for (Value operand : op.getOperands()) {
     if (isa<RankedTensorType>(operand.getType()) ||
-        mapping.lookupOrNull(operand))
+        scope.mapping.lookupOrNull(operand))
       continue;
-    FailureOr<Value> value = splat(operand, access.lanes);
+    FailureOr<Value> value = splat(operand, scope.access.lanes);
     if (failed(value))
       return failure();
-    mapping.map(operand, *value);
+    scope.mapping.map(operand, *value);
   }
-  Value result;
-  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-    result =
-        broadcast(arith::ConstantOp::create(builder, loc, constant.getValue()),
-                  access.lanes);
-  } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
-    ElementAccess element;
-    element.lanes = access.lanes;
-    element.mask = access.mask;
-    for (Value index : extract.getIndices()) {
-      LaneIndex lane{mapping.lookup(index), 0};
-      if (access.lanes > 1)
-        lane.step = std::nullopt;
-      element.indices.push_back(lane);
-    }
-    FailureOr<Value> value = get(extract.getTensor(), element);
-    if (failed(value))
-      return failure();
-    result = *value;
-  } else if (OpTrait::hasElementwiseMappableTraits(&op) &&
-             op.getNumResults() == 1) {
-    Operation *clone = builder.clone(op, mapping);
-    result = clone->getResult(0);
-    result.setType(withLanes(result.getType(), access.lanes));
-    guardDivision(builder, clone, access.mask);
-  } else {
-    emitError(op.getLoc(), "element emitter: '")
-        << op.getName() << "' has no element form";
-    return failure();
+  FailureOr<Value> result = ElementForms::visitBody<Result>(*this, op, scope);
+  if (succeeded(result))
+    scope.mapping.map(op.getResult(0), *result);
+  return result;
+}
+
+FailureOr<Value> ElementEmitter::Walk::bodyIndex(linalg::IndexOp op,
+                                                 BodyScope &scope) {
+  return math.vectorOf(scope.loopIndices[op.getDim()], scope.access.lanes);
+}
+
+FailureOr<Value> ElementEmitter::Walk::bodyConstant(arith::ConstantOp op,
+                                                    BodyScope &scope) {
+  return broadcast(arith::ConstantOp::create(builder, loc, op.getValue()),
+                   scope.access.lanes);
+}
+
+FailureOr<Value> ElementEmitter::Walk::bodyExtract(tensor::ExtractOp op,
+                                                   BodyScope &scope) {
+  ElementAccess element;
+  element.lanes = scope.access.lanes;
+  element.mask = scope.access.mask;
+  for (Value index : op.getIndices()) {
+    LaneIndex lane{scope.mapping.lookup(index), 0};
+    if (element.lanes > 1)
+      lane.step = std::nullopt;
+    element.indices.push_back(lane);
   }
-  mapping.map(op.getResult(0), result);
+  return get(op.getTensor(), element);
+}
+
+FailureOr<Value> ElementEmitter::Walk::bodyElementwise(Operation &op,
+                                                       BodyScope &scope) {
+  Operation *clone = builder.clone(op, scope.mapping);
+  Value result = clone->getResult(0);
+  result.setType(withLanes(result.getType(), scope.access.lanes));
+  guardDivision(builder, clone, scope.access.mask);
   return result;
 }

@@ -1,9 +1,9 @@
 // The element emitter: operations that only change indices.
 #include "lib/Target/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace tessera;
@@ -14,8 +14,13 @@ FailureOr<Value> ElementEmitter::Walk::asIndex(OpFoldResult size) {
   Value value = cast<Value>(size);
   FailureOr<Value> emitted = scalar(value);
   if (failed(emitted))
-    error(value) << "expects a size over the kernel's symbols";
+    ElementForms::error(value) << "expects a size over the kernel's symbols";
   return emitted;
+}
+
+FailureOr<Value> ElementEmitter::Walk::splatted(tensor::SplatOp op,
+                                                const ElementAccess &access) {
+  return splat(op.getInput(), access.lanes);
 }
 
 FailureOr<Value> ElementEmitter::Walk::broadcasted(graph::BroadcastToOp op,
@@ -305,36 +310,4 @@ FailureOr<Value> ElementEmitter::Walk::listed(tensor::FromElementsOp op,
         Value(arith::SelectOp::create(builder, loc, here, *element, *result));
   }
   return result;
-}
-
-FailureOr<Value> ElementEmitter::Walk::movement(OpResult result,
-                                                const ElementAccess &access) {
-  return TypeSwitch<Operation *, Result>(result.getOwner())
-      .Case([&](tensor::CastOp op) { return get(op.getSource(), access); })
-      .Case([&](tensor::SplatOp op) {
-        return splat(op.getInput(), access.lanes);
-      })
-      .Case([&](graph::ReshapeOp op) {
-        return reshaped(op.getSource(), result, access);
-      })
-      .Case([&](tensor::CollapseShapeOp op) { return collapsed(op, access); })
-      .Case([&](tensor::ExpandShapeOp op) { return expanded(op, access); })
-      .Case([&](tensor::FromElementsOp op) { return listed(op, access); })
-      .Case([&](tensor::ExtractSliceOp op) { return sliced(op, access); })
-      .Case([&](tensor::InsertSliceOp op) { return inserted(op, access); })
-      .Case([&](tensor::PadOp op) { return padded(op, access); })
-      .Case([&](tensor::ConcatOp op) { return joined(op, access); })
-      .Case([&](graph::BroadcastToOp op) { return broadcasted(op, access); })
-      .Case([&](graph::GatherOp op) { return gathered(op, access); })
-      .Case([&](graph::GatherPointsOp op) {
-        return gatheredPoints(op, access);
-      })
-      .Case([&](graph::ReverseOp op) { return reversed(op, access); })
-      .Case([&](graph::IotaOp op) { return iota(op, access); })
-      .Case([&](linalg::UnPackOp op) { return unpacked(op, access); })
-      .Default([&](Operation *op) -> Result {
-        error(result) << "'" << op->getName()
-                      << "' is neither elementwise nor bound to a source";
-        return failure();
-      });
 }

@@ -1,6 +1,7 @@
 // The element emitter: operations that take each region of their result from
 // another tensor.
 #include "lib/Target/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -73,11 +74,9 @@ FailureOr<Value> ElementEmitter::Walk::padded(tensor::PadOp op,
   FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
   if (failed(access))
     return failure();
-  Value padding = op.getConstantPaddingValue();
-  if (!padding) {
-    error(op) << "expects a constant padding value";
+  FailureOr<Value> padding = ElementForms::paddingOf(op);
+  if (failed(padding))
     return failure();
-  }
   SmallVector<OpFoldResult> low = op.getMixedLowPad(),
                             high = op.getMixedHighPad();
   ElementAccess source = *access;
@@ -102,24 +101,19 @@ FailureOr<Value> ElementEmitter::Walk::padded(tensor::PadOp op,
         source.mask = mask;
         return get(op.getSource(), source);
       },
-      [&](Value) { return splat(padding, source.lanes); });
+      [&](Value) { return splat(*padding, source.lanes); });
 }
 
 FailureOr<Value> ElementEmitter::Walk::inserted(tensor::InsertSliceOp op,
                                                 const ElementAccess &given) {
   FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
-  if (failed(access))
+  if (failed(access) || failed(ElementForms::checkSteps(op)))
     return failure();
   ElementAccess source = *access;
   source.indices.clear();
   SmallVector<Value> conditions;
   llvm::SmallBitVector dropped = op.getDroppedDims();
   for (auto [dimension, index] : llvm::enumerate(access->indices)) {
-    OpFoldResult step = op.getMixedStrides()[dimension];
-    if (!isConstantIntValue(step, 1)) {
-      error(op) << "expects a slice of stride 1";
-      return failure();
-    }
     FailureOr<Value> offset = asIndex(op.getMixedOffsets()[dimension]);
     FailureOr<Value> bound = asIndex(op.getMixedSizes()[dimension]);
     if (failed(offset) || failed(bound))

@@ -60,8 +60,14 @@ ElementEmitter::Walk::linearize(Value tensor, const ElementAccess &access) {
   return result;
 }
 
-FailureOr<Value> ElementEmitter::Walk::reshaped(Value source, Value result,
+FailureOr<Value> ElementEmitter::Walk::reshaped(graph::ReshapeOp op,
                                                 const ElementAccess &access) {
+  return otherShape(op.getSource(), op.getResult(), access);
+}
+
+FailureOr<Value>
+ElementEmitter::Walk::otherShape(Value source, Value result,
+                                 const ElementAccess &access) {
   FailureOr<ElementAccess> position = linearize(result, access);
   if (failed(position))
     return failure();
@@ -71,7 +77,7 @@ FailureOr<Value> ElementEmitter::Walk::reshaped(Value source, Value result,
 FailureOr<Value> ElementEmitter::Walk::collapsed(tensor::CollapseShapeOp op,
                                                  const ElementAccess &given) {
   if (servesLinear(op.getSrc()))
-    return reshaped(op.getSrc(), op.getResult(), given);
+    return otherShape(op.getSrc(), op.getResult(), given);
   FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
   FailureOr<SmallVector<Value>> dims = sizes(op.getSrc());
   if (failed(access) || failed(dims))
@@ -91,7 +97,7 @@ FailureOr<Value> ElementEmitter::Walk::collapsed(tensor::CollapseShapeOp op,
 FailureOr<Value> ElementEmitter::Walk::expanded(tensor::ExpandShapeOp op,
                                                 const ElementAccess &given) {
   if (servesLinear(op.getSrc()))
-    return reshaped(op.getSrc(), op.getResult(), given);
+    return otherShape(op.getSrc(), op.getResult(), given);
   FailureOr<ElementAccess> access = delinearize(op.getResult(), given);
   FailureOr<SmallVector<Value>> dims = sizes(op.getResult());
   if (failed(access) || failed(dims))

@@ -1,5 +1,6 @@
 // The walk of the element emitter: types, scalars and sizes.
 #include "lib/Target/Elements/ElementWalk.h"
+#include "lib/Target/Elements/ElementForms.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -12,10 +13,6 @@ using namespace tessera;
 
 Type ElementEmitter::Walk::typeOf(Value tensor, int64_t lanes) {
   return withLanes(getElementTypeOrSelf(tensor.getType()), lanes);
-}
-
-InFlightDiagnostic ElementEmitter::Walk::error(Value tensor) {
-  return emitError(tensor.getLoc(), "element emitter: ");
 }
 
 Value ElementEmitter::Walk::broadcast(Value scalar, int64_t lanes) {
@@ -32,7 +29,8 @@ Value ElementEmitter::Walk::broadcast(Value scalar, int64_t lanes) {
 FailureOr<Value> ElementEmitter::Walk::splat(Value value, int64_t lanes) {
   FailureOr<Value> single = scalar(value);
   if (failed(single)) {
-    error(value) << "expects a scalar that follows from the kernel's arguments";
+    ElementForms::error(value)
+        << "expects a scalar that follows from the kernel's arguments";
     return failure();
   }
   return broadcast(*single, lanes);
@@ -127,8 +125,9 @@ FailureOr<SmallVector<Value>> ElementEmitter::Walk::sizes(Value tensor) {
   for (int64_t dimension = 0; dimension < rank; ++dimension) {
     FailureOr<Value> value = size(tensor, dimension);
     if (failed(value)) {
-      error(tensor) << "expects sizes over the kernel's symbols, but dimension "
-                    << dimension << " of " << tensor.getType() << " is none";
+      ElementForms::error(tensor)
+          << "expects sizes over the kernel's symbols, but dimension "
+          << dimension << " of " << tensor.getType() << " is none";
       return failure();
     }
     values.push_back(*value);

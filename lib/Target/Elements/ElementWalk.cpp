@@ -1,8 +1,7 @@
 // The walk of the element emitter: which operation is emitted how, and what it ends at:
 // arguments, constants and bound sources.
 #include "lib/Target/Elements/ElementWalk.h"
-
-#include "dialects/Interfaces/Movement.h"
+#include "lib/Target/Elements/ElementForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -57,15 +56,7 @@ FailureOr<Value> ElementEmitter::Walk::compute(Value tensor,
     return fromSource(tensor, source->second, access);
   if (auto argument = dyn_cast<BlockArgument>(tensor))
     return load(argument, access);
-  auto result = cast<OpResult>(tensor);
-  Operation *op = result.getOwner();
-  if (OpTrait::hasElementwiseMappableTraits(op))
-    return elementwise(result, access);
-  if (auto structuredOp = dyn_cast<linalg::LinalgOp>(op))
-    return structured(structuredOp, result, access);
-  if (auto constantOp = dyn_cast<arith::ConstantOp>(op))
-    return constant(constantOp, access);
-  return movement(result, access);
+  return ElementForms::visit<Result>(*this, cast<OpResult>(tensor), access);
 }
 
 FailureOr<Value>
@@ -77,7 +68,7 @@ ElementEmitter::Walk::fromSource(Value tensor, const Bound &bound,
                ? Value(vector::ExtractOp::create(builder, loc, bound.elements, 0))
                : bound.elements;
   if (bound.isLinear && !linearOrNot.linear) {
-    error(tensor) << "the bound value cannot be read here";
+    ElementForms::error(tensor) << "the bound value cannot be read here";
     return failure();
   }
   FailureOr<ElementAccess> access =
@@ -97,14 +88,14 @@ ElementEmitter::Walk::fromSource(Value tensor, const Bound &bound,
   if (access->lanes == 1 || alongLast) {
     if (Value value = call(0, access->lanes))
       return value;
-    error(tensor) << "the bound value cannot be read here";
+    ElementForms::error(tensor) << "the bound value cannot be read here";
     return failure();
   }
   SmallVector<Value> elements;
   for (int64_t lane = 0; lane < access->lanes; ++lane) {
     elements.push_back(call(lane, 1));
     if (!elements.back()) {
-      error(tensor) << "the bound value cannot be read element by element";
+      ElementForms::error(tensor) << "the bound value cannot be read element by element";
       return failure();
     }
   }
@@ -113,43 +104,16 @@ ElementEmitter::Walk::fromSource(Value tensor, const Bound &bound,
 }
 
 bool ElementEmitter::Walk::servesLinear(Value tensor) {
-  auto known = linear.find(tensor);
-  if (known != linear.end())
-    return known->second;
-  auto all = [&](ValueRange tensors) {
-    return llvm::all_of(tensors, [&](Value operand) {
-      return !isa<RankedTensorType>(operand.getType()) || servesLinear(operand);
-    });
-  };
-  auto isSingle = [](Value single) {
-    auto type = cast<RankedTensorType>(single.getType());
-    return type.hasStaticShape() && type.getNumElements() == 1;
-  };
-  bool result = false;
-  if (isSingle(tensor)) {
-    result = true;
-  } else if (auto bound = emitter.sources.find(tensor);
-             bound != emitter.sources.end()) {
-    result = bound->second.isLinear ||
-             cast<RankedTensorType>(tensor.getType()).getRank() == 1;
-  } else if (auto argument = dyn_cast<BlockArgument>(tensor)) {
-    result = emitter.memory->isDense(argument);
-  } else {
-    Operation *op = tensor.getDefiningOp();
-    if (OpTrait::hasElementwiseMappableTraits(op) || isView(op))
-      result = all(op->getOperands());
-    else if (isa<linalg::FillOp>(op))
-      result = true;
-    else if (auto broadcast = dyn_cast<graph::BroadcastToOp>(op))
-      result = isSingle(broadcast.getSource()) &&
-               servesLinear(broadcast.getSource());
-    else if (auto constant = dyn_cast<arith::ConstantOp>(op))
-      result = isa<SplatElementsAttr>(constant.getValue());
-    else
-      result = isa<tensor::SplatOp>(op);
-  }
-  linear[tensor] = result;
-  return result;
+  return ElementForms::isLinear(
+      tensor, linear, [&](Value end) -> std::optional<bool> {
+        if (auto bound = emitter.sources.find(end);
+            bound != emitter.sources.end())
+          return bound->second.isLinear ||
+                 cast<RankedTensorType>(end.getType()).getRank() == 1;
+        if (auto argument = dyn_cast<BlockArgument>(end))
+          return emitter.memory->isDense(argument);
+        return std::nullopt;
+      });
 }
 
 FailureOr<Value> ElementEmitter::Walk::load(BlockArgument argument,
@@ -183,11 +147,10 @@ Value ElementEmitter::Walk::fromMemory(Value value, Type elementType) {
 
 FailureOr<Value> ElementEmitter::Walk::constant(arith::ConstantOp op,
                                                 const ElementAccess &access) {
-  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
-  if (!elements) {
-    error(op) << "expects a constant of known elements";
+  FailureOr<DenseElementsAttr> known = ElementForms::elementsOf(op);
+  if (failed(known))
     return failure();
-  }
+  DenseElementsAttr elements = *known;
   auto type = cast<RankedTensorType>(op.getType());
   if (elements.isSplat()) {
     auto single = cast<TypedAttr>(elements.getSplatValue<Attribute>());

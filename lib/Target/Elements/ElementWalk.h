@@ -8,6 +8,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace tessera {
 
@@ -35,6 +36,7 @@ public:
   bool servesLinear(mlir::Value tensor);
 
 private:
+  friend class ElementForms;
   using Result = mlir::FailureOr<mlir::Value>;
 
   // ElementWalk.cpp
@@ -50,9 +52,17 @@ private:
   Result elementwise(mlir::OpResult result, const ElementAccess &access);
   Result structured(mlir::linalg::LinalgOp op, mlir::OpResult result,
                     const ElementAccess &access);
-  Result bodyOperation(mlir::Operation &op, mlir::IRMapping &mapping,
-                       mlir::ArrayRef<LaneIndex> loopIndices,
-                       const ElementAccess &access);
+  /// What the body of a structured operation has so far, and where.
+  struct BodyScope {
+    mlir::IRMapping &mapping;
+    mlir::ArrayRef<LaneIndex> loopIndices;
+    const ElementAccess &access;
+  };
+  mlir::LogicalResult bodyOperation(mlir::Operation &op, BodyScope &scope);
+  Result bodyIndex(mlir::linalg::IndexOp op, BodyScope &scope);
+  Result bodyConstant(mlir::arith::ConstantOp op, BodyScope &scope);
+  Result bodyExtract(mlir::tensor::ExtractOp op, BodyScope &scope);
+  Result bodyElementwise(mlir::Operation &op, BodyScope &scope);
   mlir::FailureOr<LaneIndex>
   apply(mlir::AffineExpr expr, mlir::ArrayRef<LaneIndex> dims, int64_t lanes);
 
@@ -62,18 +72,18 @@ private:
   Result splat(mlir::Value value, int64_t lanes);
   mlir::Value broadcast(mlir::Value scalar, int64_t lanes);
   mlir::Type typeOf(mlir::Value tensor, int64_t lanes);
-  mlir::InFlightDiagnostic error(mlir::Value tensor);
 
   // ElementMovement.cpp, ElementRegions.cpp, ElementReshape.cpp
-  Result movement(mlir::OpResult result, const ElementAccess &access);
+  Result splatted(mlir::tensor::SplatOp op, const ElementAccess &access);
   /// The access with an index for each dimension of `tensor`.
   mlir::FailureOr<ElementAccess> delinearize(mlir::Value tensor,
                                              const ElementAccess &access);
   /// The row-major position of the access to `tensor`.
   mlir::FailureOr<ElementAccess> linearize(mlir::Value tensor,
                                            const ElementAccess &access);
-  Result reshaped(mlir::Value source, mlir::Value result,
-                  const ElementAccess &access);
+  Result reshaped(graph::ReshapeOp op, const ElementAccess &access);
+  Result otherShape(mlir::Value source, mlir::Value result,
+                    const ElementAccess &access);
   Result collapsed(mlir::tensor::CollapseShapeOp op,
                    const ElementAccess &access);
   Result expanded(mlir::tensor::ExpandShapeOp op, const ElementAccess &access);

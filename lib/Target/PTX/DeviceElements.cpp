@@ -39,6 +39,19 @@ static Value linearize(DeviceBuilder &b, ArrayRef<Value> sizes,
   return offset ? offset : b.i64(0);
 }
 
+static InFlightDiagnostic refuseArray(Location loc) {
+  return emitError(loc, "expects a constant of one value in a kernel that is "
+                        "emitted element by element");
+}
+
+LogicalResult checkConstants(kernel::FuncOp kernel) {
+  for (auto op : kernel.getBody().getOps<arith::ConstantOp>())
+    if (isa<ElementsAttr>(op.getValue()) &&
+        !isa<SplatElementsAttr>(op.getValue()))
+      return refuseArray(op.getLoc());
+  return success();
+}
+
 static unsigned alignmentOf(VectorType type) {
   int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
   return std::min<int64_t>(16, bytes & -bytes);
@@ -73,8 +86,7 @@ public:
 
   FailureOr<Value> load(LaneMath &, Location loc, DenseElementsAttr,
                         const ElementAccess &) override {
-    return emitError(loc, "expects a constant of one value in a kernel that "
-                          "is emitted element by element");
+    return refuseArray(loc);
   }
 
   /// The last index, or the position, that the emission began with: a multiple

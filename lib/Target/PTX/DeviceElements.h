@@ -68,6 +68,10 @@ private:
   ElementEmitter elements;
 };
 
+/// Fails with a diagnostic at a constant of the body that is an array: a device
+/// kernel has no memory for it.
+mlir::LogicalResult checkConstants(kernel::FuncOp kernel);
+
 /// Stores `elements` at `indices` of a tensor and after; booleans become bytes.
 void storeElements(DeviceBuilder &b, const DeviceTensor &tensor,
                    mlir::ValueRange indices, mlir::Value elements);

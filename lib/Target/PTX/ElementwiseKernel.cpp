@@ -1,6 +1,7 @@
 // Grid-stride kernels over the elements of their outputs.
 #include "lib/Target/PTX/ElementwiseKernel.h"
 
+#include "lib/Target/Elements/ElementCheck.h"
 #include "lib/Target/PTX/DeviceFunction.h"
 
 using namespace mlir;
@@ -167,15 +168,21 @@ static SmallVector<int64_t> usedTensors(kernel::FuncOp kernel) {
   return used;
 }
 
-LogicalResult emitElementwiseKernel(OpBuilder &builder, kernel::FuncOp kernel,
-                                    kernel::RowsAttr schedule) {
+/// Threads of a block, if they are a number that a block may have.
+static int64_t threadsOf(kernel::RowsAttr schedule) {
+  return schedule.getTaskElements() /
+         (schedule.getLanes() * schedule.getUnroll());
+}
+
+LogicalResult checkElementwiseKernel(kernel::FuncOp kernel,
+                                     kernel::RowsAttr schedule) {
   int64_t output = kernel.getInputCount();
   for (int64_t i = output + 1; i < kernel.getTensorCount(); ++i)
     if (kernel.getShape(i) != kernel.getShape(output))
       return kernel.emitOpError("expects outputs of one shape, but output ")
              << i - output << " differs from the first";
   int64_t perThread = schedule.getLanes() * schedule.getUnroll();
-  int64_t threads = schedule.getTaskElements() / perThread;
+  int64_t threads = threadsOf(schedule);
   if (schedule.getTaskElements() % perThread || threads % kWarpThreads ||
       threads > kMaxBlockThreads)
     return kernel.emitOpError("expects taskElements of lanes * unroll times a "
@@ -183,6 +190,18 @@ LogicalResult emitElementwiseKernel(OpBuilder &builder, kernel::FuncOp kernel,
            << kWarpThreads << " threads up to " << kMaxBlockThreads
            << ", but got " << schedule.getTaskElements() << " for "
            << perThread;
+  ElementCheck elements(kernel);
+  for (Value value : kernel.getYield().getValues())
+    if (failed(elements.check(value)))
+      return failure();
+  return checkConstants(kernel);
+}
+
+LogicalResult emitElementwiseKernel(OpBuilder &builder, kernel::FuncOp kernel,
+                                    kernel::RowsAttr schedule) {
+  if (failed(checkElementwiseKernel(kernel, schedule)))
+    return failure();
+  int64_t output = kernel.getInputCount(), threads = threadsOf(schedule);
   DeviceFunction::Options options;
   options.threads = threads;
   options.launchBlocks = kProcessorThreads / threads;

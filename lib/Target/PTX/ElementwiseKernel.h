@@ -16,12 +16,17 @@ namespace tessera::ptx {
 /// would be ragged (the end of a flat array; every chunk, where `lanes` does not
 /// divide the columns) are computed element by element.
 ///
-/// Fails with a diagnostic at the kernel if `taskElements / (lanes * unroll)`
-/// is no thread count (a multiple of 32, at most 1024) or outputs differ in
-/// shape, or at the operation that has no element form.
+/// Fails as checkElementwiseKernel does.
 mlir::LogicalResult emitElementwiseKernel(mlir::OpBuilder &b,
                                           kernel::FuncOp kernel,
                                           kernel::RowsAttr schedule);
+
+/// Whether `kernel` can be built by `schedule`; emits nothing. Fails with a
+/// diagnostic at the kernel if `taskElements / (lanes * unroll)` is no thread count (a
+/// multiple of 32, at most 1024) or outputs differ in shape, or at the operation that
+/// has no element form.
+mlir::LogicalResult checkElementwiseKernel(kernel::FuncOp kernel,
+                                           kernel::RowsAttr schedule);
 
 } // namespace tessera::ptx
 

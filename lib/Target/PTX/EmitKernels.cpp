@@ -1,9 +1,9 @@
-// kernel.func to device kernels, by the builder that the schedule names.
+// kernel.func to device kernels, by the route that takes its schedule.
 #include "lib/Target/PTX/Passes.h"
 
 #include "dialects/Kernel/IR/Kernel.h"
-#include "lib/Target/PTX/ElementwiseKernel.h"
-#include "lib/Target/PTX/WarpgroupContraction.h"
+#include "lib/Target/PTX/Routes.h"
+
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 namespace tessera::ptx {
@@ -17,33 +17,23 @@ namespace tessera::ptx {
 
 static constexpr llvm::StringLiteral kDeviceModule = "device";
 
-static LogicalResult emitKernel(OpBuilder &builder, kernel::FuncOp kernel) {
-  Attribute schedule = kernel.getSchedule();
-  if (auto rows = dyn_cast<kernel::RowsAttr>(schedule))
-    return emitElementwiseKernel(builder, kernel, rows);
-  FailureOr<ContractionKernel> match = readContractionKernel(kernel);
-  if (failed(match))
-    return failure();
-  return emitWarpgroupContraction(
-      builder, *match, cast<kernel::WarpgroupContractionAttr>(schedule));
-}
-
 namespace {
 struct EmitKernels : impl::EmitKernelsBase<EmitKernels> {
   void runOnOperation() override {
-    SmallVector<kernel::FuncOp> kernels;
+    SmallVector<std::pair<kernel::FuncOp, const PtxRoute *>> kernels;
     for (auto kernel : getOperation().getOps<kernel::FuncOp>())
-      if (isa_and_nonnull<kernel::RowsAttr, kernel::WarpgroupContractionAttr>(
-              kernel.getSchedule()))
-        kernels.push_back(kernel);
+      if (kernel::ScheduleAttrInterface schedule = kernel.getSchedule())
+        if (const KernelRoute *route = routeFor(kTarget, schedule))
+          // All routes of this target emit.
+          kernels.push_back({kernel, static_cast<const PtxRoute *>(route)});
     if (kernels.empty())
       return;
     OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
     auto module = gpu::GPUModuleOp::create(builder, getOperation().getLoc(),
                                            kDeviceModule);
-    for (kernel::FuncOp kernel : kernels) {
+    for (auto [kernel, route] : kernels) {
       builder.setInsertionPointToEnd(module.getBody());
-      if (failed(emitKernel(builder, kernel)))
+      if (failed(route->emit(builder, kernel, kernel.getSchedule())))
         return signalPassFailure();
     }
   }

@@ -4,41 +4,13 @@
 
 include "mlir/Pass/PassBase.td"
 
-def ChooseSchedules : Pass<"ptx-choose-schedules", "mlir::ModuleOp"> {
-  let summary = "Give each kernel the schedule of its root for an sm_90a device";
-  let description = [{
-    Schedules belong to a target, kernels do not: this pass replaces the
-    `schedules` of every kernel.func by one that the PTX builders read.
-
-      linalg.matmul ...   ==>  #kernel.warpgroup_contraction<rows = 128, ...>
-      arith, math         ==>  #kernel.rows<lanes = 8, ...>
-
-    The options are the sizes of the first kind. An elementwise kernel gets so
-    many lanes that its narrowest element type is accessed 16 bytes at a time.
-    Kernels with another root are left alone.
-  }];
-  let options = [
-    Option<"rows", "rows", "int64_t", /*default=*/"128", "Tile rows">,
-    Option<"columns", "columns", "int64_t", /*default=*/"256", "Tile columns">,
-    Option<"depth", "depth", "int64_t", /*default=*/"64",
-           "Elements of the contracted dimension in a stage">,
-    Option<"stages", "stages", "int64_t", /*default=*/"4",
-           "Stages of the shared-memory ring">,
-    Option<"consumers", "consumers", "int64_t", /*default=*/"2",
-           "Warpgroups that multiply">,
-    Option<"rasterRows", "raster-rows", "int64_t", /*default=*/"8",
-           "Row tiles that blocks running together share">,
-    Option<"pingPong", "ping-pong", "bool", /*default=*/"false",
-           "Consumers take whole tiles in turn instead of sharing each">];
-  let dependentDialects = ["tessera::kernel::KernelDialect"];
-}
-
 def EmitKernels : Pass<"ptx-emit-kernels", "mlir::ModuleOp"> {
   let summary = "Build device kernels from kernel.funcs by their schedules";
   let description = [{
     Makes one gpu.module @device with an llvm.func for each kernel.func whose
-    first schedule is `#kernel.warpgroup_contraction` or `#kernel.rows`. What the
-    host needs for a launch is the function's attribute `kernel.device_launch`.
+    first schedule a route of the target takes (`Routes.h`): it is
+    `#kernel.warpgroup_contraction` or `#kernel.rows`, as
+    `kernel-choose-schedules=target=ptx` writes them. What the host needs for a launch is the function's attribute `kernel.device_launch`.
     Kernel.funcs stay: the host side still refers to them. Those with another
     schedule are left alone.
 

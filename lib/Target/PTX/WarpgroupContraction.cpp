@@ -5,6 +5,7 @@
 // "Asynchronous warpgroup level matrix shared memory layout".
 #include "lib/Target/PTX/WarpgroupContraction.h"
 
+#include "lib/Target/Elements/ElementCheck.h"
 #include "lib/Target/PTX/DeviceFunction.h"
 #include "lib/Target/PTX/FragmentEpilogue.h"
 #include "lib/Target/PTX/SharedMemoryRing.h"
@@ -355,11 +356,25 @@ static LogicalResult checkFits(kernel::FuncOp kernel,
 }
 
 LogicalResult
-emitWarpgroupContraction(OpBuilder &builder, const ContractionKernel &match,
-                         kernel::WarpgroupContractionAttr schedule) {
-  kernel::FuncOp kernel = match.kernel;
-  if (failed(checkFits(kernel, schedule)))
+checkWarpgroupContraction(kernel::FuncOp kernel,
+                          kernel::WarpgroupContractionAttr schedule) {
+  FailureOr<ContractionKernel> match = readContractionKernel(kernel);
+  if (failed(match) || failed(checkFits(kernel, schedule)) ||
+      failed(checkConstants(kernel)))
     return failure();
+  // A fragment holds neighbours along the columns.
+  constexpr int64_t kRow = 0, kColumn = 1;
+  ElementCheck elements(kernel, /*laneLoop=*/kColumn);
+  elements.bind(match->product, {kRow, kColumn});
+  return elements.check(match->result);
+}
+
+LogicalResult
+emitWarpgroupContraction(OpBuilder &builder, kernel::FuncOp kernel,
+                         kernel::WarpgroupContractionAttr schedule) {
+  if (failed(checkWarpgroupContraction(kernel, schedule)))
+    return failure();
+  ContractionKernel match = *readContractionKernel(kernel);
   DeviceFunction::Options options;
   options.threads = (schedule.getConsumers() + 1) * kWarpgroupThreads;
   options.blocksPerProcessor = 1;

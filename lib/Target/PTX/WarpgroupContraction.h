@@ -13,8 +13,8 @@ constexpr int64_t kMaxSharedBytes = 227 * 1024;
 /// `schedule` and 2-byte operands: the ring, the epilogue's buffers, barriers.
 int64_t sharedMemoryBytes(kernel::WarpgroupContractionAttr schedule);
 
-/// Builds `match`, inside the gpu.module that `b` points into, as one persistent
-/// kernel:
+/// Builds `kernel`, inside the gpu.module that `b` points into, as one persistent
+/// device function:
 ///
 /// - One thread of warpgroup 0 walks the block's tiles and copies `depth` deep
 ///   slices of both operands into a ring of `stages` stages by tensor copies.
@@ -37,11 +37,17 @@ int64_t sharedMemoryBytes(kernel::WarpgroupContractionAttr schedule);
 /// 16 bytes and the contracted dimension at least 1: the host checks both when
 /// it encodes the tensor maps.
 ///
-/// Fails with a diagnostic at the kernel if the schedule does not fit the
-/// machine, or at the operation of the epilogue that has no element form.
+/// Fails as checkWarpgroupContraction does.
 mlir::LogicalResult
-emitWarpgroupContraction(mlir::OpBuilder &b, const ContractionKernel &match,
+emitWarpgroupContraction(mlir::OpBuilder &b, kernel::FuncOp kernel,
                          kernel::WarpgroupContractionAttr schedule);
+
+/// Whether `kernel` can be built by `schedule`; emits nothing. Fails as
+/// readContractionKernel does, with a diagnostic at the kernel if the schedule does
+/// not fit the device, or at the operation of the epilogue that has no element form.
+mlir::LogicalResult
+checkWarpgroupContraction(kernel::FuncOp kernel,
+                          kernel::WarpgroupContractionAttr schedule);
 
 } // namespace tessera::ptx
 

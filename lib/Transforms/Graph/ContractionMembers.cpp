@@ -15,25 +15,20 @@ std::optional<ContractionMember> ContractionMember::of(linalg::LinalgOp op) {
   if (!isContraction(op) || op.getNumDpsInputs() != 2)
     return std::nullopt;
   ContractionMember member{op, {}, {}, {}};
-  auto unpack = op.getDpsInputs()[1].getDefiningOp<linalg::UnPackOp>();
   auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  if (!unpack || !fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+  if (!fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
     return std::nullopt;
-  member.panels = unpack.getSource().getDefiningOp<graph::WeightOp>();
+  member.weight = op.getDpsInputs()[1].getDefiningOp<graph::WeightOp>();
   member.destination = fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>();
-  if (!member.panels || !member.destination ||
+  if (!member.weight || !member.destination ||
       member.destination.getType().getRank() == 0)
     return std::nullopt;
   AffineMap lhs = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
   AffineMap rhs = op.getMatchingIndexingMap(op.getDpsInputOperand(1));
   AffineExpr column =
       op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults().back();
-  // Whole panels, so that those of several weights follow each other.
-  ArrayRef<int64_t> panels = unpack.getSourceType().getShape();
-  bool isWhole = panels.size() == 3 &&
-                 panels[0] * panels[2] == unpack.getDestType().getDimSize(1) &&
-                 unpack.getOuterDimsPerm() == ArrayRef<int64_t>{1, 0};
-  if (!isWhole || rhs.getResult(1) != column || lhs.getResultPosition(column))
+  if (rhs.getNumResults() != 2 || rhs.getResult(1) != column ||
+      lhs.getResultPosition(column))
     return std::nullopt;
   return member;
 }
@@ -46,7 +41,7 @@ bool ContractionMember::isLike(ContractionMember &other) {
          product->getName() == other.product->getName() &&
          product.getIndexingMapsArray() == other.product.getIndexingMapsArray() &&
          lhs() == other.lhs() &&
-         elementType(panels) == elementType(other.panels) &&
+         elementType(weight) == elementType(other.weight) &&
          elementType(destination) == elementType(other.destination);
 }
 

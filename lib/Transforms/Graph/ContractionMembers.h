@@ -10,11 +10,11 @@
 
 namespace tessera {
 
-/// A contraction [rows..., K] x [K, N] with a packed weight, and what follows it
+/// A contraction [rows..., K] x [K, N] with a weight, and what follows it
 /// column by column.
 struct ContractionMember {
   mlir::linalg::LinalgOp product;
-  graph::WeightOp panels;
+  graph::WeightOp weight;
   mlir::tensor::EmptyOp destination;
   /// Elementwise operations on the product and vectors of columns; null: this
   /// member has no such step, but others add something.

@@ -3,6 +3,8 @@
 #include "lib/Transforms/Graph/ContractionMembers.h"
 #include "lib/Transforms/Graph/Passes.h"
 
+#include "dialects/Graph/IR/TransposedPart.h"
+
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -31,7 +33,7 @@ private:
                unsigned step);
   graph::PartAttr part(Value vector, int64_t columns);
   Value declare(OpBuilder &builder, Location loc, graph::WeightsOp like,
-                ArrayRef<graph::PartAttr> parts, RankedTensorType type);
+                graph::PartAttr part);
   graph::WeightsOp weightsOf(graph::WeightOp weight) {
     return symbols.lookup<graph::WeightsOp>(weight.getWeights());
   }
@@ -41,21 +43,29 @@ private:
 
 } // namespace
 
-/// The weight of `parts`, read at the builder's place.
+/// `parts` of type `type`, one after another.
+static graph::PartAttr joined(ArrayRef<graph::PartAttr> parts,
+                              RankedTensorType type) {
+  MLIRContext *context = type.getContext();
+  return graph::PartAttr::get(context, graph::ConcatAttr::get(context, parts),
+                              type, ArrayAttr::get(context, {}));
+}
+
+/// The weight that `part` makes, read at the builder's place.
 Value ContractionMerger::declare(OpBuilder &builder, Location loc,
-                                 graph::WeightsOp like,
-                                 ArrayRef<graph::PartAttr> parts,
-                                 RankedTensorType type) {
+                                 graph::WeightsOp like, graph::PartAttr part) {
+  std::string reason;
+  FailureOr<RankedTensorType> type = graph::typeOf(part, reason);
+  assert(succeeded(type) && "expects parts that fit");
   OpBuilder atWeights(like);
   auto weights = graph::WeightsOp::create(
       atWeights, like.getLoc(),
       builder.getStringAttr(like.getSymName() + "_merged"),
-      TypeAttr::get(type),
-      graph::ConcatAttr::get(builder.getContext(), parts), TypeAttr::get(type),
-      builder.getArrayAttr({}));
+      TypeAttr::get(*type), part.getSource(),
+      TypeAttr::get(part.getSourceType()), part.getRecipe());
   weights->remove();
   symbols.insert(weights, Block::iterator(like));
-  return graph::WeightOp::create(builder, loc, type,
+  return graph::WeightOp::create(builder, loc, *type,
                                  FlatSymbolRefAttr::get(weights));
 }
 
@@ -76,29 +86,22 @@ graph::PartAttr ContractionMerger::part(Value vector, int64_t columns) {
                               ArrayAttr::get(vector.getContext(), {}));
 }
 
-/// The columns of all products in one.
+/// The columns of all products in one. Columns that are joined are rows of the
+/// transposes.
 Value ContractionMerger::product(OpBuilder &builder, Location loc,
                                  MutableArrayRef<ContractionMember> members) {
   ContractionMember &first = members.front();
   SmallVector<graph::PartAttr> parts;
   int64_t columns = 0;
   for (ContractionMember &member : members) {
-    parts.push_back(weightsOf(member.panels).getPart());
+    parts.push_back(graph::transposed(weightsOf(member.weight).getPart()));
     columns += member.columns();
   }
-  auto panelType = cast<RankedTensorType>(first.panels.getType());
-  int64_t depth = panelType.getDimSize(1), width = panelType.getDimSize(2);
-  Type element = panelType.getElementType();
-  Value panels = declare(
-      builder, loc, weightsOf(first.panels), parts,
-      RankedTensorType::get({columns / width, depth, width}, element));
-  Value into = tensor::EmptyOp::create(
-      builder, loc, ArrayRef<int64_t>{depth, columns}, element);
-  Value rhs = linalg::UnPackOp::create(builder, loc, panels, into,
-                                       /*innerDimsPos=*/ArrayRef<int64_t>{1},
-                                       {builder.getIndexAttr(width)},
-                                       /*outerDimsPerm=*/ArrayRef<int64_t>{1, 0})
-                  .getResult();
+  auto type = cast<RankedTensorType>(first.weight.getType());
+  graph::PartAttr rows =
+      joined(parts, type.clone({columns, type.getDimSize(0)}));
+  Value rhs = declare(builder, loc, weightsOf(first.weight),
+                      graph::transposed(rows));
   SmallVector<OpFoldResult> sizes = first.destination.getMixedSizes();
   sizes.back() = builder.getIndexAttr(columns);
   Value destination = tensor::EmptyOp::create(
@@ -139,8 +142,10 @@ Value ContractionMerger::vector(OpBuilder &builder, Location loc,
                                          DenseElementsAttr::get(type, zero),
                                          type, builder.getArrayAttr({})));
   }
-  return declare(builder, loc, weightsOf(members.front().panels), parts,
-                 RankedTensorType::get(columns, getElementTypeOrSelf(known)));
+  return declare(
+      builder, loc, weightsOf(members.front().weight),
+      joined(parts, RankedTensorType::get(columns,
+                                          getElementTypeOrSelf(known))));
 }
 
 /// Makes all that reads `result` read the columns from `offset` on of `merged`,
@@ -207,7 +212,7 @@ void ContractionMerger::merge(SmallVector<ContractionMember> members) {
     SmallVector<ContractionMember> read;
     for (ContractionMember &member : members)
       if (isReadInParts(member.result()))
-        read.push_back({member.product, member.panels, member.destination, {}});
+        read.push_back({member.product, member.weight, member.destination, {}});
     if (read.size() == members.size())
       break;
     members = std::move(read);
@@ -253,11 +258,28 @@ void ContractionMerger::merge(SmallVector<ContractionMember> members) {
       << (std::to_string(members.size()) + " contractions are one");
 }
 
+/// The declarations that nothing reads but products, on their right: what is joined
+/// would else be stored twice.
+static llvm::DenseSet<StringAttr> weightsOfProducts(ModuleOp module) {
+  llvm::DenseSet<StringAttr> read, others;
+  module.walk([&](graph::WeightOp weight) {
+    StringAttr name = weight.getWeightsAttr().getAttr();
+    read.insert(name);
+    for (OpOperand &use : weight->getUses())
+      if (!isContraction(use.getOwner()) || use.getOperandNumber() != 1)
+        others.insert(name);
+  });
+  for (StringAttr name : others)
+    read.erase(name);
+  return read;
+}
+
 namespace {
 struct MergeContractions
     : tessera::impl::MergeContractionsBase<MergeContractions> {
   void runOnOperation() override {
     SmallVector<SmallVector<ContractionMember>> groups;
+    llvm::DenseSet<StringAttr> mergeable = weightsOfProducts(getOperation());
     // Groups from `open` on may grow: their operand is that of the contraction
     // before.
     unsigned open = 0;
@@ -273,7 +295,8 @@ struct MergeContractions
       }
       std::optional<ContractionMember> member =
           isProduct ? ContractionMember::of(product) : std::nullopt;
-      if (!member)
+      if (!member ||
+          !mergeable.contains(member->weight.getWeightsAttr().getAttr()))
         return;
       auto *like = std::find_if(
           groups.begin() + open, groups.end(),

@@ -99,37 +99,6 @@ def OutlineConstants : Pass<"graph-outline-constants", "mlir::ModuleOp"> {
   let dependentDialects = ["tessera::graph::GraphDialect"];
 }
 
-def PackWeights : Pass<"graph-pack-weights", "mlir::ModuleOp"> {
-  let summary = "Store the right-hand sides of contractions as column panels";
-  let description = [{
-    The contraction builder reads its right-hand side [K, N] in panels of
-    `width` columns, each row of a panel one or two vectors. The weight's recipe
-    gains the packing; users see it unpacked again, which the builder reads
-    directly:
-
-      %w = graph.weight @w : tensor<KxN>   ==>   %p = graph.weight @w_packed : tensor<N/16 x K x 16>
-                                                 %w = linalg.unpack %p …
-
-    Convolution filters [spatial..., C, N] are packed as [spatial * C, N], those of
-    groups only if each group is whole panels.
-
-    Gathers read the panels too, so that a table that is also a right-hand side,
-    transposed or not, is stored once:
-
-      %t = graph.weight @table               %p = graph.weight @table_0_packed
-      %r = graph.gather %t[%ids]        ==>  %t = linalg.transpose (linalg.unpack %p) [1, 0]
-                                             %r = graph.gather %t[%ids]
-
-    Each element that a gather takes then costs a cache line, about the time of 128
-    multiply-adds: only where at typical sizes all of them take at most a 32nd of
-    the time of the module's products. Leaves weights alone that anything else reads.
-  }];
-  let options = [Option<"width", "width", "int64_t", /*default=*/"16",
-                        "Columns in a panel">];
-  let dependentDialects = ["tessera::graph::GraphDialect", "mlir::linalg::LinalgDialect",
-                           "mlir::tensor::TensorDialect"];
-}
-
 def MergeContractions : Pass<"graph-merge-contractions", "mlir::ModuleOp"> {
   let summary = "Make contractions of one operand with several weights one";
   let description = [{
@@ -141,9 +110,9 @@ def MergeContractions : Pass<"graph-merge-contractions", "mlir::ModuleOp"> {
       %k = linalg.matmul %x, %wk                %a = tensor.extract_slice %z[0, 0] …
       %b = arith.addf %k, (bias of k)           %b = tensor.extract_slice %z[0, 768] …
 
-    The weight is a `#graph.concat` of the panels, a bias one of the biases; where
-    some add none, -0.0 is added. Expects packed weights and biases that are weights
-    or splats.
+    The weight is a `#graph.concat` of the columns (rows of the transposes), a bias one
+    of the biases; where some add none, -0.0 is added. Expects weights that only
+    products read, and biases that are weights or splats.
 
     Contractions that another one stands between, as those of each layer's keys of
     one encoder, stay apart: their results would all be stored at once. Only results

@@ -91,8 +91,11 @@ std::optional<Append> CacheAppender::match(unsigned result, Value output) {
   append.concat = concatOf(append.kernel, target);
   if (!append.concat || append.concat.getInputs().size() < 2)
     return std::nullopt;
-  // Nothing is kept, and a part of nothing begins nowhere.
-  if (llvm::is_contained(append.concat.getType().getShape(), 0))
+  // Nothing is kept or added: a part of nothing begins nowhere.
+  if (llvm::any_of(append.concat.getInputs(), [](Value part) {
+        auto type = cast<RankedTensorType>(part.getType());
+        return llvm::is_contained(type.getShape(), 0);
+      }))
     return std::nullopt;
   append.argument =
       dyn_cast<BlockArgument>(append.concat.getInputs().front());

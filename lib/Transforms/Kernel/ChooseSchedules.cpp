@@ -45,7 +45,11 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
       getOperation().emitError("no routes of a target '" + target + "'");
       return signalPassFailure();
     }
-    FailureOr<Machine> machine = machineOf(getOperation());
+    FailureOr<Machine> machine = Machine();
+    if (llvm::any_of(routes, [](const KernelRoute *route) {
+          return route->needsMachine();
+        }))
+      machine = machineOf(getOperation());
     if (failed(machine))
       return signalPassFailure();
     for (auto kernel : getOperation().getOps<kernel::FuncOp>())
@@ -68,17 +72,38 @@ struct ChooseSchedules : tessera::impl::ChooseSchedulesBase<ChooseSchedules> {
               remark::RemarkOpts::name("candidate").category("schedule"))
               << describe(*route, kernel, schedule, machine);
       if (!candidates.empty() && (schedules.empty() || isLast))
-        schedules.push_back(candidates.front());
+        append(schedules, candidates);
       if (reason.empty())
         continue;
       // The route is meant for the kernel: no other special one is.
       kernel->setAttr(kernel::kMissedAttr,
                       StringAttr::get(&getContext(), reason));
-      schedules.push_back(
-          routes.back()->candidates(kernel, machine, reason).front());
+      llvm::append_range(schedules, ArrayRef(routes.back()->candidates(
+                                        kernel, machine, reason))
+                                        .take_front(1));
       break;
     }
     kernel.setSchedulesAttr(ArrayAttr::get(&getContext(), schedules));
+  }
+
+  /// Adds the best of `candidates`: of those that need no unit, too, where the best one
+  /// does, as a system may refuse it.
+  void append(SmallVectorImpl<Attribute> &schedules,
+              ArrayRef<kernel::ScheduleAttrInterface> candidates) {
+    kernel::ScheduleAttrInterface best = candidates.front();
+    kernel::Unit unit = best.getUnit();
+    if (unit == kernel::Unit::None) {
+      schedules.push_back(best);
+      return;
+    }
+    schedules.push_back(
+        kernel::GuardedAttr::get(&getContext(), /*condition=*/{}, unit, best));
+    const auto *plain = llvm::find_if(
+        candidates, [](kernel::ScheduleAttrInterface schedule) {
+          return schedule.getUnit() == kernel::Unit::None;
+        });
+    if (plain != candidates.end())
+      schedules.push_back(*plain);
   }
 
   SmallVector<const KernelRoute *> routes;

@@ -47,11 +47,34 @@ def ShareConstants : Pass<"kernel-share-constants", "mlir::ModuleOp"> {
         ==>  an argument, called with weights of one element
 
     Where four kernels or more differ in nothing but the first offset of their
-    slices and constants of floats that are all the same; kernel-merge-identical
+    slices and constants of floats, i32 or i8 that are all the same (scales and zero
+    points of quantized layers); kernel-merge-identical
     leaves one of them.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect",
                            "tessera::graph::GraphDialect"];
+}
+
+def NarrowContractions : Pass<"kernel-narrow-contractions", "mlir::ModuleOp"> {
+  let summary = "Give products of f32 operands of 16 bits, where the precision allows";
+  let description = [{
+    Matrix units multiply 16 bits many times as fast as 32, and half the bytes are
+    read. Sums, and all that is no product, stay f32:
+
+      linalg.matmul ins(%a, %w) of f32   ==>   %b = arith.truncf %a ; %v = arith.truncf %w
+                                               linalg.matmul ins(%b, %v) outs(… : f32)
+
+    What computes %a stores it as bf16, if nothing else reads it; weights are
+    converted when the artifact is written (graph-fold-weight-arithmetic).
+
+    Expects the graph state and, for `fast`, a machine: products that it does not
+    compute faster so stay. Leaves products of fewer than 32 contracted elements and
+    depthwise convolutions. `strict`, `highest` and `high` change nothing.
+  }];
+  let options = [
+    Option<"precision", "precision", "std::string", /*default=*/"\"highest\"",
+           "strict, highest, high, fast (or medium), bf16 or f16">];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
 }
 
 def StoreOperands : Pass<"kernel-store-operands", "mlir::func::FuncOp"> {
@@ -100,6 +123,42 @@ def OutlineGroups : Pass<"kernel-outline-groups", "mlir::ModuleOp"> {
                            "tessera::graph::GraphDialect", "tessera::kernel::KernelDialect"];
 }
 
+def PackWeights : Pass<"kernel-pack-weights", "mlir::ModuleOp"> {
+  let summary = "Store the right-hand sides of products as the panels that their route reads";
+  let description = [{
+    Which panels a product [M, K] x [K, N] reads is asked of the target's routes
+    (`operandLayout`): columns of a panel, and how many neighbours of the contracted
+    dimension lie together. The weight's recipe gains the packing; the kernel's body
+    begins with the matching unpack, which the route's builder reads directly:
+
+      kernel.func @matmul(%w: tensor<KxN>, …)   ==>   kernel.func @matmul(%p: tensor<N/32 x K/4 x 32 x 4>, …) {
+                                                        %w = linalg.unpack %p outer_dims_perm = [1, 0]
+                                                               inner_dims_pos = [1, 0] inner_tiles = [32, 4] …
+
+    Convolution filters [spatial..., C, N] are packed as [spatial * C, N], those of
+    groups only if each group is whole panels. Neighbours that lie together are those
+    of one tap, or of taps that are read as one row of the input: where C is no multiple
+    of them, the panels are [N/32, taps, ceil(C/4), 32, 4]. What fills panels is zero.
+
+    Gathers read the panels too, so that a table that is also a right-hand side,
+    transposed or not, is stored once:
+
+      graph.gather %table[%ids]   ==>   %t = linalg.transpose (linalg.unpack %p) [1, 0]
+                                        graph.gather %t[%ids]
+
+    Each element that a gather takes then costs a cache line, about the time of 128
+    multiply-adds: only where at typical sizes all of them take at most a 32nd of
+    the time of the module's products. Leaves weights alone that anything else reads.
+
+    Expects kernels with one call each, as kernel-outline-groups leaves them, and a
+    module with a machine.
+  }];
+  let options = [Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+                        "Target whose routes are asked">];
+  let dependentDialects = ["mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect",
+                           "tessera::graph::GraphDialect"];
+}
+
 def SetMachine : Pass<"kernel-set-machine", "mlir::ModuleOp"> {
   let summary = "Give the module the machine that it is compiled for";
   let description = [{
@@ -135,7 +194,9 @@ def ChooseSchedules : Pass<"kernel-choose-schedules", "mlir::ModuleOp"> {
                                       [#kernel.contraction<rows = 6, …>, #kernel.generic]
 
     Leaves kernels that have schedules alone, so that a person or a tuner may
-    choose; expects the kernel state. Fails if the module has no machine.
+    choose; expects the kernel state. Kernels that no route has a schedule for, as
+    reductions on a GPU, get an empty list. Fails if the module has no machine and the
+    target's routes need one.
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"",

@@ -13,11 +13,6 @@
 using namespace mlir;
 using namespace tessera;
 
-/// Of a call whose result is what a block gives or a loop begins with: a number of its
-/// own. CSE would make one call of equal ones, which stands where the first stood, and
-/// what it writes may still be read there.
-static constexpr llvm::StringLiteral kOwnPlaceAttr = "kernel.own_place";
-
 static bool isTensor(Value value) {
   return isa<RankedTensorType>(value.getType());
 }

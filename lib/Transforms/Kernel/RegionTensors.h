@@ -24,6 +24,11 @@
 
 namespace tessera {
 
+/// Of a call whose result is what a block gives or a loop begins with: what no other
+/// call has. CSE would make one call of equal ones, which stands where the first stood,
+/// and what it writes may still be read there.
+inline constexpr llvm::StringLiteral kOwnPlaceAttr = "kernel.own_place";
+
 /// Whether `op` is a branch or loop whose blocks have kernels of their own: scf.if
 /// and scf.for.
 bool isControlFlow(mlir::Operation *op);

@@ -24,7 +24,7 @@ namespace {
 
 /// A number that may be another one in a kernel which is alike otherwise: where a
 /// slice begins along its first dimension, or the elements of a constant of floats
-/// that are all the same.
+/// or of zero points that are all the same.
 struct Number {
   Operation *op;
   TypedAttr value;
@@ -59,6 +59,12 @@ private:
 
 } // namespace
 
+/// Floats, and the integers that quantized numbers and their zero points are.
+static bool mayVary(Type element) {
+  return isa<FloatType>(element) || element.isInteger(8) ||
+         element.isInteger(32);
+}
+
 static std::optional<Number> numberOf(Operation *op) {
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
     ArrayRef<int64_t> offsets = slice.getStaticOffsets();
@@ -68,7 +74,7 @@ static std::optional<Number> numberOf(Operation *op) {
   if (auto constant = dyn_cast<arith::ConstantOp>(op))
     if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue()))
       if (isa<RankedTensorType>(splat.getType()) &&
-          isa<FloatType>(splat.getElementType()))
+          mayVary(splat.getElementType()))
         return Number{op, splat};
   return std::nullopt;
 }

@@ -4,9 +4,11 @@
 #include "dialects/Kernel/IR/MissedRoute.h"
 #include "lib/Transforms/Kernel/Outline.h"
 #include "lib/Transforms/Kernel/Passes.h"
+#include "lib/Transforms/Kernel/RegionTensors.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace tessera {
 #define GEN_PASS_DEF_SPLITGENERIC
@@ -122,9 +124,35 @@ static void inlineCall(CallOp call, FuncOp kernel, IRMapping &mapping) {
   call.erase();
 }
 
+/// The call that computes `value` or what it is a view of, or null.
+static CallOp callBehind(Value value) {
+  while (value.getDefiningOp() && isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return value.getDefiningOp<CallOp>();
+}
+
+/// Gives the calls that compute what `readers` read a place of their own each, as the
+/// call had that was taken apart.
+static void keepPlaceApart(Attribute place, ArrayRef<OpOperand *> readers) {
+  llvm::SmallSetVector<CallOp, 2> writers;
+  for (OpOperand *reader : readers)
+    if (CallOp writer = callBehind(reader->get()))
+      writers.insert(writer);
+  for (auto [number, writer] : llvm::enumerate(writers)) {
+    Builder builder(writer->getContext());
+    writer->setAttr(kOwnPlaceAttr,
+                    number == 0 ? place
+                                : Attribute(builder.getArrayAttr(
+                                      {place, builder.getI64IntegerAttr(number)})));
+  }
+}
+
 static LogicalResult splitCall(CallOp call, FuncOp kernel,
                                ArrayRef<SmallVector<Operation *>> parts,
                                SymbolTable &symbols) {
+  Attribute place = call->getAttr(kOwnPlaceAttr);
+  SmallVector<OpOperand *> readers = llvm::map_to_vector(
+      call->getUses(), [](OpOperand &use) { return &use; });
   IRMapping mapping;
   inlineCall(call, kernel, mapping);
   for (ArrayRef<Operation *> part : parts) {
@@ -139,6 +167,8 @@ static LogicalResult splitCall(CallOp call, FuncOp kernel,
     if (Attribute reason = kernel->getAttr(kMissedAttr))
       (*made)->setAttr(kMissedAttr, reason);
   }
+  if (place)
+    keepPlaceApart(place, readers);
   return success();
 }
 

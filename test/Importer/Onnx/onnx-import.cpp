@@ -1,12 +1,14 @@
 // onnx-import: prints an ONNX model (a .onnx file, or text in .onnxtxt) in
 // graph state, for tests of the importer. With --check it lists what is
-// unsupported;
+// unsupported; --arith expresses quantized tensors as arithmetic;
 // --size NAME=MIN:TYPICAL:MAX bounds a size, and may be repeated.
+#include "dialects/Quantization/Conversion/Passes.h"
 #include "lib/Importer/Onnx/OnnxImporter.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/SourceMgr.h"
@@ -41,6 +43,8 @@ int main(int argc, char **argv) {
   cl::list<std::string> bounds("size", cl::desc("NAME=MIN:TYPICAL:MAX"));
   cl::opt<bool> check("check", cl::desc("List what is unsupported"));
   cl::opt<bool> locations("locations", cl::desc("Print node names"));
+  cl::opt<bool> arith("arith",
+                      cl::desc("Express quantized tensors as arithmetic"));
   cl::opt<bool> generic("generic", cl::desc("Print the generic form"));
   cl::ParseCommandLineOptions(argc, argv, "Imports ONNX models\n");
 
@@ -55,6 +59,9 @@ int main(int argc, char **argv) {
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
   mlir::OpPrintingFlags flags;
   flags.enableDebugInfo(locations).printGenericOpForm(generic);
+  mlir::PassManager lowering(&context);
+  if (arith)
+    lowering.addPass(tessera::quantization::createQuantizationToArith());
   bool good = true;
   for (const std::string &path : paths) {
     if (paths.size() > 1)
@@ -66,6 +73,7 @@ int main(int argc, char **argv) {
       good &= bool(importOnnx(path, options, &context, &report));
       printCheck(report);
     } else if (auto module = importOnnx(path, options, &context)) {
+      good &= succeeded(lowering.run(*module));
       module->print(outs(), flags);
       outs() << "\n";
     } else {

@@ -138,3 +138,23 @@ kernel.func @packed_quads(%x: tensor<6x10xi8>, %w: tensor<2x3x16x4xi8>, %out: te
   } -> tensor<6x32xi32>
   kernel.yield %p : tensor<6x32xi32>
 }
+
+// -----
+
+// The quads of the channels of a tap, of which there are two for five channels, are rows
+// of a packed panel.
+
+// CHECK-LABEL: func.func private @packed_taps
+// CHECK-NOT:     memref.alloca
+// CHECK:         %[[PANELS:.*]] = memref.collapse_shape %arg2 {{\[\[}}0], [1, 2], [3, 4]] : memref<2x2x2x32x4xi8> into memref<2x4x128xi8>
+// CHECK-NOT:     vector.interleave
+// CHECK:         vector.load %[[PANELS]]{{.*}} : memref<2x4x128xi8>, vector<64xi8>
+// CHECK:         llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+kernel.func @packed_taps(%x: tensor<1x6x5xi8>, %w: tensor<2x2x2x32x4xi8>, %out: tensor<1x6x40xi32>) -> tensor<1x6x40xi32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.contraction<rows = 6, vectors = 2, lanes = 16, taskRows = 6, taskPanels = 2, prefetchRows = 0, accumulate = u8s8_quads>],
+                shapes = [affine_map<() -> (1, 6, 5)>, affine_map<() -> (2, 2, 2, 32, 4)>, affine_map<() -> (1, 6, 40)>]} {
+  %e = tensor.empty() : tensor<2x5x40xi8>
+  %f = linalg.unpack %w outer_dims_perm = [2, 0, 1] inner_dims_pos = [2, 1] inner_tiles = [32, 4] into %e : tensor<2x2x2x32x4xi8> -> tensor<2x5x40xi8>
+  %y = graph.conv %x, %f strides [1] dilations [1] pads [1], [0] groups 1 unsigned : tensor<1x6x5xi8>, tensor<2x5x40xi8> -> tensor<1x6x40xi32>
+  kernel.yield %y : tensor<1x6x40xi32>
+}

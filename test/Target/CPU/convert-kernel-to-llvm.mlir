@@ -100,3 +100,33 @@ func.func @allocates(%n: index) {
   %x = memref.alloc(%n) : memref<?xf32>
   return
 }
+
+// -----
+
+// Tiles pass from block to block.
+// CHECK-LABEL: llvm.func internal @tiles
+// CHECK:         %[[ZERO:.*]] = llvm.call_intrinsic "llvm.x86.tilezero.internal"
+// CHECK:         llvm.br ^[[LOOP:.*]](%{{.*}}, %[[ZERO]] : i64, !llvm.x86_amx)
+// CHECK:       ^[[LOOP]](%{{.*}}: i64, %[[SUM:.*]]: !llvm.x86_amx)
+// CHECK:         %[[TILE:.*]] = llvm.call_intrinsic "llvm.x86.tileloaddt164.internal"
+// CHECK:         llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"({{.*}}, %[[SUM]], %[[TILE]], %[[TILE]])
+// CHECK:         llvm.call_intrinsic "llvm.x86.tilestored64.internal"
+func.func @tiles(%p: !llvm.ptr, %out: memref<16x16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rows = llvm.mlir.constant(16 : i16) : i16
+  %bytes = llvm.mlir.constant(64 : i16) : i16
+  %stride = arith.constant 64 : i64
+  %zero = amx.tile_zero : !amx.tile<16x16xf32>
+  cf.br ^loop(%c0, %zero : index, !amx.tile<16x16xf32>)
+^loop(%i: index, %sum: !amx.tile<16x16xf32>):
+  %x = llvm.call_intrinsic "llvm.x86.tileloaddt164.internal"(%rows, %bytes, %p, %stride) : (i16, i16, !llvm.ptr, i64) -> !llvm.x86_amx
+  %t = builtin.unrealized_conversion_cast %x : !llvm.x86_amx to !amx.tile<16x32xbf16>
+  %s = amx.tile_mulf %t, %t, %sum : !amx.tile<16x32xbf16>, !amx.tile<16x32xbf16>, !amx.tile<16x16xf32>
+  %next = arith.addi %i, %c1 : index
+  %more = arith.cmpi slt, %next, %n : index
+  cf.cond_br %more, ^loop(%next, %s : index, !amx.tile<16x16xf32>), ^end
+^end:
+  amx.tile_store %out[%c0, %c0], %s : memref<16x16xf32>, !amx.tile<16x16xf32>
+  return
+}

@@ -175,7 +175,7 @@ kernel.func @transposed_product(%x: tensor<64x64xf16>, %w: tensor<64x64xf16>, %o
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<64x64xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
-  // expected-error @+1 {{element emitter: the bound value cannot be read element by element}}
+  // expected-error @+1 {{element emitter: the bound value cannot be read here}}
   %product = linalg.matmul ins(%x, %w : tensor<64x64xf16>, tensor<64x64xf16>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
   %turned = linalg.transpose ins(%product : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) permutation = [1, 0]
   %result = arith.truncf %turned : tensor<64x64xf32> to tensor<64x64xf16>

@@ -114,3 +114,25 @@ func.func @changed_sign(%x: tensor<?xi16> {graph.name = "x", graph.dims = [@past
   %y = kernel.call @concat ins(%x, %n : tensor<?xi16>, tensor<1xi16>) outs(%e : tensor<?xi16>) sizes(%p) -> tensor<?xi16>
   return %y : tensor<?xi16>
 }
+
+// -----
+
+// Nothing is added: a part of no elements begins behind the end.
+
+kernel.func @concat(%past: tensor<2x3xf32>, %new: tensor<2x0xf32>, %out: tensor<2x3xf32>) -> tensor<2x3xf32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (2, 3)>, affine_map<() -> (2, 0)>, affine_map<() -> (2, 3)>], schedules = [#kernel.rows<lanes = 8, unroll = 4, taskElements = 1024>]} {
+  %r = tensor.concat dim(1) %past, %new : (tensor<2x3xf32>, tensor<2x0xf32>) -> tensor<2x3xf32>
+  kernel.yield %r : tensor<2x3xf32>
+}
+// CHECK:         kernel.func @concat(
+// CHECK-LABEL:   func.func @main
+// CHECK-NOT:     kernel.append
+// BUFFER-LABEL:  func.func @main
+// BUFFER-NOT:    memref.subview
+// BUFFER:        kernel.launch @concat
+func.func @main(%x: tensor<2x3xf32> {graph.name = "x", graph.dims = [2, 3]}, %n: tensor<2x0xf32> {graph.name = "n", graph.dims = [2, 0]})
+    -> (tensor<2x3xf32> {graph.name = "y"}) {
+  %e = tensor.empty() : tensor<2x3xf32>
+  %y = kernel.call @concat ins(%x, %n : tensor<2x3xf32>, tensor<2x0xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %y : tensor<2x3xf32>
+}

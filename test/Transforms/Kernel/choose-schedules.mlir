@@ -98,8 +98,7 @@ kernel.func @rows_of_the_longest(%x: tensor<1x36x14x8x16xf32>, %w: tensor<3x3x3x
 
 // Several elements of the contracted dimension a step where the machine has it.
 // CHECK-LABEL: kernel.func @bytes_by_bytes
-// AVX2-SAME:     kernel.missed = "the machine has no multiply-accumulate for the types of its product"
-// AVX2-SAME:     schedules = [#kernel.generic]
+// AVX2-SAME:     #kernel.contraction<{{.*}}accumulate = bytes_in_f32>
 // AVX512-SAME:   #kernel.contraction<{{.*}}accumulate = u8s8_quads>
 #lhs = affine_map<(m, n, k) -> (m, k)>
 #rhs = affine_map<(m, n, k) -> (k, n)>
@@ -114,6 +113,26 @@ kernel.func @bytes_by_bytes(%x: tensor<6x4xi8>, %w: tensor<4x8xi8>, %out: tensor
   ^bb0(%a: i8, %b: i8, %sum: i32):
     %c = arith.extui %a : i8 to i32
     %d = arith.extsi %b : i8 to i32
+    %q = arith.muli %c, %d : i32
+    %s = arith.addi %sum, %q : i32
+    linalg.yield %s : i32
+  } -> tensor<6x8xi32>
+  kernel.yield %p : tensor<6x8xi32>
+}
+
+// CHECK-LABEL: kernel.func @unsigned_by_unsigned
+// CHECK-SAME:    kernel.missed = "the machine has no multiply-accumulate for the types of its product"
+// CHECK-SAME:    schedules = [#kernel.generic]
+kernel.func @unsigned_by_unsigned(%x: tensor<6x4xi8>, %w: tensor<4x8xi8>, %out: tensor<6x8xi32>) -> tensor<6x8xi32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (6, 4)>, affine_map<() -> (4, 8)>, affine_map<() -> (6, 8)>]} {
+  %zero = arith.constant 0 : i32
+  %e = tensor.empty() : tensor<6x8xi32>
+  %f = linalg.fill ins(%zero : i32) outs(%e : tensor<6x8xi32>) -> tensor<6x8xi32>
+  %p = linalg.generic {indexing_maps = [#lhs, #rhs, #result], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<6x4xi8>, tensor<4x8xi8>) outs(%f : tensor<6x8xi32>) {
+  ^bb0(%a: i8, %b: i8, %sum: i32):
+    %c = arith.extui %a : i8 to i32
+    %d = arith.extui %b : i8 to i32
     %q = arith.muli %c, %d : i32
     %s = arith.addi %sum, %q : i32
     linalg.yield %s : i32

@@ -132,3 +132,44 @@ func.func @scaled(%x: tensor<8xf32>) -> tensor<8xf32> {
   %s = kernel.call @s ins(%r : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
   return %s : tensor<8xf32>
 }
+
+// -----
+
+// Zero points of quantized layers are numbers, too.
+// CHECK-LABEL: kernel.func @za(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<8xi32>, %[[ZERO:[^:]*]]: tensor<i32>
+// CHECK:         %[[ALL:.*]] = graph.broadcast_to %[[ZERO]] : tensor<i32> -> tensor<8xi32>
+// CHECK:         arith.subi %[[X]], %[[ALL]]
+// CHECK-NOT:   kernel.func
+kernel.func @za(%x: tensor<8xi32>, %out: tensor<8xi32>) -> tensor<8xi32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %z = arith.constant dense<3> : tensor<8xi32>
+  %y = arith.subi %x, %z : tensor<8xi32>
+  kernel.yield %y : tensor<8xi32>
+}
+kernel.func @zb(%x: tensor<8xi32>, %out: tensor<8xi32>) -> tensor<8xi32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %z = arith.constant dense<114> : tensor<8xi32>
+  %y = arith.subi %x, %z : tensor<8xi32>
+  kernel.yield %y : tensor<8xi32>
+}
+kernel.func @zc(%x: tensor<8xi32>, %out: tensor<8xi32>) -> tensor<8xi32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %z = arith.constant dense<126> : tensor<8xi32>
+  %y = arith.subi %x, %z : tensor<8xi32>
+  kernel.yield %y : tensor<8xi32>
+}
+kernel.func @zd(%x: tensor<8xi32>, %out: tensor<8xi32>) -> tensor<8xi32>
+    attributes {outputs = 1 : i64, shapes = [affine_map<() -> (8)>, affine_map<() -> (8)>]} {
+  %z = arith.constant dense<7> : tensor<8xi32>
+  %y = arith.subi %x, %z : tensor<8xi32>
+  kernel.yield %y : tensor<8xi32>
+}
+func.func @layers(%x: tensor<8xi32>) -> (tensor<8xi32>, tensor<8xi32>, tensor<8xi32>, tensor<8xi32>) {
+  %e = tensor.empty() : tensor<8xi32>
+  %a = kernel.call @za ins(%x : tensor<8xi32>) outs(%e : tensor<8xi32>) -> tensor<8xi32>
+  %b = kernel.call @zb ins(%x : tensor<8xi32>) outs(%e : tensor<8xi32>) -> tensor<8xi32>
+  %c = kernel.call @zc ins(%x : tensor<8xi32>) outs(%e : tensor<8xi32>) -> tensor<8xi32>
+  %d = kernel.call @zd ins(%x : tensor<8xi32>) outs(%e : tensor<8xi32>) -> tensor<8xi32>
+  return %a, %b, %c, %d : tensor<8xi32>, tensor<8xi32>, tensor<8xi32>, tensor<8xi32>
+}

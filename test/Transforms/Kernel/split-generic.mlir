@@ -74,3 +74,35 @@ func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %r = kernel.call @rows ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
   return %r : tensor<4x8xf32>
 }
+
+// -----
+
+// Both branches compute the same: each writes what it gives itself.
+// CHECK-LABEL: func.func @branches
+// CHECK:         scf.if
+// CHECK:           kernel.call @dense_0
+// CHECK-NOT:       own_place
+// CHECK:           kernel.call @dense_1 {{.*}} {kernel.own_place = 0 : i64}
+// CHECK:         } else {
+// CHECK:           kernel.call @dense_{{.*}} {kernel.own_place = 1 : i64}
+#v = affine_map<() -> (4, 4)>
+kernel.func @dense(%x: tensor<4x4xf32>, %out: tensor<4x4xf32>) -> tensor<4x4xf32>
+    attributes {outputs = 1 : i64, schedules = [#kernel.generic], shapes = [#v, #v]} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %product = linalg.matmul ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %result = math.tanh %product : tensor<4x4xf32>
+  kernel.yield %result : tensor<4x4xf32>
+}
+func.func @branches(%x: tensor<4x4xf32>, %c: i1) -> tensor<4x4xf32> {
+  %e = tensor.empty() : tensor<4x4xf32>
+  %r = scf.if %c -> tensor<4x4xf32> {
+    %a = kernel.call @dense ins(%x : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {kernel.own_place = 0 : i64} -> tensor<4x4xf32>
+    scf.yield %a : tensor<4x4xf32>
+  } else {
+    %b = kernel.call @dense ins(%x : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) {kernel.own_place = 1 : i64} -> tensor<4x4xf32>
+    scf.yield %b : tensor<4x4xf32>
+  }
+  return %r : tensor<4x4xf32>
+}

@@ -100,6 +100,28 @@ TEST(StridedView, TransposesAndPacks) {
   EXPECT_EQ(elements(view, source), expected.data);
 }
 
+// Panels of the channels of two taps: [taps, panels, groups, width, group] with the
+// panels in front.
+TEST(StridedView, TransposesWhatIsPadded) {
+  Tensor source = Tensor::numbered({2, 5, 11});
+  StridedView view = StridedView::dense(source.shape);
+  ASSERT_TRUE(view.pack(8, 4));
+  ASSERT_TRUE(view.transpose({1, 0, 2, 3, 4}));
+  Tensor expected = Tensor::numbered({2, 2, 2, 8, 4});
+  EXPECT_TRUE(view.shape() == llvm::ArrayRef(expected.shape));
+  for (int64_t at = 0; at < expected.count(); ++at) {
+    std::vector<int64_t> i = expected.index(at);
+    int64_t column = i[0] * 8 + i[3], channel = i[2] * 4 + i[4];
+    expected.data[at] =
+        column < 11 && channel < 5
+            ? source.data[(i[1] * 5 + channel) * 11 + column]
+            : 0;
+  }
+  EXPECT_EQ(elements(view, source), expected.data);
+  // Rows in groups that would be walked before the groups.
+  EXPECT_FALSE(view.transpose({0, 1, 4, 3, 2}));
+}
+
 TEST(StridedView, ReversesDimensions) {
   Tensor source = Tensor::numbered({2, 3, 4});
   StridedView view = StridedView::dense(source.shape);
@@ -192,7 +214,8 @@ TEST(StridedView, RefusesReshapesThatMoveBytes) {
   StridedView padded = StridedView::dense({4, 6});
   ASSERT_TRUE(padded.pack(4));
   EXPECT_FALSE(padded.reshape({32}));
-  EXPECT_FALSE(padded.transpose({1, 0, 2}));
+  // Lanes in front of the panels that say which of them exist.
+  EXPECT_FALSE(padded.transpose({2, 1, 0}));
 }
 
 TEST(StridedView, Broadcasts) {

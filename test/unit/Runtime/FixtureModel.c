@@ -168,7 +168,7 @@ static const TesseraEntry entries[] = {
     {sizeof(TesseraEntry), 1, 1, 1, 0, 0, "fill", fillInputs, fillOutputs,
      fillSymbols, 0, 0, runFill, 3, fillSizes, checkFill}};
 static const TesseraTarget targets[] = {
-    {sizeof(TesseraTarget), FIXTURE_ARCHITECTURE, "x86-64", FIXTURE_FEATURES}};
+    {sizeof(TesseraTarget), FIXTURE_ARCHITECTURE, "x86-64", FIXTURE_FEATURES, 0}};
 
 __attribute__((visibility("default"))) const TesseraModule FIXTURE_SYMBOL = {
     sizeof(TesseraModule),

@@ -106,7 +106,7 @@ TEST_F(ModelTest, MissingSymbol) {
 
 TEST_F(ModelTest, OtherAbiVersion) {
   EXPECT_HAS(loadError(fixture::library("other-abi"), TESSERA_INVALID_MODEL),
-             "': expects ABI version 2 but the model has 99; compile it again");
+             "': expects ABI version 3 but the model has 99; compile it again");
 }
 
 TEST_F(ModelTest, MissingFeature) {
@@ -148,7 +148,7 @@ TEST_F(ModelTest, InspectsWhatItCannotRun) {
   }
   EXPECT_HAS(
       Model::inspect(fixture::library("other-abi")).takeStatus().message(),
-      "': expects ABI version 2 but the model has 99");
+      "': expects ABI version 3 but the model has 99");
 }
 
 TEST_F(ModelTest, Describes) {

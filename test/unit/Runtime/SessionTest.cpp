@@ -1,8 +1,8 @@
 // Running: what a session tells and computes, through the C API.
 #include "SessionFixture.h"
 
+#include <future>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -283,9 +283,9 @@ TEST_F(SessionTest, ModelMayBeReleasedFirst) {
 
 TEST_F(SessionTest, EightThreadsWithSessionsOfTheirOwnAndShared) {
   std::atomic<int> wrong{0};
-  std::vector<std::thread> threads;
+  std::vector<std::future<void>> threads;
   for (int index = 0; index < 8; ++index)
-    threads.emplace_back([&, index] {
+    threads.push_back(std::async(std::launch::async, [&, index] {
       TesseraSessionOptions options{};
       options.threads = 1 + index % 4;
       TesseraSession *own = create(options);
@@ -296,9 +296,9 @@ TEST_F(SessionTest, EightThreadsWithSessionsOfTheirOwnAndShared) {
           wrong.fetch_add(1);
       }
       tessera_session_release(own);
-    });
-  for (std::thread &thread : threads)
-    thread.join();
+    }));
+  for (std::future<void> &thread : threads)
+    thread.get();
   EXPECT_EQ(wrong.load(), 0);
 }
 

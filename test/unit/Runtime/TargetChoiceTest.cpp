@@ -14,7 +14,8 @@ class TargetChoice : public testing::Test {
 protected:
   void add(const char *cpu, const char *features,
            const char *architecture = "x86-64") {
-    targets.push_back({sizeof(TesseraTarget), architecture, cpu, features});
+    targets.push_back(
+        {sizeof(TesseraTarget), architecture, cpu, features, nullptr});
     TesseraModule module{};
     module.size = sizeof module;
     module.abiVersion = TESSERA_ABI_VERSION;
@@ -81,6 +82,19 @@ TEST_F(TargetChoice, LeavesUnknownFeaturesOut) {
   add("future", "avx,avx2,fma,avx4096");
   add("v3", "avx2");
   EXPECT_EQ(choice(haswell), "v3");
+}
+
+TEST_F(TargetChoice, GivesUnitsWhereTheMachineHasThem) {
+  add("tiles", "avx2");
+  targets.back().optionalFeatures = "amx-tile,amx-bf16";
+  EXPECT_EQ(choice(haswell), "tiles");
+  Result<uint64_t> units = enableTargets(modules.back(), haswell);
+  ASSERT_TRUE(units.ok());
+  EXPECT_EQ(*units, 0u);
+  // Whether the system gives them is its own affair; it is no error that it does not.
+  units = enableTargets(modules.back(), {"avx2", "amx-tile", "amx-bf16"});
+  ASSERT_TRUE(units.ok());
+  EXPECT_EQ(*units & ~TESSERA_UNIT_MATRIX_TILES, 0u);
 }
 
 TEST_F(TargetChoice, OneTableKeepsItsOwnMessage) {

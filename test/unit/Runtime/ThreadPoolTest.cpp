@@ -1,6 +1,7 @@
 #include "lib/Runtime/ThreadPool.h"
 
 #include <gtest/gtest.h>
+#include <future>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -109,16 +110,14 @@ TEST(ThreadPool, LoopsNest) {
 TEST(ThreadPool, ServesManyCallersAtOnce) {
   // More callers than slots, so that some loops run without help.
   ThreadPool pool(4, true);
-  std::vector<std::thread> callers;
+  std::vector<std::future<void>> callers; // they are waited for at its end
   for (int caller = 0; caller < 24; ++caller)
-    callers.emplace_back([&pool, caller] {
+    callers.push_back(std::async(std::launch::async, [&pool, caller] {
       for (int repeat = 0; repeat < 200; ++repeat) {
         ThreadPool::Caller bracket(pool);
         runOnce(pool, 1 + (caller * 13 + repeat) % 50);
       }
-    });
-  for (std::thread &caller : callers)
-    caller.join();
+    }));
 }
 
 TEST(ThreadPool, SharesPoolsOfEqualSize) {

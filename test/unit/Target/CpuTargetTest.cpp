@@ -30,6 +30,16 @@ TEST(CpuTarget, OldCpu) {
   EXPECT_EQ(errorFor(machine), "CPU 'x86-64' is older than x86-64-v2");
 }
 
+TEST(CpuTarget, TilesAreOptional) {
+  auto target = cpu::targetFor(llvm::cantFail(machineFor("sapphirerapids")));
+  ASSERT_TRUE(bool(target));
+  EXPECT_EQ(optionalFeatures(*target), "amx-tile,amx-bf16,amx-int8");
+  EXPECT_EQ(requiredFeatures(*target).find("amx"), std::string::npos);
+  target = cpu::targetFor(llvm::cantFail(machineFor("znver4")));
+  ASSERT_TRUE(bool(target));
+  EXPECT_EQ(optionalFeatures(*target), "");
+}
+
 TEST(CpuTarget, Zen4IsTunedByAnotherCpu) {
   llvm::Expected<cpu::CpuTarget> target =
       cpu::targetFor(llvm::cantFail(machineFor("znver4")));

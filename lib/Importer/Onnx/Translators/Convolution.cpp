@@ -36,27 +36,42 @@ FailureOr<Value> addBias(NodeContext &node, Value tensor, Value bias) {
              : node.create<arith::AddIOp>(tensor, *wide);
 }
 
-/// `image` with all pads of `window`, of `pad`, which the window then lacks.
-static Value padWith(NodeContext &node, Window &window, Value image,
-                     Value pad) {
+/// `image` with the window's pads of unknown size around it, of its zero point.
+static Value padByZeroPoint(NodeContext &node, const Window &window,
+                            Value image, Value zeroPoint) {
+  if (window.sizedLow.empty())
+    return image;
+  Value pad = zeroPoint
+                  ? node.create<tensor::ExtractOp>(zeroPoint, ValueRange())
+                  : node.scalarInteger(0, getElementTypeOrSelf(image));
   Shape low(2, node.constantSize(0)), high = low;
-  bool isPadded = !window.sizedLow.empty();
-  for (size_t i = 0; i < window.low.size(); ++i) {
-    isPadded |= window.low[i] || window.high[i];
-    low.push_back(node.constantSize(window.low[i]));
-    high.push_back(node.constantSize(window.high[i]));
-    if (!window.sizedLow.empty()) {
-      low.back() = low.back() + window.sizedLow[i];
-      high.back() = high.back() + window.sizedHigh[i];
-    }
-  }
-  window.low.assign(window.low.size(), 0);
-  window.high.assign(window.high.size(), 0);
-  return isPadded ? padWithConstant(node, image, low, high, pad) : image;
+  llvm::append_range(low, window.sizedLow);
+  llvm::append_range(high, window.sizedHigh);
+  return padWithConstant(node, image, low, high, pad);
+}
+
+/// The convolution of `input` and `filter`, channels last, of result `shape`.
+static Value convolveChannelsLast(NodeContext &node, const Window &window,
+                                  Value input, Value filter, const Shape &shape,
+                                  const QuantizedFactors *quantized) {
+  int64_t groups = node.integer("group", 1);
+  Type type = getElementTypeOrSelf(filter);
+  if (quantized)
+    return quantization::ConvOp::create(
+        node.builder, node.loc, node.typeOf(shape, node.builder.getI32Type()),
+        input, filter, quantized->lhsZero, quantized->rhsZero, quantized->bias,
+        quantized->lhsFormat, quantized->rhsFormat, window.strides,
+        window.dilations, window.low, window.high, groups);
+  Type wide = type.isF16() || type.isBF16() ? Type(node.builder.getF32Type())
+                                            : type;
+  return graph::ConvOp::create(node.builder, node.loc, node.typeOf(shape, wide),
+                               input, filter, window.strides, window.dilations,
+                               window.low, window.high, groups,
+                               /*unsigned_input=*/false);
 }
 
 FailureOr<Value> convolve(NodeContext &node, Value image, Value weights,
-                          Value bytePad) {
+                          const QuantizedFactors *quantized) {
   int64_t rank = node.inputRank(0);
   auto filterType = cast<RankedTensorType>(weights.getType());
   if (rank < 3 || filterType.getRank() != rank)
@@ -90,9 +105,9 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights,
       windowOf(node, filterType.getShape().drop_front(2));
   if (failed(window))
     return failure();
-  Type type = filterType.getElementType();
-  image = bytePad ? padWith(node, *window, image, bytePad)
-                  : padBySizes(node, *window, image);
+  image = quantized
+              ? padByZeroPoint(node, *window, image, quantized->lhsZero)
+              : padBySizes(node, *window, image);
   FailureOr<Shape> spatial =
       windowedSizes(node, node.shapeOf(image), *window, /*ceilMode=*/false);
   if (failed(spatial))
@@ -107,13 +122,7 @@ FailureOr<Value> convolve(NodeContext &node, Value image, Value weights,
   Shape shape{node.shapeOf(input)[0]};
   shape.append(*spatial);
   shape.push_back(node.constantSize(outputs));
-  Type wide = bytePad                          ? node.builder.getI32Type()
-              : type.isF16() || type.isBF16() ? Type(node.builder.getF32Type())
-                                              : type;
-  return Value(graph::ConvOp::create(
-      node.builder, node.loc, node.typeOf(shape, wide), input, filter,
-      window->strides, window->dilations, window->low, window->high, groups,
-      /*unsigned_input=*/bytePad != nullptr));
+  return convolveChannelsLast(node, *window, input, filter, shape, quantized);
 }
 
 namespace {

@@ -271,7 +271,13 @@ LogicalResult reverseSequence(NodeContext &node) {
   FailureOr<Value> length = spreadVector(node, 1, batch, space);
   if (failed(length))
     return failure();
-  Value index = iota(node, space, node.builder.getI64Type(), time);
+  // More elements than there are are all.
+  Type i64 = node.builder.getI64Type();
+  Value all = node.filled(node.create<arith::IndexCastOp>(
+                              i64, node.materializeIndex(space[time])),
+                          space);
+  length = node.create<arith::MinSIOp>(*length, all);
+  Value index = iota(node, space, i64, time);
   Value mirrored = node.create<arith::SubIOp>(
       node.create<arith::SubIOp>(*length, node.filled(1.0, *length)), index);
   Value isReversed = node.create<arith::CmpIOp>(arith::CmpIPredicate::slt,

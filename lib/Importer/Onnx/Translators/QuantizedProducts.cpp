@@ -3,6 +3,7 @@
 #include "lib/Importer/Onnx/Convolving.h"
 #include "lib/Importer/Onnx/ElementwiseBuild.h"
 #include "lib/Importer/Onnx/IntegerProducts.h"
+#include "lib/Importer/Onnx/NarrowTypes.h"
 #include "lib/Importer/Onnx/Quantizing.h"
 #include "lib/Importer/Onnx/Shaping.h"
 #include "lib/Importer/Onnx/TranslatorTable.h"
@@ -49,39 +50,27 @@ struct OperandInputs {
   unsigned operand, zeroPoint;
 };
 
+ByteOperand byteOperand(NodeContext &node, OperandInputs inputs) {
+  return {node.input(inputs.operand),
+          *formatOf(node.inputElementType(inputs.operand)),
+          node.input(inputs.zeroPoint)};
+}
+
 /// The product of two operands in i32, each less its zero point.
 FailureOr<Value> integerProduct(NodeContext &node, OperandInputs lhs,
                                 OperandInputs rhs) {
-  auto isMatrixOfBytes = [&](OperandInputs inputs) {
-    return isByte(node.inputElementType(inputs.operand)) &&
-           node.inputRank(inputs.operand) >= 2;
-  };
-  if (!isMatrixOfBytes(lhs) || !isMatrixOfBytes(rhs)) {
-    FailureOr<Value> a = centred(node, lhs.operand, lhs.zeroPoint, true),
-                     b = centred(node, rhs.operand, rhs.zeroPoint, false);
-    if (failed(a) || failed(b))
-      return failure();
-    return matmul(node, *a, *b);
+  bool areBytes = isByte(node.inputElementType(lhs.operand)) &&
+                  isByte(node.inputElementType(rhs.operand));
+  if (areBytes) {
+    ByteOperand a = byteOperand(node, lhs), b = byteOperand(node, rhs);
+    if (canMultiplyBytes(a, b))
+      return multiplyBytes(node, a, b);
   }
-  auto operandOf = [&](OperandInputs inputs,
-                       bool isForRows) -> FailureOr<ByteOperand> {
-    ByteOperand operand{node.input(inputs.operand),
-                        node.isUnsigned(inputs.operand),
-                        {}};
-    if (!node.input(inputs.zeroPoint))
-      return operand;
-    FailureOr<Value> zeroPoint = alignedToMatrix(
-        node, integersOf(node, inputs.zeroPoint), isForRows);
-    if (failed(zeroPoint))
-      return failure();
-    operand.zeroPoint = *zeroPoint;
-    return operand;
-  };
-  FailureOr<ByteOperand> a = operandOf(lhs, /*isForRows=*/true),
-                         b = operandOf(rhs, /*isForRows=*/false);
+  FailureOr<Value> a = centred(node, lhs.operand, lhs.zeroPoint, true),
+                   b = centred(node, rhs.operand, rhs.zeroPoint, false);
   if (failed(a) || failed(b))
     return failure();
-  return multiplyBytes(node, *a, *b);
+  return matmul(node, *a, *b);
 }
 
 LogicalResult matmulInteger(NodeContext &node) {
@@ -162,63 +151,11 @@ LogicalResult requirePerTensor(NodeContext &node, ArrayRef<unsigned> indices) {
   return success();
 }
 
-/// Filters [outputs, channels, spatial...] have a zero point for each output.
-FailureOr<Value> centredFilter(NodeContext &node, unsigned index,
-                               unsigned zeroIndex) {
-  Value filter = integersOf(node, index);
-  if (!node.input(zeroIndex))
-    return filter;
-  Value zeroPoint = integersOf(node, zeroIndex);
-  if (node.inputRank(zeroIndex) == 1)
-    for (int64_t i = 1; i < node.inputRank(index); ++i)
-      zeroPoint = insertUnitDims(node, zeroPoint, i);
-  FailureOr<Value> wide =
-      broadcastTo(node, zeroPoint, node.shapeOf(filter));
-  if (failed(wide))
-    return failure();
-  return node.create<arith::SubIOp>(filter, *wide);
-}
-
-/// The convolution of two operands in i32, each less its zero point.
-FailureOr<Value> integerConvolution(NodeContext &node, OperandInputs inputs,
-                                    OperandInputs weights) {
-  ByteOperand bytes{node.input(weights.operand),
-                    node.isUnsigned(weights.operand),
-                    {}};
-  if (node.input(weights.zeroPoint)) {
-    bytes.zeroPoint = integersOf(node, weights.zeroPoint);
-    if (node.inputRank(weights.zeroPoint) == 1)
-      for (int64_t i = 1; i < node.inputRank(weights.operand); ++i)
-        bytes.zeroPoint = insertUnitDims(node, bytes.zeroPoint, i);
-  }
-  if (!isByte(node.inputElementType(inputs.operand)) ||
-      !isByte(node.inputElementType(weights.operand)) ||
-      !canConvolveBytes(node, bytes)) {
-    FailureOr<Value> image = centred(node, inputs.operand, inputs.zeroPoint,
-                                     /*isForRows=*/false),
-                     filter = centredFilter(node, weights.operand,
-                                            weights.zeroPoint);
-    if (failed(image) || failed(filter))
-      return failure();
-    return convolve(node, *image, *filter);
-  }
-  ByteOperand image{node.input(inputs.operand),
-                    node.isUnsigned(inputs.operand),
-                    {}};
-  if (node.input(inputs.zeroPoint)) {
-    FailureOr<Value> zeroPoint = alignedToMatrix(
-        node, integersOf(node, inputs.zeroPoint), /*isForRows=*/false);
-    if (failed(zeroPoint))
-      return failure();
-    image.zeroPoint = *zeroPoint;
-  }
-  return convolveBytes(node, image, bytes);
-}
-
 LogicalResult convInteger(NodeContext &node) {
   if (failed(requirePerTensor(node, {2})))
     return failure();
-  FailureOr<Value> result = integerConvolution(node, {0, 2}, {1, 3});
+  FailureOr<Value> result =
+      convolveBytes(node, byteOperand(node, {0, 2}), byteOperand(node, {1, 3}));
   if (failed(result))
     return failure();
   node.setOutput(0,
@@ -231,9 +168,8 @@ LogicalResult qlinearConv(NodeContext &node) {
   if (failed(requirePerTensor(node, {1, 2, 6, 7})) ||
       failed(requireProductScales(node)))
     return failure();
-  FailureOr<Value> result = integerConvolution(node, {0, 2}, {3, 5});
-  if (succeeded(result) && node.input(8))
-    result = addBias(node, *result, node.input(8));
+  FailureOr<Value> result = convolveBytes(
+      node, byteOperand(node, {0, 2}), byteOperand(node, {3, 5}), node.input(8));
   if (failed(result))
     return failure();
   SmallVector<Value> scales;

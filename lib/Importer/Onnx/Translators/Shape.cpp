@@ -86,7 +86,7 @@ bool mayBeZero(NodeContext &node, AffineExpr size) {
 /// A computed size that turns out to be 0 stands for the input's, as a constant
 /// does. Sizes that depended on that could not be reasoned about; it is an error
 /// instead, where the shape would be another: beside another size that is 0 or one
-/// that is `inferred`.
+/// that is `inferred`, or where the input has no such size.
 void requireNoCopiedSizes(NodeContext &node, const Shape &from,
                           const Shape &target,
                           std::optional<size_t> inferred) {
@@ -95,10 +95,19 @@ void requireNoCopiedSizes(NodeContext &node, const Shape &from,
     return node.create<arith::CmpIOp>(predicate, node.materializeIndex(size),
                                       zero);
   };
-  for (size_t i = 0; i < std::min(from.size(), target.size()); ++i) {
-    AffineExpr copied = from[i], size = target[i];
-    if (i == inferred || constantOf(size) || !mayBeZero(node, size) ||
-        constantOf(copied) == 0 || node.sizes.areEqual(size, copied))
+  for (size_t i = 0; i < target.size(); ++i) {
+    AffineExpr size = target[i];
+    if (i == inferred || constantOf(size) || !mayBeZero(node, size))
+      continue;
+    if (i >= from.size()) {
+      node.requireAtRunTime(compare(arith::CmpIPredicate::ne, size),
+                            "size " + Twine(i) +
+                                " is 0, which copies one that the input does not "
+                                "have");
+      continue;
+    }
+    AffineExpr copied = from[i];
+    if (constantOf(copied) == 0 || node.sizes.areEqual(size, copied))
       continue;
     Shape others;
     for (auto [j, other] : llvm::enumerate(target))

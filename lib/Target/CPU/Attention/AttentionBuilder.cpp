@@ -3,7 +3,7 @@
 #include "lib/CostModel/AttentionSchedule.h"
 #include "lib/Target/CPU/Attention/AttentionTask.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
-#include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "lib/Target/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Elements/MemrefSource.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 #include "lib/Target/Elements/IndexBuilder.h"

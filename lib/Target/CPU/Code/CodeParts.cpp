@@ -14,6 +14,8 @@
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include <chrono>
+#include <deque>
+#include <mutex>
 #include <optional>
 
 using namespace llvm;
@@ -144,12 +146,13 @@ double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-Expected<CodeBytes> compilePart(const CodeBytes &part, const CpuTarget &target,
+Expected<CodeBytes> compilePart(CodeBytes part, const CpuTarget &target,
                                 unsigned optLevel, PartSeconds &seconds) {
   Clock::time_point start = Clock::now();
   LLVMContext context;
   auto code = parseBitcodeFile(
       MemoryBufferRef(StringRef(part.data(), part.size()), "model"), context);
+  part = CodeBytes(); // its memory is of use below
   if (!code)
     return code.takeError();
   auto generator = CodeGenerator::create(target, optLevel);
@@ -165,6 +168,35 @@ Expected<CodeBytes> compilePart(const CodeBytes &part, const CpuTarget &target,
   seconds.codeGeneration = secondsSince(start);
   return object;
 }
+
+/// Numbers of parts, given out from both ends of their order by size.
+class PartQueue {
+public:
+  explicit PartQueue(ArrayRef<CodeBytes> parts) {
+    for (size_t i = 0; i < parts.size(); ++i)
+      bySize.push_back(i);
+    sort(bySize, [&](size_t a, size_t b) {
+      return std::make_pair(parts[b].size(), a) <
+             std::make_pair(parts[a].size(), b);
+    });
+  }
+
+  std::optional<size_t> take(bool largest) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (bySize.empty())
+      return std::nullopt;
+    size_t part = largest ? bySize.front() : bySize.back();
+    if (largest)
+      bySize.pop_front();
+    else
+      bySize.pop_back();
+    return part;
+  }
+
+private:
+  std::mutex mutex;
+  std::deque<size_t> bySize;
+};
 
 } // namespace
 
@@ -211,22 +243,24 @@ std::vector<CodeBytes> cutIntoParts(Module &code, StringRef suffix) {
 }
 
 Expected<std::vector<CodeBytes>>
-compileParts(ArrayRef<CodeBytes> parts, const CpuTarget &target,
+compileParts(std::vector<CodeBytes> parts, const CpuTarget &target,
              unsigned optLevel, ThreadPoolInterface *threads,
              PartSeconds &seconds) {
   std::vector<std::optional<Expected<CodeBytes>>> objects(parts.size());
   std::vector<PartSeconds> times(parts.size());
-  auto compile = [&](size_t i) {
-    objects[i].emplace(compilePart(parts[i], target, optLevel, times[i]));
+  PartQueue queue(parts);
+  auto compile = [&](bool largest) {
+    while (std::optional<size_t> i = queue.take(largest))
+      objects[*i].emplace(
+          compilePart(std::move(parts[*i]), target, optLevel, times[*i]));
   };
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (threads)
-      threads->async([&, i] { compile(i); });
-    else
-      compile(i);
-  }
-  if (threads)
+  if (threads) {
+    for (unsigned i = 0; i < threads->getMaxConcurrency(); ++i)
+      threads->async([&, i] { compile(/*largest=*/i % 2 == 0); });
     threads->wait();
+  } else {
+    compile(/*largest=*/true);
+  }
   std::vector<CodeBytes> made;
   Error failed = Error::success();
   for (auto [object, time] : zip(objects, times)) {

@@ -41,9 +41,11 @@ struct PartSeconds {
 };
 
 /// Object code of each of `parts`, in their order, by `threads` or, if that is null,
-/// by this thread. Adds to `seconds`.
+/// by this thread. Half of the threads take the largest that is left, the others the
+/// smallest, so that few large ones are in memory at once and all end together. Adds
+/// to `seconds`.
 llvm::Expected<std::vector<CodeBytes>>
-compileParts(llvm::ArrayRef<CodeBytes> parts, const CpuTarget &target,
+compileParts(std::vector<CodeBytes> parts, const CpuTarget &target,
              unsigned optLevel, llvm::ThreadPoolInterface *threads,
              PartSeconds &seconds);
 

@@ -19,6 +19,21 @@ constexpr llvm::StringLiteral usedFeatures[] = {
     "avx512vpopcntdq", "avx512bf16", "avx512fp16", "avxvnni", "avxifma",
     "avxvnniint8", "avxneconvert", "gfni"};
 
+/// Of units that a system may refuse.
+constexpr llvm::StringLiteral unitFeatures[] = {"amx-tile", "amx-bf16",
+                                                "amx-int8"};
+
+/// The features of `target` that are or are not of units.
+std::string featuresOf(const CpuTarget &target, bool areOfUnits) {
+  llvm::SmallVector<llvm::StringRef> list, found;
+  llvm::StringRef(target.features).split(list, ',');
+  for (llvm::StringRef feature : list)
+    if (feature.consume_front("+") &&
+        llvm::is_contained(unitFeatures, feature) == areOfUnits)
+      found.push_back(feature);
+  return llvm::join(found, ",");
+}
+
 llvm::Error unknownCpu(llvm::StringRef name) {
   return llvm::createStringError(
       "unknown CPU '" + name +
@@ -43,9 +58,11 @@ llvm::Expected<CpuTarget> targetFor(const Machine &machine) {
   llvm::SmallVector<llvm::StringRef> known;
   llvm::X86::getFeaturesForCPU(target.cpu, known);
   llvm::SmallVector<std::string> features;
-  for (llvm::StringRef feature : usedFeatures)
-    features.push_back(
-        ((llvm::is_contained(known, feature) ? "+" : "-") + feature).str());
+  for (llvm::ArrayRef<llvm::StringLiteral> used :
+       {llvm::ArrayRef(usedFeatures), llvm::ArrayRef(unitFeatures)})
+    for (llvm::StringRef feature : used)
+      features.push_back(
+          ((llvm::is_contained(known, feature) ? "+" : "-") + feature).str());
   target.features = llvm::join(features, ",");
   if (!target.has("sse4.2"))
     return llvm::createStringError("CPU '" + target.cpu +
@@ -54,12 +71,11 @@ llvm::Expected<CpuTarget> targetFor(const Machine &machine) {
 }
 
 std::string requiredFeatures(const CpuTarget &target) {
-  llvm::SmallVector<llvm::StringRef> list, needed;
-  llvm::StringRef(target.features).split(list, ',');
-  for (llvm::StringRef feature : list)
-    if (feature.consume_front("+"))
-      needed.push_back(feature);
-  return llvm::join(needed, ",");
+  return featuresOf(target, /*areOfUnits=*/false);
+}
+
+std::string optionalFeatures(const CpuTarget &target) {
+  return featuresOf(target, /*areOfUnits=*/true);
 }
 
 } // namespace tessera::cpu

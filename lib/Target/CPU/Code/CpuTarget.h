@@ -31,6 +31,10 @@ llvm::Expected<CpuTarget> targetFor(const Machine &machine);
 /// can contain.
 std::string requiredFeatures(const CpuTarget &target);
 
+/// In the same form, the features of units that a system may refuse (AMX), which code
+/// for `target` may use where the run says so; "" if there are none.
+std::string optionalFeatures(const CpuTarget &target);
+
 } // namespace tessera::cpu
 
 #endif // TESSERA_TARGET_CPU_CPUTARGET_H

@@ -235,6 +235,16 @@ private:
 
 } // namespace
 
+bool usesTiles(Operation *code) {
+  return code
+      ->walk([](Operation *op) {
+        return llvm::any_of(op->getResultTypes(), llvm::IsaPred<LLVM::LLVMX86AMXType>)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 llvm::Expected<CodeGenerator> CodeGenerator::create(const CpuTarget &target,
                                                     unsigned optLevel) {
   std::string error;
@@ -263,6 +273,10 @@ CodeGenerator::translate(ModuleOp module, llvm::LLVMContext &context) const {
   registerLLVMDialectTranslation(registry);
   module.getContext()->appendDialectRegistry(registry);
   WithoutSymbols scope(module);
+  SmallVector<StringRef> tiled;
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    if (usesTiles(function))
+      tiled.push_back(function.getName());
   std::unique_ptr<llvm::Module> code =
       translateModuleToLLVMIR(module, context, "model");
   if (!code)
@@ -278,6 +292,12 @@ CodeGenerator::translate(ModuleOp module, llvm::LLVMContext &context) const {
     function.addFnAttr("tune-cpu", target.tune);
     if (target.has("avx512f"))
       function.addFnAttr("prefer-vector-width", "512");
+  }
+  // Every call in a function with tiles would configure them again: it is not to be
+  // part of another one, and no loop of it a call of memset.
+  for (StringRef name : tiled) {
+    code->getFunction(name)->addFnAttr(llvm::Attribute::NoInline);
+    code->getFunction(name)->addFnAttr("no-builtins");
   }
   return code;
 }

@@ -17,6 +17,9 @@ class TargetMachine;
 
 namespace tessera::cpu {
 
+/// Whether `code`, a module or function of the LLVM dialect, has tiles (AMX).
+bool usesTiles(mlir::Operation *code);
+
 /// LLVM's code generator for one CPU and optimisation level (0 to 3).
 class CodeGenerator {
 public:

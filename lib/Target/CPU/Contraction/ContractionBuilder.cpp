@@ -2,7 +2,8 @@
 #include "lib/Target/CPU/Contraction/ContractionBuilder.h"
 #include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Contraction/ContractionTasks.h"
-#include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "lib/Target/CPU/Contraction/TileBlocks.h"
+#include "lib/Target/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Elements/MemrefSource.h"
 #include "lib/Target/CPU/Elements/OperandView.h"
 
@@ -41,10 +42,10 @@ private:
   void computeSizes();
   TaskGrid cut();
   bool rhsVariesOutside() const;
-  LogicalResult emitTask(const TaskGrid &grid, Value task, TaskTiles &tiles,
+  LogicalResult emitTask(const TaskGrid &grid, Value task, TaskLoops &tiles,
                          PanelAccess &panels);
   LogicalResult emitBlocks(const TaskBlock &block, ArrayRef<Value> loops,
-                           TaskTiles &tiles, PanelAccess &panels);
+                           TaskLoops &tiles, PanelAccess &panels);
 
   kernel::FuncOp kernel;
   Location loc;
@@ -107,7 +108,7 @@ bool ContractionBuilder::rhsVariesOutside() const {
 
 LogicalResult ContractionBuilder::emitBlocks(const TaskBlock &block,
                                              ArrayRef<Value> loops,
-                                             TaskTiles &tiles,
+                                             TaskLoops &tiles,
                                              PanelAccess &panels) {
   if (!panels.isCopied())
     return tiles.emit(builder, loc, loops, block);
@@ -127,7 +128,7 @@ LogicalResult ContractionBuilder::emitBlocks(const TaskBlock &block,
 }
 
 LogicalResult ContractionBuilder::emitTask(const TaskGrid &grid, Value task,
-                                           TaskTiles &tiles,
+                                           TaskLoops &tiles,
                                            PanelAccess &panels) {
   IndexBuilder index(builder, loc);
   Value zero = index.constant(0), one = index.constant(1);
@@ -183,13 +184,23 @@ LogicalResult ContractionBuilder::emit() {
     return failure();
   OperandViews views(memrefs, elements);
   std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
-      schedule.getAccumulate(), schedule.getLanes());
+      schedule.getAccumulate(), schedule.getLanes(), c.lhsSignedness);
   LeftOperand left(c, elements, *multiply);
   left.prepare(builder, loc, views);
-  PanelAccess panels(c, elements, *multiply, schedule);
+  bool isTiled = kernel::isTiled(schedule.getAccumulate());
+  PanelAccess panels(c, elements, *multiply, schedule,
+                     isTiled ? TileBlocks::panelBytes(c, *multiply, schedule)
+                     : stores->areLong() ? kScratchBytes - kRegisterSumBytes
+                                         : kScratchBytes);
   panels.prepare(builder, loc, views);
-  TaskTiles tiles({c, *multiply, left, panels, elements, *stores, schedule,
-                   sizes});
+  ContractionParts parts{c,        *multiply, left,     panels,
+                         elements, *stores,   schedule, sizes};
+  std::unique_ptr<TaskLoops> loops;
+  if (isTiled)
+    loops = std::make_unique<TileBlocks>(parts);
+  else
+    loops = std::make_unique<TaskTiles>(parts);
+  loops->prepare(builder, loc, views);
 
   TaskGrid grid = cut();
   IndexBuilder index(builder, loc);
@@ -199,7 +210,7 @@ LogicalResult ContractionBuilder::emit() {
                                                 nullptr);
   Block *body = &parallel.getBody().front();
   builder.setInsertionPointToStart(body);
-  if (failed(emitTask(grid, body->getArgument(0), tiles, panels)))
+  if (failed(emitTask(grid, body->getArgument(0), *loops, panels)))
     return failure();
   builder.setInsertionPointToEnd(body);
   kernel::EndOp::create(builder, loc);

@@ -1,17 +1,19 @@
 // Recognition of the contraction of a kernel.
 #include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
+#include "lib/Target/CPU/Contraction/TileBlocks.h"
 
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
 
-/// What the multiply-accumulate asks of loops and maps; empty: they are so.
-static std::string refusal(const Contraction &c,
-                           const MultiplyAccumulate &multiply) {
-  if (std::string reason = multiply.refusal(c); !reason.empty())
+std::string cpu::refusalOfContraction(const Contraction &c,
+                                      kernel::ContractionAttr schedule) {
+  std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
+      schedule.getAccumulate(), schedule.getLanes(), c.lhsSignedness);
+  if (std::string reason = multiply->refusal(c); !reason.empty())
     return reason;
-  if (multiply.stepLength() == 1)
+  if (multiply->stepLength() == 1)
     return {};
   if (c.lhsIsVector)
     return "expects operands of which one has no columns for a step of several "
@@ -21,7 +23,9 @@ static std::string refusal(const Contraction &c,
       }))
     return "expects contracted dimensions of known size for a step of several "
            "elements";
-  return {};
+  return kernel::isTiled(schedule.getAccumulate())
+             ? TileBlocks::refusal(c, *multiply, schedule)
+             : std::string();
 }
 
 FailureOr<Contraction>
@@ -40,9 +44,7 @@ cpu::matchContraction(kernel::FuncOp kernel, kernel::ContractionAttr schedule) {
       contractionOf(root, [&] { return root->emitOpError(); });
   if (failed(c))
     return failure();
-  std::unique_ptr<MultiplyAccumulate> multiply = MultiplyAccumulate::create(
-      schedule.getAccumulate(), schedule.getLanes());
-  if (std::string reason = refusal(*c, *multiply); !reason.empty())
+  if (std::string reason = refusalOfContraction(*c, schedule); !reason.empty())
     return root->emitOpError(reason);
   return c;
 }

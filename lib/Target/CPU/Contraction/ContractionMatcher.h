@@ -7,6 +7,10 @@
 
 namespace tessera::cpu {
 
+/// Why `product` cannot be built by `schedule`; empty: it can.
+std::string refusalOfContraction(const Contraction &product,
+                                 kernel::ContractionAttr schedule);
+
 /// Finds the one contraction or convolution of `kernel`. Fails with a diagnostic
 /// when there is none or several, or it has no form that the builder knows, or
 /// none that the schedule's multiply-accumulate takes.

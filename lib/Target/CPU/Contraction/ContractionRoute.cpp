@@ -1,7 +1,9 @@
 // The route of matrix products and convolutions.
 #include "lib/CostModel/ContractionSchedule.h"
 #include "lib/CostModel/ContractionShapes.h"
+#include "lib/CostModel/TileSchedule.h"
 #include "lib/Target/CPU/Contraction/ContractionBuilder.h"
+#include "lib/Target/CPU/Contraction/ContractionMatcher.h"
 #include "lib/Target/CPU/Routes.h"
 
 using namespace mlir;
@@ -27,9 +29,19 @@ public:
                "product";
       return {};
     }
-    return contractionCandidates(kernel.getContext(),
-                                 shapeOf(*product, kernel, *accumulate),
-                                 machine);
+    auto schedules = candidatesBy(*accumulate, *product, kernel, machine);
+    if (!kernel::isTiled(*accumulate))
+      return schedules;
+    auto vectors =
+        candidatesBy(vectorsLike(*accumulate), *product, kernel, machine);
+    // Rows or panels that must be copied may be too deep for tiles.
+    if (!cpu::refusalOfContraction(
+             *product, cast<kernel::ContractionAttr>(schedules.front()))
+             .empty())
+      return vectors;
+    // The system may refuse tiles.
+    llvm::append_range(schedules, vectors);
+    return schedules;
   }
 
   bool admits(kernel::FuncOp kernel, kernel::ScheduleAttrInterface schedule,
@@ -72,6 +84,14 @@ public:
             {"isDepthwise", double(shape.isDepthwise)}};
   }
 
+  std::optional<PanelLayout>
+  operandLayout(const Contraction &product,
+                const Machine &machine) const override {
+    auto accumulate = chooseMultiplyAccumulate(product, machine);
+    return accumulate ? std::optional(panelLayoutOf(*accumulate))
+                      : std::nullopt;
+  }
+
   LogicalResult emit(kernel::FuncOp kernel,
                      kernel::ScheduleAttrInterface schedule,
                      func::FuncOp function) const override {
@@ -80,6 +100,13 @@ public:
   }
 
 private:
+  static SmallVector<kernel::ScheduleAttrInterface>
+  candidatesBy(kernel::MultiplyAccumulate accumulate,
+               const Contraction &product, kernel::FuncOp kernel,
+               const Machine &machine) {
+    return contractionCandidates(kernel.getContext(),
+                                 shapeOf(product, kernel, accumulate), machine);
+  }
   static ContractionShape shapeFor(kernel::FuncOp kernel,
                                    kernel::ContractionAttr schedule) {
     return shapeOf(*contractionIn(kernel), kernel, schedule.getAccumulate());

@@ -200,12 +200,9 @@ LogicalResult TaskTiles::borderRows(Value first, Value begin, Value end,
     Value row = builder->createOrFold<arith::SelectOp>(
         *location, isBefore, index.add(first, number),
         index.add(end, index.sub(number, before)));
-    Value input =
-        ShapedType::isDynamic(window.input.size)
-            ? elements.emitSize(*builder, *location, window.input.origin.tensor,
-                                window.input.origin.dimension)
-            : index.constant(window.input.size);
-    auto [from, to] = clippedTaps(*builder, *location, window, row, input);
+    auto [from, to] =
+        clippedTaps(*builder, *location, window, row,
+                    windowInput(*builder, *location, window, elements));
     return rowTile(1, row, {{from, to, {0}}}, /*isRest=*/true);
   });
 }
@@ -214,20 +211,9 @@ LogicalResult TaskTiles::windowRowsDynamic(Value first, Value last) {
   const ContractionWindow &window = *c.rowWindow();
   Location loc = *location;
   IndexBuilder index(*builder, loc);
-  Value input = ShapedType::isDynamic(window.input.size)
-                    ? elements.emitSize(*builder, loc,
-                                        window.input.origin.tensor,
-                                        window.input.origin.dimension)
-                    : index.constant(window.input.size);
-  Value rows = sizes[c.row];
-  Value innerFirst = index.min(
-      index.constant(llvm::divideCeil(window.padLow, window.stride)), rows);
-  Value room = index.add(
-      input, window.padLow - 1 - (window.kernel - 1) * window.dilation);
-  Value innerLast =
-      index.div(index.max(index.add(room, window.stride), index.constant(0)),
-                window.stride);
-  innerLast = index.min(index.max(innerLast, innerFirst), rows);
+  auto [innerFirst, innerLast] =
+      innerPositions(*builder, loc, window,
+                windowInput(*builder, loc, window, elements), sizes[c.row]);
   Value begin = index.min(index.max(first, innerFirst), last);
   Value end = index.max(index.min(last, innerLast), begin);
   if (constantOf(begin) && constantOf(end))

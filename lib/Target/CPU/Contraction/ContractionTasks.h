@@ -12,18 +12,31 @@ struct TaskBlock {
   mlir::Value firstRow, lastRow, firstPanel, lastPanel;
 };
 
-/// Emits the loops of one task over its tiles.
-class TaskTiles {
+/// Emits the loops of one task.
+class TaskLoops {
+public:
+  virtual ~TaskLoops() = default;
+
+  /// Emits what all tasks read.
+  virtual void prepare(mlir::OpBuilder &builder, mlir::Location loc,
+                       OperandViews &views) {}
+  /// Emits all of `task` at the outer loops' values in `loops`.
+  virtual mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Location loc,
+                                   mlir::ArrayRef<mlir::Value> loops,
+                                   const TaskBlock &task) = 0;
+};
+
+/// Emits the loops of one task over its register tiles.
+class TaskTiles : public TaskLoops {
 public:
   explicit TaskTiles(const ContractionParts &parts)
       : c(parts.contraction), tile(parts), panels(parts.panels),
         elements(parts.elements), schedule(parts.schedule),
         sizes(parts.sizes) {}
 
-  /// Emits all tiles of `block` at the outer loops' values in `loops`.
   mlir::LogicalResult emit(mlir::OpBuilder &builder, mlir::Location loc,
                            mlir::ArrayRef<mlir::Value> loops,
-                           const TaskBlock &block);
+                           const TaskBlock &task) override;
 
 private:
   /// The tiles of a range of rows, all of them inside the window.

@@ -1,5 +1,6 @@
 // Positions and taps of windows that lie inside the input.
 #include "lib/Target/CPU/Contraction/ConvolutionWindows.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -26,4 +27,28 @@ InnerPositions cpu::innerTaps(const ContractionWindow &window,
       llvm::divideCeilSigned(window.input.size - start, window.dilation);
   first = std::min(first, window.kernel);
   return {first, std::clamp(last, first, window.kernel)};
+}
+
+Value cpu::windowInput(OpBuilder &builder, Location loc,
+                       const ContractionWindow &window,
+                       ElementEmitter &elements) {
+  return ShapedType::isDynamic(window.input.size)
+             ? elements.emitSize(builder, loc, window.input.origin.tensor,
+                                 window.input.origin.dimension)
+             : IndexBuilder(builder, loc).constant(window.input.size);
+}
+
+std::pair<Value, Value> cpu::innerPositions(OpBuilder &builder, Location loc,
+                                       const ContractionWindow &window,
+                                       Value input, Value positions) {
+  IndexBuilder index(builder, loc);
+  Value first = index.min(
+      index.constant(llvm::divideCeil(window.padLow, window.stride)),
+      positions);
+  Value room = index.add(
+      input, window.padLow - 1 - (window.kernel - 1) * window.dilation);
+  Value last =
+      index.div(index.max(index.add(room, window.stride), index.constant(0)),
+                window.stride);
+  return {first, index.min(index.max(last, first), positions)};
 }

@@ -3,6 +3,7 @@
 #define TESSERA_TARGET_CPU_CONVOLUTIONWINDOWS_H
 
 #include "dialects/Interfaces/Contraction.h"
+#include "lib/Target/Elements/ElementEmitter.h"
 
 namespace tessera::cpu {
 
@@ -18,6 +19,18 @@ InnerPositions innerPositions(const ContractionWindow &window,
 /// Taps of `window`'s kernel that position `position` reads inside the input:
 /// [first, last). The input's size is static.
 InnerPositions innerTaps(const ContractionWindow &window, int64_t position);
+
+/// The size of the input of `window` at run time.
+mlir::Value windowInput(mlir::OpBuilder &builder, mlir::Location loc,
+                        const ContractionWindow &window,
+                        ElementEmitter &elements);
+
+/// Inner positions of `window` over `positions` positions at run time; `input` is the
+/// size of its input.
+std::pair<mlir::Value, mlir::Value>
+innerPositions(mlir::OpBuilder &builder, mlir::Location loc,
+          const ContractionWindow &window, mlir::Value input,
+          mlir::Value positions);
 
 } // namespace tessera::cpu
 

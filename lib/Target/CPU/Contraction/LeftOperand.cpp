@@ -19,7 +19,7 @@ void LeftOperand::prepare(OpBuilder &builder, Location loc,
     return;
   unsigned last = c.lhsMap.getNumResults() - 1;
   bool isRow = staticStride(memref, last) == 1;
-  if (c.lhsIsVector && !isRow)
+  if (c.lhsIsVector && (!isRow || isFlipped))
     memref = {};
   // Elements of a step must be neighbours in memory.
   if (multiply.stepLength() == 1)
@@ -34,7 +34,7 @@ void LeftOperand::prepare(OpBuilder &builder, Location loc,
 Value LeftOperand::loadVector(OpBuilder &builder, Location loc,
                               SmallVector<Value> at, Value mask) {
   if (memref)
-    return cpu::loadVector(builder, loc, memref, at, multiply.lanes(), mask);
+    return loadElements(builder, loc, memref, at, multiply.lanes(), mask);
   at = expandIndices(builder, loc, c.lhs(), c.lhsGroups, at);
   FailureOr<Value> value =
       elements.emit(builder, loc, c.lhs(), at, multiply.lanes(), mask);

@@ -1,6 +1,7 @@
 // The multiply-accumulates of x86.
 #include "lib/Target/CPU/Contraction/MultiplyAccumulate.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -85,6 +86,67 @@ struct Float32 : MultiplyAccumulate {
   }
 };
 
+/// Products of bytes as those of floats, for columns that no instruction takes in
+/// groups (depthwise convolutions) and machines that have none: a block of 512
+/// products stays below 2^24 and is exact in f32, then i32 wraps.
+struct BytesInFloat32 : MultiplyAccumulate {
+  BytesInFloat32(int64_t lanes, Signedness lhs)
+      : MultiplyAccumulate(lanes, kernel::MultiplyAccumulate::BytesInF32),
+        lhs(lhs) {}
+
+  std::string refusal(const Contraction &c) const override {
+    if (c.sumType().isInteger(32) && c.lhsType().isInteger(8) &&
+        c.rhsType().isInteger(8) && c.rhsSignedness == Signedness::Signed)
+      return {};
+    return "expects bytes, the right ones signed, and a result of i32";
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), Float32Type::get(context));
+  }
+  VectorType totals(MLIRContext *context) const override {
+    return VectorType::get(lanes(), IntegerType::get(context, 32));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return Float32Type::get(context);
+  }
+  Value left(OpBuilder &builder, Location loc, Value elements) const override {
+    Value value = toFloat(builder, loc, elements, lhs);
+    if (isa<VectorType>(value.getType()))
+      return value;
+    return vector::BroadcastOp::create(builder, loc, sums(loc.getContext()),
+                                       value);
+  }
+  Value right(OpBuilder &builder, Location loc, Value elements) const override {
+    return toFloat(builder, loc, elements, Signedness::Signed);
+  }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return vector::FMAOp::create(builder, loc, left, right, sum);
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    Value whole = arith::FPToSIOp::create(builder, loc,
+                                          totals(loc.getContext()), sum);
+    return arith::AddIOp::create(builder, loc, total, whole);
+  }
+
+private:
+  /// Bytes, or what a panel holds already, as f32.
+  static Value toFloat(OpBuilder &builder, Location loc, Value bytes,
+                       Signedness signedness) {
+    Type type = bytes.getType(), f32 = builder.getF32Type();
+    if (getElementTypeOrSelf(type) == f32)
+      return bytes;
+    if (auto vector = dyn_cast<VectorType>(type))
+      f32 = VectorType::get(vector.getShape(), f32);
+    return signedness == Signedness::Signed
+               ? arith::SIToFPOp::create(builder, loc, f32, bytes).getResult()
+               : arith::UIToFPOp::create(builder, loc, f32, bytes);
+  }
+
+  Signedness lhs;
+};
+
 /// Several narrow products a step, in groups of 32 bits.
 struct Grouped : MultiplyAccumulate {
   using MultiplyAccumulate::MultiplyAccumulate;
@@ -118,6 +180,20 @@ protected:
   }
 };
 
+std::string refusalOfBytes(const Contraction &c) {
+  if (!c.sumType().isInteger(32) || !c.lhsType().isInteger(8) ||
+      !c.rhsType().isInteger(8) || c.lhsSignedness != Signedness::Unsigned ||
+      c.rhsSignedness != Signedness::Signed)
+    return "expects unsigned and signed bytes and a result of i32";
+  return {};
+}
+
+std::string refusalOfBfloat16(const Contraction &c) {
+  if (!c.sumType().isF32() || !c.lhsType().isBF16() || !c.rhsType().isBF16())
+    return "expects bf16 operands and an f32 result";
+  return {};
+}
+
 /// vpdpbusd: four products of an unsigned and a signed byte, added to an i32 that
 /// wraps. Exact, whatever the order.
 struct ByteQuads : Grouped {
@@ -125,12 +201,7 @@ struct ByteQuads : Grouped {
       : Grouped(lanes, kernel::MultiplyAccumulate::U8S8Quads) {}
 
   std::string refusal(const Contraction &c) const override {
-    if (!c.sumType().isInteger(32) || !c.lhsType().isInteger(8) ||
-        !c.rhsType().isInteger(8) ||
-        c.lhsSignedness != Signedness::Unsigned ||
-        c.rhsSignedness != Signedness::Signed)
-      return "expects unsigned and signed bytes and a result of i32";
-    return {};
+    return refusalOfBytes(c);
   }
   VectorType sums(MLIRContext *context) const override {
     return VectorType::get(lanes(), IntegerType::get(context, 32));
@@ -156,9 +227,7 @@ struct Bfloat16Pairs : Grouped {
       : Grouped(lanes, kernel::MultiplyAccumulate::Bf16Pairs) {}
 
   std::string refusal(const Contraction &c) const override {
-    if (!c.sumType().isF32() || !c.lhsType().isBF16() || !c.rhsType().isBF16())
-      return "expects bf16 operands and an f32 result";
-    return {};
+    return refusalOfBfloat16(c);
   }
   VectorType sums(MLIRContext *context) const override {
     return VectorType::get(lanes(), Float32Type::get(context));
@@ -182,10 +251,73 @@ struct Bfloat16Pairs : Grouped {
   }
 };
 
+/// Tiles as they are: they have no vectors to be made of.
+struct Tiled : MultiplyAccumulate {
+  using MultiplyAccumulate::MultiplyAccumulate;
+
+  bool sumsInBlocks() const override { return false; }
+  Value left(OpBuilder &, Location, Value tile) const override { return tile; }
+  Value right(OpBuilder &, Location, Value groups) const override {
+    return groups;
+  }
+};
+
+/// tdpbf16ps: 16 x 16 sums of 16 pairs, as of vdpbf16ps, one pair after the other.
+struct Bfloat16Tiles : Tiled {
+  explicit Bfloat16Tiles(int64_t lanes)
+      : Tiled(lanes, kernel::MultiplyAccumulate::Bf16Tiles) {}
+
+  std::string refusal(const Contraction &c) const override {
+    return refusalOfBfloat16(c);
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), Float32Type::get(context));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return IntegerType::get(context, 16);
+  }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return amx::TileMulFOp::create(builder, loc, sum.getType(), left, right,
+                                   sum);
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    return arith::AddFOp::create(builder, loc, total, sum);
+  }
+};
+
+/// tdpbusd: 16 x 16 sums of 16 quads, as of vpdpbusd.
+struct ByteTiles : Tiled {
+  explicit ByteTiles(int64_t lanes)
+      : Tiled(lanes, kernel::MultiplyAccumulate::U8S8Tiles) {}
+
+  std::string refusal(const Contraction &c) const override {
+    return refusalOfBytes(c);
+  }
+  VectorType sums(MLIRContext *context) const override {
+    return VectorType::get(lanes(), IntegerType::get(context, 32));
+  }
+  Type panelElement(MLIRContext *context) const override {
+    return IntegerType::get(context, 8);
+  }
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return amx::TileMulIOp::create(builder, loc, sum.getType(), left, right,
+                                   sum, /*isZextLhs=*/true,
+                                   /*isZextRhs=*/false);
+  }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    return arith::AddIOp::create(builder, loc, total, sum);
+  }
+};
+
 } // namespace
 
 std::unique_ptr<MultiplyAccumulate>
-MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes) {
+MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes,
+                           Signedness lhs) {
   switch (kind) {
   case kernel::MultiplyAccumulate::F32:
     return std::make_unique<Float32>(lanes);
@@ -193,6 +325,12 @@ MultiplyAccumulate::create(kernel::MultiplyAccumulate kind, int64_t lanes) {
     return std::make_unique<Bfloat16Pairs>(lanes);
   case kernel::MultiplyAccumulate::U8S8Quads:
     return std::make_unique<ByteQuads>(lanes);
+  case kernel::MultiplyAccumulate::BytesInF32:
+    return std::make_unique<BytesInFloat32>(lanes, lhs);
+  case kernel::MultiplyAccumulate::Bf16Tiles:
+    return std::make_unique<Bfloat16Tiles>(lanes);
+  case kernel::MultiplyAccumulate::U8S8Tiles:
+    return std::make_unique<ByteTiles>(lanes);
   }
   llvm_unreachable("all multiply-accumulates have an implementation");
 }

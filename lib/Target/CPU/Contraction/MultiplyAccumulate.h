@@ -9,15 +9,22 @@
 //   f32             f32, f16, bf16 -> f32  1       one, broadcast    columns
 //   bf16_pairs      bf16 x bf16 -> f32     2       pair, broadcast   columns x 2
 //   u8s8_quads      u8 x s8 -> i32         4       quad, broadcast   columns x 4
+//   bytes_in_f32    u8, s8 x s8 -> i32     1       one, broadcast    columns
+//   bf16_tiles      bf16 x bf16 -> f32     32      16 rows           columns x 2
+//   u8s8_tiles      u8 x s8 -> i32         64      16 rows           columns x 4
 //
 // Elements of a step lie together in both operands: the left one is row-major, so
 // its neighbours are loaded as one number and broadcast; the right one's panels are
 // [panel, ceil(depth / step), columns, step], zero beyond the depth. Register tiles
 // and attention go through `accumulateTile`; nothing else knows an instruction.
 //
+// The tile unit's operands and sums are tiles: `step` takes two tiles and gives one of
+// 16 x 16 sums, which leave it as rows (TileBlocks.h). Its panels are those of pairs
+// and quads, whose groups it takes 16 of at a step.
+//
 // To add one: a case of `kernel.MultiplyAccumulate`, a class here, its rate in the
-// machine record, and a line in `chooseMultiplyAccumulate` (lib/CostModel). The
-// tile unit's place is described in docs/architecture.md.
+// machine record, and lines in `chooseMultiplyAccumulate` and `panelLayoutOf`
+// (lib/CostModel). The tile unit's place is described in docs/architecture.md.
 #ifndef TESSERA_TARGET_CPU_MULTIPLYACCUMULATE_H
 #define TESSERA_TARGET_CPU_MULTIPLYACCUMULATE_H
 
@@ -44,9 +51,11 @@ struct TileStep {
 
 class MultiplyAccumulate {
 public:
-  /// The implementation that a schedule names, for vectors of `lanes` sums.
+  /// The implementation that a schedule names, for vectors of `lanes` sums. `lhs`: how
+  /// bytes of the left operand are read.
   static std::unique_ptr<MultiplyAccumulate>
-  create(kernel::MultiplyAccumulate kind, int64_t lanes);
+  create(kernel::MultiplyAccumulate kind, int64_t lanes,
+         Signedness lhs = Signedness::Unsigned);
   virtual ~MultiplyAccumulate() = default;
 
   /// Why the product cannot be accumulated so; empty: it can.
@@ -54,6 +63,8 @@ public:
 
   /// Elements of the contracted dimension that a step takes.
   int64_t stepLength() const { return length; }
+  /// Elements of the contracted dimension that lie together in a panel.
+  int64_t groupLength() const { return group; }
   int64_t lanes() const { return laneCount; }
   /// The vector of sums of one row.
   virtual mlir::VectorType sums(mlir::MLIRContext *context) const = 0;
@@ -62,6 +73,11 @@ public:
   virtual mlir::Type panelElement(mlir::MLIRContext *context) const = 0;
   /// Sums of many products are rounded: they are summed in blocks, from zero each.
   virtual bool sumsInBlocks() const { return true; }
+  /// The vector that sums of blocks are added to; where it is another one, every
+  /// product is in a block.
+  virtual mlir::VectorType totals(mlir::MLIRContext *context) const {
+    return sums(context);
+  }
 
   /// The form of the left operand: `elements`, a scalar, or a vector of stepLength
   /// neighbours of the contracted dimension, for all columns. Vectors of columns
@@ -88,10 +104,11 @@ public:
 
 protected:
   MultiplyAccumulate(int64_t lanes, kernel::MultiplyAccumulate kind)
-      : laneCount(lanes), length(kernel::stepLengthOf(kind)) {}
+      : laneCount(lanes), length(kernel::stepLengthOf(kind)),
+        group(kernel::groupLengthOf(kind)) {}
 
 private:
-  int64_t laneCount, length;
+  int64_t laneCount, length, group;
 };
 
 /// `value` (a vector or scalar of f32, f16 or bf16) as f32.

@@ -18,9 +18,8 @@ using namespace tessera::cpu;
 // Loads
 //===----------------------------------------------------------------------===//
 
-/// Loads vector<count x T>; zero where `mask` (may be null) is false.
-static Value loadElements(OpBuilder &builder, Location loc, Value memref,
-                          ArrayRef<Value> indices, int64_t count, Value mask) {
+Value cpu::loadElements(OpBuilder &builder, Location loc, Value memref,
+                        ArrayRef<Value> indices, int64_t count, Value mask) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   auto type = VectorType::get(count, element);
   if (!mask)
@@ -61,75 +60,91 @@ SmallVector<Value> cpu::expandIndices(OpBuilder &builder, Location loc,
 // Choice of the way
 //===----------------------------------------------------------------------===//
 
-/// The unpack that makes the right operand (in its collapsed form), or null.
+/// The unpack that makes the right operand or, of a filter, a matrix or tensor of
+/// [taps, channels, columns] that it is a reshape of; or null.
 static linalg::UnPackOp findUnpack(const Contraction &c) {
   Value rhs = c.rhs();
-  if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>())
-    if (llvm::equal(expand.getReassociationIndices(), c.rhsGroups))
-      return expand.getSrc().getDefiningOp<linalg::UnPackOp>();
-  return c.rhsGroups.empty() ? rhs.getDefiningOp<linalg::UnPackOp>()
-                             : linalg::UnPackOp();
+  if (auto expand = rhs.getDefiningOp<tensor::ExpandShapeOp>();
+      expand && !c.rhsGroups.empty())
+    rhs = expand.getSrc();
+  return rhs.getDefiningOp<linalg::UnPackOp>();
 }
 
-/// Whether panels of columns have `group` rows together: plain panels for 1.
-static bool hasGroupsOf(linalg::UnPackOp unpack, int64_t group) {
+/// Whether the panels are [..., ceil(columns / width), rows, width].
+static bool hasPlainPanels(linalg::UnPackOp unpack, const Contraction &c) {
   int64_t rank = unpack.getDestType().getRank();
-  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
-  ArrayRef<int64_t> dims = unpack.getInnerDimsPos();
-  if (dims.empty() || dims[0] != rank - 1)
-    return false;
-  return group == 1 ? dims.size() == 1
-                    : dims.size() == 2 && dims[1] == rank - 2 &&
-                          tiles[1] == group;
-}
-
-bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
-                            OperandViews &views) {
-  linalg::UnPackOp unpack = findUnpack(c);
-  if (!unpack)
-    return false;
-  int64_t rank = unpack.getDestType().getRank();
-  ArrayRef<int64_t> tiles = unpack.getStaticInnerTiles();
   ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
-  if (rank < 2 || !hasGroupsOf(unpack, multiply.stepLength()) ||
+  if (rank != c.rhsMap.getNumResults() ||
       static_cast<int64_t>(order.size()) != rank ||
-      ShapedType::isDynamic(tiles[0]) || tiles[0] % lanes != 0)
-    return false;
-  // Groups are those of the matrix, not of a tap; and loads of them have no masks.
-  bool isGrouped = multiply.stepLength() != 1;
-  if (isGrouped &&
-      (ShapedType::isDynamic(c.loops[c.column].size) ||
-       (c.reduction.size() > 1 &&
-        c.loops[c.reduction.back()].size % multiply.stepLength() != 0)))
-    return false;
-  // A vector lies in one panel; columns of a group may begin anywhere.
-  MLIRContext *context = builder.getContext();
-  AffineExpr vector = c.rhsMap.getResults().back().replace(
-      getAffineDimExpr(c.column, context),
-      getAffineDimExpr(c.column, context) * lanes);
-  if (vector.getLargestKnownDivisor() % lanes != 0)
+      unpack.getInnerDimsPos() != ArrayRef<int64_t>{rank - 1})
     return false;
   for (int64_t i = 0; i < rank - 2; ++i)
     if (order[i] != i)
       return false;
-  if (order[rank - 2] != rank - 1 || order[rank - 1] != rank - 2)
+  return order[rank - 2] == rank - 1 && order[rank - 1] == rank - 2;
+}
+
+/// Whether the panels are [ceil(columns / width), groups, width, group], where groups
+/// are those of a matrix, which must not reach from one tap to the next, or those of
+/// each tap: [ceil(columns / width), taps, ceil(channels / group), width, group].
+static bool hasGroups(linalg::UnPackOp unpack, const Contraction &c,
+                      int64_t group) {
+  RankedTensorType type = unpack.getDestType();
+  int64_t rank = type.getRank();
+  int64_t inner = c.loops[c.reduction.back()].size;
+  bool isMatrix =
+      rank == 2 && (c.reduction.size() == 1 || inner % group == 0);
+  bool hasTaps = rank == 3 && !c.rhsGroups.empty() &&
+                 type.getDimSize(1) == inner;
+  SmallVector<int64_t> order =
+      llvm::to_vector(llvm::seq<int64_t>(0, rank - 1));
+  order.insert(order.begin(), rank - 1);
+  return (isMatrix || hasTaps) && c.rhsMap.getNumResults() == 2 &&
+         !ShapedType::isDynamic(c.loops[c.column].size) &&
+         unpack.getOuterDimsPerm() == ArrayRef(order) &&
+         unpack.getInnerDimsPos() == ArrayRef<int64_t>{rank - 1, rank - 2} &&
+         unpack.getStaticInnerTiles()[1] == group;
+}
+
+/// Columns of the packed panels, in groups of `group` rows, that can be read in parts
+/// of `unit` columns; 0: there are none.
+static int64_t packedWidth(const Contraction &c, int64_t group, int64_t unit) {
+  linalg::UnPackOp unpack = findUnpack(c);
+  if (!unpack ||
+      (group == 1 ? !hasPlainPanels(unpack, c) : !hasGroups(unpack, c, group)))
+    return 0;
+  int64_t columns = unpack.getStaticInnerTiles()[0];
+  if (ShapedType::isDynamic(columns) || columns % unit != 0)
+    return 0;
+  // A part lies in one panel; columns of a group may begin anywhere.
+  AffineExpr column = getAffineDimExpr(c.column, c.rhsMap.getContext());
+  AffineExpr part = c.rhsMap.getResults().back().replace(column, column * unit);
+  return part.getLargestKnownDivisor() % unit == 0 ? columns : 0;
+}
+
+bool PanelAccess::usePacked(OpBuilder &builder, Location loc,
+                            OperandViews &views) {
+  int64_t packed = packedWidth(c, multiply.groupLength(), partColumns());
+  if (!packed)
     return false;
-  memref = views.view(builder, loc, unpack.getSource());
-  if (memref && isGrouped) {
-    SmallVector<ReassociationIndices> rows;
-    for (int64_t i = 0; i <= rank; ++i)
-      rows.push_back({i});
-    rows.back().push_back(rank + 1);
-    memref = OperandViews::collapse(builder, loc, memref, rows);
+  memref = views.view(builder, loc, findUnpack(c).getSource());
+  if (memref && multiply.groupLength() != 1) {
+    int64_t last = cast<MemRefType>(memref.getType()).getRank() - 1;
+    ReassociationIndices rows =
+        llvm::to_vector<2>(llvm::seq<int64_t>(1, last - 1));
+    memref = OperandViews::collapse(builder, loc, memref,
+                                    {{0}, rows, {last - 1, last}});
   }
-  width = tiles[0];
+  if (!memref)
+    return false;
+  width = packed;
   kind = Kind::Packed;
-  return static_cast<bool>(memref);
+  return true;
 }
 
 bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  if (multiply.stepLength() != 1)
+  if (multiply.groupLength() != 1)
     return false;
   unsigned last = c.rhsMap.getNumResults() - 1;
   for (unsigned i = 0; i <= last; ++i)
@@ -148,7 +163,7 @@ bool PanelAccess::useDirect(OpBuilder &builder, Location loc,
 
 bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
                             OperandViews &views) {
-  bool isGrouped = multiply.stepLength() != 1;
+  bool isGrouped = multiply.groupLength() != 1;
   if (c.reduction.size() != 1 && !isGrouped)
     return false;
   if (!isGrouped && ShapedType::isDynamic(c.loops[c.reduction[0]].size))
@@ -157,7 +172,7 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   if (rows == 0)
     return false;
   int64_t rowBytes = columns * 4;
-  int64_t fit = kScratchBytes / (rows * rowBytes);
+  int64_t fit = scratchBytes / (rows * rowBytes);
   if (fit < 1)
     return false;
   panels = std::min(panels, fit);
@@ -170,13 +185,23 @@ bool PanelAccess::useCopied(OpBuilder &builder, Location loc,
   return true;
 }
 
-/// Rows of a panel: steps of the contracted dimensions, whose sizes are known.
-int64_t PanelAccess::panelRows() const {
+/// Rows of a panel: groups of the contracted dimensions, whose sizes are known.
+static int64_t panelRowsOf(const Contraction &c,
+                           const MultiplyAccumulate &multiply) {
   int64_t rows = 1;
   for (unsigned loop : ArrayRef(c.reduction).drop_back())
     rows *= c.loops[loop].size;
   return rows * llvm::divideCeil(c.loops[c.reduction.back()].size,
-                                 multiply.stepLength());
+                                 multiply.groupLength());
+}
+
+int64_t PanelAccess::panelRows() const { return panelRowsOf(c, multiply); }
+
+bool PanelAccess::fits(const Contraction &c, const MultiplyAccumulate &multiply,
+                       kernel::ContractionAttr schedule, int64_t bytes) {
+  int64_t columns = schedule.getVectors() * schedule.getLanes();
+  return packedWidth(c, multiply.groupLength(), columns) ||
+         panelRowsOf(c, multiply) * columns * 4 <= bytes;
 }
 
 /// The row of a panel at the given loop values.
@@ -184,11 +209,11 @@ Value PanelAccess::panelRow(OpBuilder &builder, Location loc,
                             ArrayRef<Value> loops) const {
   IndexBuilder index(builder, loc);
   unsigned inner = c.reduction.back();
-  if (c.reduction.size() == 1 && multiply.stepLength() == 1)
+  if (c.reduction.size() == 1 && multiply.groupLength() == 1)
     return loops[inner];
-  Value row = index.div(loops[inner], multiply.stepLength());
+  Value row = index.div(loops[inner], multiply.groupLength());
   int64_t size =
-      llvm::divideCeil(c.loops[inner].size, multiply.stepLength());
+      llvm::divideCeil(c.loops[inner].size, multiply.groupLength());
   for (unsigned loop : llvm::reverse(ArrayRef(c.reduction).drop_back())) {
     row = index.add(index.mul(loops[loop], size), row);
     size *= c.loops[loop].size;
@@ -239,12 +264,12 @@ PanelAccess::Columns PanelAccess::locate(OpBuilder &builder, Location loc,
     } else if (aligned) {
       where.panel.push_back(index.add(firstPanel, v * lanes / panelWidth));
       where.offset.push_back(index.constant(v * lanes % panelWidth *
-                                            multiply.stepLength()));
+                                            multiply.groupLength()));
     } else {
       Value column = index.add(first, v * lanes);
       where.panel.push_back(index.div(column, panelWidth));
       where.offset.push_back(
-          index.mul(index.rem(column, panelWidth), multiply.stepLength()));
+          index.mul(index.rem(column, panelWidth), multiply.groupLength()));
     }
   }
   return where;
@@ -256,14 +281,13 @@ SmallVector<Value> PanelAccess::indices(OpBuilder &builder, Location loc,
                                         int64_t vector) const {
   IndexBuilder index(builder, loc);
   SmallVector<Value> result;
-  if (kind == Kind::Copied)
+  if (kind == Kind::Copied ||
+      (kind == Kind::Packed && multiply.groupLength() != 1))
     return {where.panel[vector], panelRow(builder, loc, loops),
             where.offset[vector]};
   ArrayRef<AffineExpr> exprs = c.rhsMap.getResults();
   for (AffineExpr expr : exprs.drop_back())
     result.push_back(index.evaluate(expr, loops));
-  if (multiply.stepLength() != 1)
-    result.back() = index.div(result.back(), multiply.stepLength());
   if (kind == Kind::Packed)
     result.insert(result.end() - 1, where.panel[vector]);
   result.push_back(where.offset[vector]);
@@ -324,7 +348,7 @@ FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
   auto bits =
       VectorType::get(lanes, multiply.panelElement(builder.getContext()));
   SmallVector<Value> parts;
-  for (int64_t i = 0; i < multiply.stepLength(); ++i) {
+  for (int64_t i = 0; i < multiply.groupLength(); ++i) {
     if (i >= count) {
       parts.push_back(arith::ConstantOp::create(builder, loc,
                                                 builder.getZeroAttr(bits)));
@@ -350,6 +374,13 @@ FailureOr<Value> PanelAccess::group(OpBuilder &builder, Location loc,
   return parts.front();
 }
 
+PanelAccess::Rows PanelAccess::rows(OpBuilder &builder, Location loc,
+                                    ArrayRef<Value> loops) const {
+  Columns where = locate(builder, loc, loops, Value(), /*vectors=*/1);
+  return {isCopied() ? scratch : memref,
+          indices(builder, loc, where, loops, /*vector=*/0)};
+}
+
 Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
                         ArrayRef<Value> loops, int64_t vector,
                         int64_t count) const {
@@ -358,7 +389,7 @@ Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
     moved[c.column] =
         IndexBuilder(builder, loc).add(loops[c.column], vector * lanes);
     FailureOr<Value> value =
-        multiply.stepLength() == 1
+        multiply.groupLength() == 1
             ? element(builder, loc, moved, where.mask[vector])
             : group(builder, loc, moved, where.mask[vector], count);
     return succeeded(value) ? multiply.right(builder, loc, *value) : Value();
@@ -367,7 +398,7 @@ Value PanelAccess::load(OpBuilder &builder, Location loc, const Columns &where,
       builder, loc,
       loadElements(builder, loc, isCopied() ? scratch : memref,
                    indices(builder, loc, where, loops, vector),
-                   lanes * multiply.stepLength(), where.mask[vector]));
+                   lanes * multiply.groupLength(), where.mask[vector]));
 }
 
 void PanelAccess::prefetch(OpBuilder &builder, Location loc,
@@ -378,7 +409,7 @@ void PanelAccess::prefetch(OpBuilder &builder, Location loc,
   SmallVector<Value> ahead(loops);
   unsigned innermost = c.reduction.back();
   ahead[innermost] = IndexBuilder(builder, loc).add(
-      loops[innermost], distance * multiply.stepLength());
+      loops[innermost], distance * multiply.groupLength());
   memref::PrefetchOp::create(builder, loc, memref,
                              indices(builder, loc, where, ahead, vector),
                              /*isWrite=*/false, /*localityHint=*/3,

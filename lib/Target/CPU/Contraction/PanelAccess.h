@@ -24,16 +24,24 @@ constexpr int64_t kScratchBytes = 64 << 10;
 ///
 /// Where a step takes several elements of the contracted dimension, a panel's row
 /// is such a group: [panel, groups, columns * elements of a step], zero beyond the
-/// depth. Groups do not reach from one tap of a convolution to the next.
+/// depth. Groups do not reach from one tap of a convolution to the next. Packed and
+/// copied panels have the same rows.
 class PanelAccess {
 public:
+  /// `scratchBytes`: what a task may use for copies.
   PanelAccess(const Contraction &contraction, ElementEmitter &elements,
               const MultiplyAccumulate &multiply,
-              kernel::ContractionAttr schedule)
+              kernel::ContractionAttr schedule,
+              int64_t scratchBytes = kScratchBytes)
       : c(contraction), elements(elements), multiply(multiply),
         lanes(schedule.getLanes()),
         columns(schedule.getVectors() * schedule.getLanes()),
-        panels(schedule.getTaskPanels()) {}
+        panels(schedule.getTaskPanels()), scratchBytes(scratchBytes),
+        isTiled(kernel::isTiled(schedule.getAccumulate())) {}
+
+  /// Whether panels are packed as tiles need them, or one fits `bytes` as a copy.
+  static bool fits(const Contraction &c, const MultiplyAccumulate &multiply,
+                   kernel::ContractionAttr schedule, int64_t bytes);
 
   /// Chooses the way of reading; emits views before all tasks.
   void prepare(mlir::OpBuilder &builder, mlir::Location loc,
@@ -78,6 +86,23 @@ public:
                 const Columns &where, mlir::ArrayRef<mlir::Value> loops,
                 int64_t vector, int64_t distance) const;
 
+  /// The rows of the panel that the tile's columns lie in: memref[..., row, column *
+  /// elements of a group].
+  struct Rows {
+    mlir::Value memref;
+    /// Indices of the first group, at the loops' values.
+    llvm::SmallVector<mlir::Value> first;
+  };
+  Rows rows(mlir::OpBuilder &builder, mlir::Location loc,
+            mlir::ArrayRef<mlir::Value> loops) const;
+  /// Columns of such a panel.
+  int64_t rowColumns() const { return isCopied() ? columns : width; }
+  /// Element type of its memref; of groups.
+  mlir::Type elementType() const {
+    return isCopied() ? multiply.panelElement(c.root->getContext())
+                      : c.rhsType();
+  }
+
 private:
   enum class Kind { Packed, Direct, Copied, Elements };
 
@@ -108,6 +133,8 @@ private:
                                      mlir::Location loc,
                                      mlir::ArrayRef<mlir::Value> loops,
                                      mlir::Value mask, int64_t count) const;
+  /// Columns that are read together.
+  int64_t partColumns() const { return isTiled ? columns : lanes; }
   int64_t panelRows() const;
   mlir::Value panelRow(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::ArrayRef<mlir::Value> loops) const;
@@ -124,7 +151,8 @@ private:
   const Contraction &c;
   ElementEmitter &elements;
   const MultiplyAccumulate &multiply;
-  int64_t lanes, columns, panels;
+  int64_t lanes, columns, panels, scratchBytes;
+  bool isTiled;
   Kind kind = Kind::Elements;
   /// The packed or direct operand. Of a copied one whose contracted dimension is
   /// contiguous, so that blocks of lanes x lanes can be transposed in registers:
@@ -141,8 +169,13 @@ private:
   int64_t width = 0;
 };
 
-/// Loads vector<lanes x T>, widened to f32; zero where `mask` (may be null) is
-/// false.
+/// Loads vector<count x T>; zero where `mask` (may be null) is false.
+mlir::Value loadElements(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value memref,
+                         mlir::ArrayRef<mlir::Value> indices, int64_t count,
+                         mlir::Value mask);
+
+/// The same of floats, widened to f32.
 mlir::Value loadVector(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value memref, mlir::ArrayRef<mlir::Value> indices,
                        int64_t lanes, mlir::Value mask);

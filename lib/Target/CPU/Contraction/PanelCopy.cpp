@@ -16,7 +16,7 @@ void PanelAccess::allocate(OpBuilder &builder, Location loc) {
   constexpr int64_t kVectorAlignment = 64;
   scratch = memref::AllocaOp::create(
       builder, loc,
-      MemRefType::get({panels, panelRows(), columns * multiply.stepLength()},
+      MemRefType::get({panels, panelRows(), columns * multiply.groupLength()},
                       multiply.panelElement(builder.getContext())),
       ValueRange(), builder.getI64IntegerAttr(kVectorAlignment));
 }
@@ -60,7 +60,7 @@ LogicalResult PanelAccess::copy(OpBuilder &builder, Location loc,
         PanelCopy to{panel, column, columnCount};
         if (memref)
           copyTransposed(builder, loc, SmallVector<Value>(loops), to);
-        else if (multiply.stepLength() == 1)
+        else if (multiply.groupLength() == 1)
           result = copyElements(builder, loc, SmallVector<Value>(loops), to);
         else
           result = copyGroups(builder, loc, SmallVector<Value>(loops), to);
@@ -80,7 +80,7 @@ LogicalResult PanelAccess::copyRow(OpBuilder &builder, Location loc,
     loops[c.column] = index.add(to.firstColumn, at);
     Value mask = vector::CreateMaskOp::create(
         builder, loc, maskType, index.sub(to.columnCount, loops[c.column]));
-    bool isGrouped = multiply.stepLength() != 1;
+    bool isGrouped = multiply.groupLength() != 1;
     FailureOr<Value> value =
         isGrouped ? group(builder, loc, loops, mask, count)
                   : element(builder, loc, loops, mask);
@@ -89,7 +89,7 @@ LogicalResult PanelAccess::copyRow(OpBuilder &builder, Location loc,
     vector::StoreOp::create(
         builder, loc,
         isGrouped ? *value : multiply.right(builder, loc, *value), scratch,
-        ValueRange{to.panel, row, index.constant(at * multiply.stepLength())});
+        ValueRange{to.panel, row, index.constant(at * multiply.groupLength())});
   }
   return success();
 }
@@ -125,7 +125,7 @@ LogicalResult PanelAccess::copyGroups(OpBuilder &builder, Location loc,
     loops[number] = loop.getInductionVar();
   }
   unsigned inner = c.reduction.back();
-  int64_t size = c.loops[inner].size, step = multiply.stepLength();
+  int64_t size = c.loops[inner].size, step = multiply.groupLength();
   Value whole = index.constant(size / step * step);
   {
     auto loop =
@@ -162,8 +162,9 @@ void PanelAccess::copyTransposed(OpBuilder &builder, Location loc,
             SmallVector<Value> source;
             for (AffineExpr expr : transposedIndices)
               source.push_back(index.evaluate(expr, loops));
-            block.push_back(
-                loadVector(builder, loc, memref, source, lanes, Value()));
+            block.push_back(multiply.right(
+                builder, loc,
+                loadElements(builder, loc, memref, source, lanes, Value())));
           }
           transposeLanes(builder, loc, block);
           for (int64_t lane = 0; lane < lanes; ++lane)

@@ -10,6 +10,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 
+#include <utility>
+
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::cpu;
@@ -38,7 +40,7 @@ std::pair<Value, Value> cpu::clippedTaps(OpBuilder &builder, Location loc,
 //===----------------------------------------------------------------------===//
 
 SmallVector<Value> RegisterTile::resultIndices(OpBuilder &builder, Location loc,
-                                               int64_t row, int64_t vector) {
+                                               Value row, int64_t vector) {
   IndexBuilder index(builder, loc);
   SmallVector<Value> loops(place.loops), result;
   loops[c.row] = index.add(loops[c.row], row);
@@ -48,18 +50,40 @@ SmallVector<Value> RegisterTile::resultIndices(OpBuilder &builder, Location loc,
   return result;
 }
 
-RegisterTile::Accumulators RegisterTile::zeros(OpBuilder &builder,
-                                               Location loc) {
-  VectorType type = multiply.sums(builder.getContext());
+/// Products that are summed before their sum is added to others: long sums of
+/// floats lose less so.
+static constexpr int64_t kBlockDepth = 512;
+
+RegisterTile::Accumulators
+RegisterTile::zeros(OpBuilder &builder, Location loc, VectorType type) {
   return Accumulators(rows * vectors,
                       arith::ConstantOp::create(builder, loc,
                                                 builder.getZeroAttr(type)));
 }
 
+RegisterTile::Accumulators RegisterTile::finish(OpBuilder &builder,
+                                                Location loc, ValueRange totals,
+                                                ValueRange sums) {
+  Accumulators joined;
+  for (auto [total, sum] : llvm::zip(totals, sums))
+    joined.push_back(multiply.finish(builder, loc, total, sum));
+  return joined;
+}
+
+bool RegisterTile::isOneBlock() const {
+  int64_t depth = 1;
+  for (unsigned number : c.reduction) {
+    if (ShapedType::isDynamic(c.loops[number].size))
+      return false;
+    depth *= c.loops[number].size;
+  }
+  return depth <= kBlockDepth;
+}
+
 FailureOr<RegisterTile::Accumulators> RegisterTile::start(OpBuilder &builder,
                                                           Location loc) {
   if (!c.init)
-    return zeros(builder, loc);
+    return zeros(builder, loc, multiply.totals(builder.getContext()));
   Accumulators accumulators;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector) {
@@ -114,8 +138,8 @@ RegisterTile::loop(OpBuilder &builder, Location loc, const Reduction &range,
                          to = constantOf(range.last);
   // Taps of depthwise convolutions are unrolled: their windows overlap.
   constexpr int64_t kMostUnrolled = 8;
-  bool unroll =
-      from && to && *to - *from <= (c.lhsIsVector ? kMostUnrolled : by);
+  bool unroll = !needsBlock && from && to &&
+                *to - *from <= (c.lhsIsVector ? kMostUnrolled : by);
   if (unroll) {
     for (int64_t i = *from; i < *to; i += by) {
       place.loops[number] = IndexBuilder(builder, loc).constant(i);
@@ -172,7 +196,6 @@ RegisterTile::groups(OpBuilder &builder, Location loc, Reduction range,
 /// The indices of the loop that a block has; none where no blocks are needed, or
 /// an inner loop has them.
 std::optional<int64_t> RegisterTile::blockStep(const Reduction &range) const {
-  constexpr int64_t kBlockDepth = 512;
   if (!multiply.sumsInBlocks())
     return std::nullopt;
   int64_t inner = 1;
@@ -185,6 +208,8 @@ std::optional<int64_t> RegisterTile::blockStep(const Reduction &range) const {
     return std::nullopt;
   int64_t most = kBlockDepth / inner,
           all = c.loops[c.reduction[range.level]].size;
+  if (needsBlock)
+    return most;
   bool isShort = !ShapedType::isDynamic(all) && all <= most;
   std::optional<int64_t> from = constantOf(range.first),
                          to = constantOf(range.last);
@@ -212,27 +237,28 @@ RegisterTile::blocks(OpBuilder &builder, Location loc, const Reduction &range,
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(outer.getBody());
   Value begin = outer.getInductionVar(), end = index.add(begin, step);
-  auto inner = scf::ForOp::create(builder, loc, begin,
-                                  divides ? end : index.min(end, range.last),
-                                  index.constant(loopStep(range.level)),
-                                  zeros(builder, loc));
+  auto inner = scf::ForOp::create(
+      builder, loc, begin, divides ? end : index.min(end, range.last),
+      index.constant(loopStep(range.level)),
+      zeros(builder, loc, multiply.sums(builder.getContext())));
   if (place.isRest) {
     keepRolled(outer);
     keepRolled(inner);
   }
   builder.setInsertionPointToStart(inner.getBody());
   place.loops[c.reduction[range.level]] = inner.getInductionVar();
+  bool neededBlock = std::exchange(needsBlock, false);
   FailureOr<Accumulators> sums =
       reduce(builder, loc, range.level + 1,
              Accumulators(inner.getRegionIterArgs()), rowsInside);
+  needsBlock = neededBlock;
   if (failed(sums))
     return failure();
   scf::YieldOp::create(builder, loc, *sums);
   builder.setInsertionPointAfter(inner);
-  Accumulators totals(outer.getRegionIterArgs());
-  for (auto [total, sum] : llvm::zip(totals, inner.getResults()))
-    total = multiply.finish(builder, loc, total, sum);
-  scf::YieldOp::create(builder, loc, totals);
+  scf::YieldOp::create(builder, loc,
+                       finish(builder, loc, outer.getRegionIterArgs(),
+                              inner.getResults()));
   left.forget();
   return Accumulators(outer.getResults());
 }
@@ -277,6 +303,42 @@ RegisterTile::reduce(OpBuilder &builder, Location loc, unsigned level,
   return over({level, first, last}, accumulators, rowsInside);
 }
 
+LogicalResult RegisterTile::storeByRows(OpBuilder &builder, Location loc,
+                                        ArrayRef<Value> accumulators) {
+  auto type = cast<VectorType>(accumulators.front().getType());
+  if (!sumScratch) {
+    auto task = builder.getInsertionBlock()
+                    ->getParentOp()
+                    ->getParentOfType<kernel::ParallelForOp>();
+    OpBuilder first = OpBuilder::atBlockBegin(&task.getBody().front());
+    sumScratch = memref::AllocaOp::create(
+        first, loc, MemRefType::get({kRegisterSumVectors, lanes}, type.getElementType()),
+        ValueRange(), first.getI64IntegerAttr(kRegisterSumBytes / kRegisterSumVectors));
+  }
+  IndexBuilder index(builder, loc);
+  Value zero = index.constant(0);
+  for (auto [number, sum] : llvm::enumerate(accumulators))
+    vector::StoreOp::create(builder, loc, sum, sumScratch,
+                            ValueRange{index.constant(number), zero});
+  auto loop = scf::ForOp::create(builder, loc, zero, index.constant(rows),
+                                 index.constant(1));
+  keepRolled(loop);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value row = loop.getInductionVar();
+  IndexBuilder inside(builder, loc);
+  for (int64_t vector = 0; vector < vectors; ++vector) {
+    Value number = inside.add(inside.mul(row, vectors), vector);
+    Value sum = vector::LoadOp::create(builder, loc, type, sumScratch,
+                                       ValueRange{number, zero});
+    if (failed(stores.store(builder, loc,
+                            resultIndices(builder, loc, row, vector), sum,
+                            place.masks[vector])))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
                                  int64_t rowCount, int64_t vectorCount,
                                  TilePlace where) {
@@ -287,14 +349,25 @@ LogicalResult RegisterTile::emit(OpBuilder &builder, Location loc,
   SmallVector<Value> none(vectors);
   columns = panels.locate(builder, loc, place.loops,
                           place.maskLoads ? place.masks : none, vectors);
-  FailureOr<Accumulators> accumulators = start(builder, loc);
+  FailureOr<Accumulators> totals = start(builder, loc);
+  if (failed(totals))
+    return failure();
+  MLIRContext *context = builder.getContext();
+  bool areOther = multiply.totals(context) != multiply.sums(context);
+  bool areSummedLast = areOther && isOneBlock();
+  needsBlock = areOther && !areSummedLast;
+  FailureOr<Accumulators> accumulators =
+      reduce(builder, loc, 0,
+             areSummedLast ? zeros(builder, loc, multiply.sums(context))
+                           : *totals,
+             llvm::to_vector(llvm::seq<int64_t>(0, rows)));
   if (failed(accumulators))
     return failure();
-  accumulators = reduce(builder, loc, 0, *accumulators,
-                        llvm::to_vector(llvm::seq<int64_t>(0, rows)));
-  if (failed(accumulators))
-    return failure();
+  if (areSummedLast)
+    accumulators = finish(builder, loc, *totals, *accumulators);
   left.forget();
+  if (stores.areLong() && rows > 1)
+    return storeByRows(builder, loc, *accumulators);
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       if (failed(stores.store(builder, loc,

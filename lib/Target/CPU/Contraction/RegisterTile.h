@@ -7,8 +7,13 @@
 #include "lib/Target/CPU/Contraction/LeftOperand.h"
 #include "lib/Target/CPU/Contraction/PanelAccess.h"
 #include "lib/Target/CPU/Contraction/ResultStores.h"
+#include "lib/Target/Elements/IndexBuilder.h"
 
 namespace tessera::cpu {
+
+/// The sums of a tile, which fill the registers at most.
+constexpr int64_t kRegisterSumVectors = 32,
+                  kRegisterSumBytes = kRegisterSumVectors * 64;
 
 /// Taps of the row loop's window, in units of the tap loop, and the rows of the
 /// tile that read them inside the input.
@@ -64,7 +69,13 @@ private:
   mlir::Value at(Accumulators &accumulators, int64_t row, int64_t vector) {
     return accumulators[row * vectors + vector];
   }
-  Accumulators zeros(mlir::OpBuilder &builder, mlir::Location loc);
+  Accumulators zeros(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::VectorType type);
+  /// Each total and the sum of a block.
+  Accumulators finish(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::ValueRange totals, mlir::ValueRange sums);
+  /// Whether all products are one block.
+  bool isOneBlock() const;
   mlir::FailureOr<Accumulators> start(mlir::OpBuilder &builder,
                                       mlir::Location loc);
   mlir::FailureOr<Accumulators> reduce(mlir::OpBuilder &builder,
@@ -103,7 +114,16 @@ private:
                                      mlir::ArrayRef<int64_t> rowsInside);
   llvm::SmallVector<mlir::Value> resultIndices(mlir::OpBuilder &builder,
                                                mlir::Location loc, int64_t row,
-                                               int64_t vector);
+                                               int64_t vector) {
+    return resultIndices(builder, loc, IndexBuilder(builder, loc).constant(row),
+                         vector);
+  }
+  llvm::SmallVector<mlir::Value> resultIndices(mlir::OpBuilder &builder,
+                                               mlir::Location loc,
+                                               mlir::Value row, int64_t vector);
+  /// The epilogue of each row in a loop over rows, from a scratch.
+  mlir::LogicalResult storeByRows(mlir::OpBuilder &builder, mlir::Location loc,
+                                  mlir::ArrayRef<mlir::Value> accumulators);
 
   const Contraction &c;
   const MultiplyAccumulate &multiply;
@@ -114,12 +134,17 @@ private:
   llvm::SmallVector<mlir::Value> sizes;
   int64_t lanes, prefetchRows;
 
+  /// Sums of a tile, [vector, lane]; null where no epilogue is long.
+  mlir::Value sumScratch;
+
   // The tile being emitted.
   int64_t rows = 0, vectors = 0;
   TilePlace place;
   PanelAccess::Columns columns;
   /// Elements of the current step below the depth.
   int64_t stepCount = 1;
+  /// Whether the sums that are emitted may become totals' summands only.
+  bool needsBlock = false;
 };
 
 /// Taps [first, last) of `window`, in units of its tap loop, that lie inside the

@@ -2,6 +2,7 @@
 #include "lib/Target/CPU/Contraction/ResultStores.h"
 #include "lib/Target/Elements/IndexBuilder.h"
 
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -102,6 +103,13 @@ FailureOr<ResultStores> ResultStores::create(kernel::FuncOp kernel, Value root,
     stores.outputs.push_back({value, memrefs[kernel.getInputCount() + i],
                               **finder.find(value)});
   return stores;
+}
+
+bool ResultStores::areLong() const {
+  constexpr size_t kFew = 20;
+  SetVector<Operation *> following;
+  getForwardSlice(root, &following);
+  return following.size() > kFew;
 }
 
 //===----------------------------------------------------------------------===//

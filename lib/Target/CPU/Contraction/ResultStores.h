@@ -22,6 +22,10 @@ public:
   create(kernel::FuncOp kernel, mlir::Value root,
          mlir::ArrayRef<mlir::Value> memrefs, ElementEmitter &elements);
 
+  /// Whether there are so many operations between the root and the outputs that their
+  /// code for every row of a tile would be most of a kernel's.
+  bool areLong() const;
+
   /// Stores `accumulators`, the elements of the root's result at `indices` and
   /// the lanes - 1 that follow it along the last dimension. `mask`: lanes that
   /// exist, null for all.

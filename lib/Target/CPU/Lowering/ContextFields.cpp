@@ -38,6 +38,23 @@ Value emitLoad(OpBuilder &builder, Location loc, Value context,
                      type);
 }
 
+Value emitHasUnit(OpBuilder &builder, Location loc, Value context,
+                  kernel::Unit unit) {
+  assert(unit == kernel::Unit::MatrixTiles && "the only unit");
+  Type type = builder.getI64Type();
+  Value address = emitAddress(builder, loc, context,
+                              static_cast<int64_t>(ContextField::units));
+  auto number = [&](int64_t value) {
+    return LLVM::ConstantOp::create(builder, loc, type,
+                                    builder.getI64IntegerAttr(value));
+  };
+  Value given = LLVM::AndOp::create(
+      builder, loc, emitInvariantLoad(builder, loc, address, type),
+      number(TESSERA_UNIT_MATRIX_TILES));
+  return LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, given,
+                              number(0));
+}
+
 Value emitElement(OpBuilder &builder, Location loc, Value array, int64_t index,
                   Type type) {
   return emitInvariantLoad(

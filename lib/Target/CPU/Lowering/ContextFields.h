@@ -2,6 +2,7 @@
 #ifndef TESSERA_TARGET_CPU_CONTEXTFIELDS_H
 #define TESSERA_TARGET_CPU_CONTEXTFIELDS_H
 
+#include "dialects/Kernel/IR/Kernel.h"
 #include "include/tessera/abi.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -28,11 +29,16 @@ enum class ContextField : int32_t {
   afterCall = offsetof(TesseraContext, afterCall),
   observer = offsetof(TesseraContext, observer),
   outputStrides = offsetof(TesseraContext, outputStrides),
+  units = offsetof(TesseraContext, units),
 };
 
 /// Discardable attribute of a func.call that a kernel.launch became: its number,
 /// an i64, among those of its function.
 constexpr llvm::StringLiteral kCallNumberAttr = "kernel.number";
+
+/// Discardable attribute of a func.func that uses a unit which a system may refuse: a
+/// kernel::Unit by name.
+constexpr llvm::StringLiteral kUnitAttr = "kernel.unit";
 
 /// The address `bytes` behind `base`.
 mlir::Value emitAddress(mlir::OpBuilder &builder, mlir::Location loc,
@@ -41,6 +47,10 @@ mlir::Value emitAddress(mlir::OpBuilder &builder, mlir::Location loc,
 /// The value of a pointer field. It does not change during a run.
 mlir::Value emitLoad(mlir::OpBuilder &builder, mlir::Location loc,
                      mlir::Value context, ContextField field);
+
+/// Whether the system gave `unit`, an i1.
+mlir::Value emitHasUnit(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::Value context, kernel::Unit unit);
 
 /// Element `index` of the array of 8-byte elements that `field` points to, a
 /// value of `type`. It does not change during a run.

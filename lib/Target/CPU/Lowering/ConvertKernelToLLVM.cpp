@@ -17,6 +17,8 @@
 #include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
+#include "mlir/Dialect/AMX/Transforms.h"
 #include "mlir/Dialect/X86Vector/Transforms.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -157,7 +159,7 @@ struct ConvertParallelFor : ConvertOpToLLVMPattern<kernel::ParallelForOp> {
   }
 };
 
-void populatePatterns(const LLVMTypeConverter &converter,
+void populatePatterns(LLVMTypeConverter &converter,
                       RewritePatternSet &patterns, SymbolTableCollection &symbols) {
   patterns.add<ConvertSymbol, ConvertStorage, ConvertIsInPlace,
                ConvertParallelFor>(converter);
@@ -174,6 +176,8 @@ void populatePatterns(const LLVMTypeConverter &converter,
                                          /*reassociateFPReductions=*/true,
                                          /*force32BitVectorIndices=*/false);
   populateX86VectorLegalizeForLLVMExportPatterns(converter, patterns);
+  // Together with those of cf, whose blocks carry tiles.
+  populateAMXLegalizeForLLVMExportPatterns(converter, patterns);
 }
 
 /// x86 has no masked access of 16-bit elements: LLVM splits it, and takes parts of
@@ -235,6 +239,7 @@ struct ConvertKernelToLLVM
 
     LLVMConversionTarget target(*context);
     configureX86VectorLegalizeForExportTarget(target);
+    configureAMXLegalizeForExportTarget(target);
     target.addLegalOp<ModuleOp, kernel::EndOp, kernel::EntryOp,
                       graph::WeightsOp, graph::SymbolOp>();
     target.addDynamicallyLegalOp<kernel::ParallelForOp>(

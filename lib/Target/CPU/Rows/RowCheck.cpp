@@ -1,6 +1,6 @@
 // Which kernels the row emitter takes: what it emits, followed without emission.
 #include "lib/Target/CPU/Rows/RowCheck.h"
-#include "lib/Target/CPU/Elements/ElementCheck.h"
+#include "lib/Target/Elements/ElementCheck.h"
 #include "lib/Target/CPU/Rows/RowKernel.h"
 #include "lib/Target/CPU/Rows/RowStages.h"
 

@@ -1,25 +1,32 @@
-// Each kernel gets the schedule of its root.
+// What the target's routes propose, and what they admit.
 
-// RUN: tessera-opt %s --ptx-choose-schedules | FileCheck %s
-// RUN: tessera-opt %s --ptx-choose-schedules="rows=64 columns=128 depth=128 stages=3 consumers=1 raster-rows=4" \
-// RUN:   | FileCheck %s --check-prefix=OPTIONS
-// RUN: not tessera-opt %s --ptx-choose-schedules="rows=96" 2>&1 | FileCheck %s --check-prefix=INVALID
+// RUN: tessera-opt %s --kernel-choose-schedules=target=ptx | FileCheck %s
+// RUN: tessera-opt %s --kernel-choose-schedules="target=ptx list-candidates" --remark-format=emitRemark --remark-policy=all --remarks-filter='schedule' 2>&1 | FileCheck %s --check-prefix=LIST
+// RUN: tessera-opt %s --kernel-choose-schedules=target=ptx --kernel-select-schedules=target=ptx | FileCheck %s
+// RUN: tessera-opt %s --kernel-choose-schedules=target=ptx --ptx-emit-kernels | FileCheck %s --check-prefix=EMIT
 
-// INVALID: 'ptx-choose-schedules' options: C2: expects rows to be a multiple of 64 for each of 2 consumers, but got 96
+// EMIT: gpu.module @device
+// EMIT-DAG: llvm.func @contraction
+// EMIT-DAG: llvm.func @elementwise_f32
+// EMIT-DAG: llvm.func @elementwise_mixed
+// EMIT-NOT: llvm.func @reduction
 
-// A CPU's schedule is replaced.
+// Tiles of the whole device's time, the default first; one whose accumulators no
+// thread holds would not be admitted.
 // CHECK-LABEL: kernel.func @contraction
 // CHECK-SAME: schedules = [#kernel.warpgroup_contraction<rows = 128, columns = 256, depth = 64, stages = 4, consumers = 2, rasterRows = 8>]
-// OPTIONS-LABEL: kernel.func @contraction
-// OPTIONS-SAME: schedules = [#kernel.warpgroup_contraction<rows = 64, columns = 128, depth = 128, stages = 3, consumers = 1, rasterRows = 4>]
-kernel.func @contraction(%a: tensor<64x64xf16>, %b: tensor<64x64xf16>, %out: tensor<64x64xf32>) -> tensor<64x64xf32>
-    attributes {outputs = 1 : i64, schedules = [#kernel.generic],
+// LIST: contraction by #kernel.warpgroup_contraction<rows = 128, columns = 256{{.*}} us; bytes 24576, flops 524288, rows 64, columns 64, depth 64
+// LIST: contraction by #kernel.warpgroup_contraction<rows = 128, columns = 192
+// LIST: elementwise_f32 by #kernel.rows<{{.*}} us; bytes 512
+kernel.func @contraction(%a: tensor<64x64xf16>, %b: tensor<64x64xf16>, %out: tensor<64x64xf16>) -> tensor<64x64xf16>
+    attributes {outputs = 1 : i64,
                 shapes = [affine_map<() -> (64, 64)>, affine_map<() -> (64, 64)>, affine_map<() -> (64, 64)>]} {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<64x64xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<64x64xf32>) -> tensor<64x64xf32>
   %product = linalg.matmul ins(%a, %b : tensor<64x64xf16>, tensor<64x64xf16>) outs(%init : tensor<64x64xf32>) -> tensor<64x64xf32>
-  kernel.yield %product : tensor<64x64xf32>
+  %result = arith.truncf %product : tensor<64x64xf32> to tensor<64x64xf16>
+  kernel.yield %result : tensor<64x64xf16>
 }
 
 // Lanes fill 16 bytes of the narrowest type.

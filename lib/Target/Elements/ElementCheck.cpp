@@ -1,28 +1,15 @@
 // The element emitter's walk without emission: what is bound, scalars and sizes,
 // operations that compute. See the header.
-#include "lib/Target/CPU/Elements/ElementCheck.h"
-#include "dialects/Graph/IR/Graph.h"
+#include "lib/Target/Elements/ElementCheck.h"
+#include "lib/Target/Elements/ElementForms.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace tessera;
-using namespace tessera::cpu;
 
 int64_t ElementCheck::rankOf(Value tensor) {
   return cast<RankedTensorType>(tensor.getType()).getRank();
-}
-
-static bool isSingle(Value tensor) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  return type.hasStaticShape() && type.getNumElements() == 1;
-}
-
-InFlightDiagnostic ElementCheck::error(Value tensor) {
-  return emitError(tensor.getLoc(), "element emitter: ");
 }
 
 //===----------------------------------------------------------------------===//
@@ -67,28 +54,12 @@ bool ElementCheck::dependsOnBound(Value tensor) {
 }
 
 bool ElementCheck::isLinear(Value tensor) {
-  if (bound.contains(tensor) || isSingle(tensor) || isa<BlockArgument>(tensor))
-    return true;
-  auto [known, isNew] = linear.try_emplace(tensor, false);
-  if (!isNew)
-    return known->second;
-  Operation *op = tensor.getDefiningOp();
-  auto allOperands = [&] {
-    return llvm::all_of(op->getOperands(), [&](Value operand) {
-      return !isa<RankedTensorType>(operand.getType()) || isLinear(operand);
-    });
-  };
-  bool result = false;
-  if (OpTrait::hasElementwiseMappableTraits(op) ||
-      isView(op))
-    result = allOperands();
-  else if (auto broadcast = dyn_cast<graph::BroadcastToOp>(op))
-    result = isSingle(broadcast.getSource());
-  else if (auto constant = dyn_cast<arith::ConstantOp>(op))
-    result = isa<SplatElementsAttr>(constant.getValue());
-  else
-    result = isa<linalg::FillOp, tensor::SplatOp>(op);
-  return linear[tensor] = result;
+  return ElementForms::isLinear(
+      tensor, linear, [&](Value end) -> std::optional<bool> {
+        if (bound.contains(end) || isa<BlockArgument>(end))
+          return true;
+        return std::nullopt;
+      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -123,11 +94,17 @@ LogicalResult ElementCheck::checkSize(Value tensor, int64_t dimension) {
 LogicalResult ElementCheck::checkSizes(Value tensor) {
   for (int64_t dimension = 0, e = rankOf(tensor); dimension < e; ++dimension)
     if (failed(checkSize(tensor, dimension))) {
-      error(tensor) << "expects sizes over the kernel's symbols, but dimension "
-                    << dimension << " of " << tensor.getType() << " is none";
+      ElementForms::error(tensor)
+          << "expects sizes over the kernel's symbols, but dimension "
+          << dimension << " of " << tensor.getType() << " is none";
       return failure();
     }
   return success();
+}
+
+LogicalResult ElementCheck::sizeOperand(Value tensor, int64_t dimension) {
+  return succeeded(checkSize(tensor, dimension)) ? success()
+                                                 : checkSizes(tensor);
 }
 
 LogicalResult ElementCheck::checkScalar(Value value) {
@@ -163,8 +140,8 @@ LogicalResult ElementCheck::checkScalar(Value value) {
 LogicalResult ElementCheck::scalarOperand(Value value) {
   if (succeeded(checkScalar(value)))
     return success();
-  error(value) << "expects a scalar that follows from the kernel's arguments";
-  return failure();
+  return ElementForms::error(value)
+         << "expects a scalar that follows from the kernel's arguments";
 }
 
 LogicalResult ElementCheck::indexOperands(ArrayRef<OpFoldResult> values) {
@@ -172,8 +149,8 @@ LogicalResult ElementCheck::indexOperands(ArrayRef<OpFoldResult> values) {
     auto value = dyn_cast<Value>(each);
     if (!value || succeeded(checkScalar(value)))
       continue;
-    error(value) << "expects a size over the kernel's symbols";
-    return failure();
+    return ElementForms::error(value)
+           << "expects a size over the kernel's symbols";
   }
   return success();
 }
@@ -208,55 +185,48 @@ LogicalResult ElementCheck::check(Value tensor, const Access &given) {
 
 LogicalResult ElementCheck::checkNew(Value tensor, const Access &access) {
   auto source = bound.find(tensor);
-  if (source != bound.end()) {
-    if (!source->second)
-      return success();
-    auto type = cast<RankedTensorType>(tensor.getType());
-    auto isVector = [&](int64_t index) {
-      return laneLoop >= 0 && index == laneLoop;
-    };
-    for (auto [size, read, there] :
-         llvm::zip(type.getShape(), access, *source->second))
-      if (read != there && (size != 1 || isVector(read) || isVector(there))) {
-        error(tensor) << "the bound value cannot be read here";
-        return failure();
-      }
-    return success();
-  }
+  if (source != bound.end())
+    return fromSource(tensor, source->second, access);
   if (isa<BlockArgument>(tensor))
     return success();
-  auto result = cast<OpResult>(tensor);
-  Operation *op = result.getOwner();
-  if (OpTrait::hasElementwiseMappableTraits(op)) {
-    for (Value operand : op->getOperands())
-      if (failed(isa<RankedTensorType>(operand.getType())
-                     ? check(operand, access)
-                     : scalarOperand(operand)))
-        return failure();
+  return ElementForms::visit<Result>(*this, cast<OpResult>(tensor), access);
+}
+
+LogicalResult ElementCheck::fromSource(Value tensor,
+                                       const std::optional<Access> &there,
+                                       const Access &access) {
+  if (!there)
     return success();
-  }
-  if (auto structuredOp = dyn_cast<linalg::LinalgOp>(op))
-    return structured(structuredOp, result, access);
-  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-    if (!isa<DenseElementsAttr>(constant.getValue())) {
-      error(tensor) << "expects a constant of known elements";
+  auto type = cast<RankedTensorType>(tensor.getType());
+  auto isVector = [&](int64_t index) {
+    return laneLoop >= 0 && index == laneLoop;
+  };
+  for (auto [size, read, place] : llvm::zip(type.getShape(), access, *there))
+    if (read != place && (size != 1 || isVector(read) || isVector(place)))
+      return ElementForms::error(tensor)
+             << "the bound value cannot be read here";
+  return success();
+}
+
+LogicalResult ElementCheck::elementwise(OpResult result, const Access &access) {
+  for (Value operand : result.getOwner()->getOperands())
+    if (failed(isa<RankedTensorType>(operand.getType())
+                   ? check(operand, access)
+                   : scalarOperand(operand)))
       return failure();
-    }
-    return success();
-  }
-  return movement(result, access);
+  return success();
+}
+
+LogicalResult ElementCheck::constant(arith::ConstantOp op, const Access &) {
+  return ElementForms::elementsOf(op);
 }
 
 LogicalResult ElementCheck::structured(linalg::LinalgOp op, OpResult result,
                                        const Access &access) {
-  AffineMap outputMap = op.getIndexingMapMatchingResult(result);
-  if (op.getNumParallelLoops() != op.getNumLoops() ||
-      !outputMap.isPermutation()) {
-    error(result) << "'" << op->getName()
-                  << "' is neither elementwise nor bound to a source";
+  if (failed(ElementForms::checkLoops(op, result)))
     return failure();
-  }
   Access loops(op.getNumLoops());
+  AffineMap outputMap = op.getIndexingMapMatchingResult(result);
   for (auto [i, expr] : llvm::enumerate(outputMap.getResults()))
     loops[cast<AffineDimExpr>(expr).getPosition()] = access[i];
   for (OpOperand &operand : op->getOpOperands()) {
@@ -267,20 +237,8 @@ LogicalResult ElementCheck::structured(linalg::LinalgOp op, OpResult result,
         return failure();
       continue;
     }
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    bool hasForm = true;
-    map.walkExprs([&](AffineExpr expr) {
-      hasForm = hasForm && expr.getKind() != AffineExprKind::CeilDiv &&
-                expr.getKind() != AffineExprKind::SymbolId;
-    });
-    if (!hasForm) {
-      error(result) << "'" << op->getName()
-                    << "' has an indexing map without an element form: "
-                    << AffineMapAttr::get(map);
-      return failure();
-    }
     Access read;
-    for (AffineExpr expr : map.getResults()) {
+    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
       if (auto dim = dyn_cast<AffineDimExpr>(expr))
         read.push_back(loops[dim.getPosition()]);
       else
@@ -296,8 +254,6 @@ LogicalResult ElementCheck::structured(linalg::LinalgOp op, OpResult result,
 }
 
 LogicalResult ElementCheck::bodyOperation(Operation &op) {
-  if (isa<linalg::IndexOp>(op))
-    return success();
   for (Value operand : op.getOperands()) {
     bool isOfBody = operand.getParentBlock() == op.getBlock();
     if (isa<RankedTensorType>(operand.getType()) || isOfBody)
@@ -305,13 +261,9 @@ LogicalResult ElementCheck::bodyOperation(Operation &op) {
     if (failed(scalarOperand(operand)))
       return failure();
   }
-  if (isa<arith::ConstantOp>(op))
-    return success();
-  if (auto extract = dyn_cast<tensor::ExtractOp>(op))
-    return elsewhere(extract.getTensor());
-  if (OpTrait::hasElementwiseMappableTraits(&op) && op.getNumResults() == 1)
-    return success();
-  emitError(op.getLoc(), "element emitter: '")
-      << op.getName() << "' has no element form";
-  return failure();
+  return ElementForms::visitBody<Result>(*this, op);
+}
+
+LogicalResult ElementCheck::bodyExtract(tensor::ExtractOp op) {
+  return elsewhere(op.getTensor());
 }

@@ -10,13 +10,18 @@
 //
 // That matters only to tensors that something else computes (`bind`), as the sums of
 // a row: they are there at the indices of the loops around and nowhere else.
-#ifndef TESSERA_TARGET_CPU_ELEMENTCHECK_H
-#define TESSERA_TARGET_CPU_ELEMENTCHECK_H
+#ifndef TESSERA_TARGET_ELEMENTS_ELEMENTCHECK_H
+#define TESSERA_TARGET_ELEMENTS_ELEMENTCHECK_H
 
+#include "dialects/Graph/IR/Graph.h"
 #include "dialects/Graph/IR/SizeAnalysis.h"
 #include "dialects/Kernel/IR/Kernel.h"
 
-namespace tessera::cpu {
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace tessera {
 
 /// Checks tensors of one kernel's body. Errors are diagnostics at the operation
 /// that has no elementwise form, those that the emitter would give.
@@ -56,25 +61,54 @@ public:
   bool isLinear(mlir::Value tensor);
 
 private:
+  friend class ElementForms;
+  using Result = mlir::LogicalResult;
+
   static int64_t rankOf(mlir::Value tensor);
-  static mlir::InFlightDiagnostic error(mlir::Value tensor);
 
   // ElementCheck.cpp
-  mlir::LogicalResult checkNew(mlir::Value tensor, const Access &access);
-  mlir::LogicalResult structured(mlir::linalg::LinalgOp op,
-                                 mlir::OpResult result, const Access &access);
-  mlir::LogicalResult bodyOperation(mlir::Operation &op);
-  mlir::LogicalResult scalarOperand(mlir::Value value);
-  mlir::LogicalResult indexOperands(mlir::ArrayRef<mlir::OpFoldResult> values);
-  mlir::LogicalResult elsewhere(mlir::Value tensor);
-  mlir::LogicalResult isKnown(mlir::AffineExpr size);
+  Result get(mlir::Value tensor, const Access &access) {
+    return check(tensor, access);
+  }
+  Result checkNew(mlir::Value tensor, const Access &access);
+  Result fromSource(mlir::Value tensor, const std::optional<Access> &there,
+                    const Access &access);
+  Result elementwise(mlir::OpResult result, const Access &access);
+  Result constant(mlir::arith::ConstantOp op, const Access &access);
+  Result structured(mlir::linalg::LinalgOp op, mlir::OpResult result,
+                    const Access &access);
+  Result bodyOperation(mlir::Operation &op);
+  Result bodyIndex(mlir::linalg::IndexOp) { return mlir::success(); }
+  Result bodyConstant(mlir::arith::ConstantOp) { return mlir::success(); }
+  Result bodyExtract(mlir::tensor::ExtractOp op);
+  Result bodyElementwise(mlir::Operation &) { return mlir::success(); }
+  Result scalarOperand(mlir::Value value);
+  Result indexOperands(mlir::ArrayRef<mlir::OpFoldResult> values);
+  Result elsewhere(mlir::Value tensor);
+  Result isKnown(mlir::AffineExpr size);
+  /// As checkSize, with a diagnostic.
+  Result sizeOperand(mlir::Value tensor, int64_t dimension);
   bool dependsOnBound(mlir::Value tensor);
   void forget();
 
   // ElementCheckMovement.cpp
-  mlir::LogicalResult movement(mlir::OpResult result, const Access &access);
-  mlir::LogicalResult broadcasted(mlir::Operation *op, const Access &access);
-  mlir::LogicalResult reshaped(mlir::Operation *op, const Access &access);
+  Result splatted(mlir::tensor::SplatOp op, const Access &access);
+  Result reshaped(graph::ReshapeOp op, const Access &access);
+  Result collapsed(mlir::tensor::CollapseShapeOp op, const Access &access);
+  Result expanded(mlir::tensor::ExpandShapeOp op, const Access &access);
+  Result broadcasted(graph::BroadcastToOp op, const Access &access);
+  Result sliced(mlir::tensor::ExtractSliceOp op, const Access &access);
+  Result inserted(mlir::tensor::InsertSliceOp op, const Access &access);
+  Result padded(mlir::tensor::PadOp op, const Access &access);
+  Result joined(mlir::tensor::ConcatOp op, const Access &access);
+  Result gathered(graph::GatherOp op, const Access &access);
+  Result gatheredPoints(graph::GatherPointsOp op, const Access &access);
+  Result reversed(graph::ReverseOp op, const Access &access);
+  Result iota(graph::IotaOp op, const Access &access);
+  Result unpacked(mlir::linalg::UnPackOp op, const Access &access);
+  Result listed(mlir::tensor::FromElementsOp op, const Access &access);
+  /// Reads `source`, whose shape is that of `result` in another way, at `read`.
+  Result otherShape(mlir::Value source, mlir::Value result, const Access &read);
 
   kernel::FuncOp kernel;
   int64_t laneLoop;
@@ -87,6 +121,6 @@ private:
   llvm::DenseMap<mlir::AffineExpr, bool> sizes;
 };
 
-} // namespace tessera::cpu
+} // namespace tessera
 
-#endif // TESSERA_TARGET_CPU_ELEMENTCHECK_H
+#endif // TESSERA_TARGET_ELEMENTS_ELEMENTCHECK_H
