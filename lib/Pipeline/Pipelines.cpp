@@ -64,6 +64,7 @@ void tessera::buildGraphPipeline(OpPassManager &passes,
     passes.addPass(createCSEPass());
     // Before everything that looks for weights: computed ones are weights, too.
     passes.addPass(createSinkArithmeticBelowGathers());
+    passes.addPass(createReduceNarrowRows());
     passes.addPass(createFoldWeightArithmetic());
     passes.addPass(createCanonicalize());
     passes.addPass(createCSEPass());

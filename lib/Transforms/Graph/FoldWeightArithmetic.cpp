@@ -33,6 +33,7 @@ public:
 private:
   bool isComputed(Operation *op);
   bool isNeeded(Value value);
+  bool isReducedByRows(Value value);
   void reportLeft(Operation *op);
   void replace(Operation *op);
 
@@ -62,6 +63,16 @@ bool ArithmeticFolder::isNeeded(Value value) {
     if (changesIndices(user) && parts.of(user->getResult(0)))
       return isNeeded(user->getResult(0));
     return !isComputed(user);
+  });
+}
+
+/// Whether the run reads `value`, computed from narrower weights, only to multiply rows
+/// by it and sum the products (ReduceNarrowRows.cpp): each element is computed where it
+/// is read.
+bool ArithmeticFolder::isReducedByRows(Value value) {
+  return parts.isNarrow(value) && llvm::all_of(value.getUsers(), [](Operation *user) {
+    return isa<arith::MulFOp>(user) &&
+           llvm::all_of(user->getUsers(), llvm::IsaPred<linalg::ReduceOp>);
   });
 }
 
@@ -114,7 +125,7 @@ void ArithmeticFolder::run(func::FuncOp entry) {
   entry.walk([&](Operation *op) {
     // Bodies of reductions and loops over elements compute scalars.
     if (isComputed(op)) {
-      if (isNeeded(op->getResult(0)))
+      if (isNeeded(op->getResult(0)) && !isReducedByRows(op->getResult(0)))
         found.push_back(op);
     } else {
       reportLeft(op);

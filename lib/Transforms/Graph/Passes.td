@@ -188,6 +188,26 @@ def SinkArithmeticBelowGathers
                            "tessera::graph::GraphDialect"];
 }
 
+def ReduceNarrowRows : Pass<"graph-reduce-narrow-rows", "mlir::ModuleOp"> {
+  let summary = "Multiply one row by dequantized weights in a reduction of their rows";
+  let description = [{
+    One row times weights reads each of them once, at the speed of memory: dequantized
+    ones would be read, and stored, at four times their bytes or more.
+
+      %w = arith.mulf %numbers, %scales : tensor<NxK>
+      %t = linalg.transpose %w                ==>  %p = arith.mulf (broadcast %x), %w
+      %y = linalg.matmul %x, %t : tensor<1xN>      %y = linalg.reduce %p along K
+
+    Rows of the result are then one kernel that reads the narrow weights; where there
+    are more rows, or their number is not known, products are faster and widened weights
+    are stored (`graph-fold-weight-arithmetic`). Expects weights of less than a third of
+    the bytes, rows of which follow each other in their file, as MatMulNBits has them,
+    and no other readers.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect", "tessera::graph::GraphDialect"];
+}
+
 def FoldWeightArithmetic : Pass<"graph-fold-weight-arithmetic", "mlir::ModuleOp"> {
   let summary = "Turn what is computed from weights alone into recipes";
   let description = [{
@@ -203,8 +223,9 @@ def FoldWeightArithmetic : Pass<"graph-fold-weight-arithmetic", "mlir::ModuleOp"
     indices and joins; reshapes, transposes, slices and broadcasts between them. Values
     that follow from constants without weights are left to the run, which computes
     masks and ramps without reading. So is what takes more than 64 steps or would be
-    more than 8 times as large as what it is made of. A missed remark names what else
-    is computed from weights in every run.
+    more than 8 times as large as what it is made of, or what `graph-reduce-narrow-rows`
+    has made a factor of sums. A missed remark names what else is computed from weights
+    in every run.
 
     Weights that something else reads as they are stay beside what is computed from
     them.

@@ -82,6 +82,12 @@ static WeightPart stepped(WeightPart part, Attribute step) {
   return part;
 }
 
+bool WeightParts::isNarrow(Value value) {
+  WeightPart part = of(value);
+  return part && part.readsWeights &&
+         bytesOf(cast<RankedTensorType>(value.getType())) >= 3 * part.storedBytes;
+}
+
 WeightPart WeightParts::of(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   Operation *op = value.getDefiningOp();

@@ -41,6 +41,10 @@ public:
   /// Values are kept: operations must not change below them.
   WeightPart of(mlir::Value value);
 
+  /// Whether `value` follows from weights of less than a third of its bytes, as
+  /// dequantized ones do.
+  bool isNarrow(mlir::Value value);
+
 private:
   WeightPart compute(mlir::Operation *op);
   WeightPart joined(mlir::Operation *op);
