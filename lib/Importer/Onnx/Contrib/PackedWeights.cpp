@@ -64,22 +64,27 @@ std::string matMul(const ContribCall &call) {
     nodes += packedZeroPoints(bits, columns, blocks);
   else
     nodes += middle(bits, columns, blocks);
-  if (hasFloatZeros || hasGroups) {
+  if (hasGroups) {
     // A scale and a zero point for each level.
-    nodes += hasGroups
-                 ? "groups = Slice(g_idx, first_column, end_column)\n"
-                 : integerConstant("from", int64_t(0)) +
-                       integerConstant("to", depth) +
-                       integerConstant("by", int64_t(1)) +
-                       integerConstant("block", block) +
-                       "places = Range(from, to, by)\ngroups = Div(places, block)\n";
-    nodes += "scale_of = Gather<axis = 1>(scale_rows, groups)\n"
+    nodes += "groups = Slice(g_idx, first_column, end_column)\n"
+             "scale_of = Gather<axis = 1>(scale_rows, groups)\n"
              "zero_numbers = CastLike(zeros, scales)\n"
              "zero_of = Gather<axis = 1>(zero_numbers, groups)\n"
              "all_numbers = CastLike(levels, scales)\n"
              "numbers = Slice(all_numbers, first_column, end_column, columns_axis)\n"
              "centred = Sub(numbers, zero_of)\n"
              "weights = Mul(centred, scale_of)\n";
+  } else if (hasFloatZeros) {
+    nodes += integerConstant("block_sizes", ArrayRef<int64_t>{columns, blocks, block}) +
+             integerConstant("inner_axis", ArrayRef<int64_t>{2}) +
+             "all_numbers = CastLike(levels, scales)\n"
+             "block_numbers = Reshape(all_numbers, block_sizes)\n"
+             "block_zeros = Unsqueeze(zeros, inner_axis)\n"
+             "block_scales = Unsqueeze(scale_rows, inner_axis)\n"
+             "centred = Sub(block_numbers, block_zeros)\n"
+             "scaled = Mul(centred, block_scales)\n"
+             "all_weights = Reshape(scaled, level_sizes)\n"
+             "weights = Slice(all_weights, first_column, end_column, columns_axis)\n";
   } else {
     nodes += "all_weights = DequantizeLinear<axis = 1, block_size = " +
              std::to_string(block) +
