@@ -194,47 +194,63 @@ std::string refusalOfBfloat16(const Contraction &c) {
   return {};
 }
 
-/// vpdpbusd: four products of an unsigned and a signed byte, added to an i32 that
-/// wraps. Exact, whatever the order.
-struct ByteQuads : Grouped {
-  explicit ByteQuads(int64_t lanes)
-      : Grouped(lanes, kernel::MultiplyAccumulate::U8S8Quads) {}
+/// Unsigned by signed bytes, summed in i32, which is exact whatever the order.
+template <typename Form> struct OfBytes : Form {
+  using Form::Form;
 
   std::string refusal(const Contraction &c) const override {
     return refusalOfBytes(c);
   }
   VectorType sums(MLIRContext *context) const override {
-    return VectorType::get(lanes(), IntegerType::get(context, 32));
+    return VectorType::get(this->lanes(), IntegerType::get(context, 32));
   }
   Type panelElement(MLIRContext *context) const override {
     return IntegerType::get(context, 8);
   }
   bool sumsInBlocks() const override { return false; }
-  Value step(OpBuilder &builder, Location loc, Value left, Value right,
-             Value sum) const override {
-    return call(builder, loc, "avx512.vpdpbusd", {sum, left, right});
-  }
   Value finish(OpBuilder &builder, Location loc, Value total,
                Value sum) const override {
     return arith::AddIOp::create(builder, loc, total, sum);
   }
 };
 
-/// vdpbf16ps: two products, which are exact in f32. Denormal operands and sums are
-/// taken for zero (docs/numerics.md).
-struct Bfloat16Pairs : Grouped {
-  explicit Bfloat16Pairs(int64_t lanes)
-      : Grouped(lanes, kernel::MultiplyAccumulate::Bf16Pairs) {}
+/// bf16 by bf16, summed in f32.
+template <typename Form> struct OfBfloat16 : Form {
+  using Form::Form;
 
   std::string refusal(const Contraction &c) const override {
     return refusalOfBfloat16(c);
   }
   VectorType sums(MLIRContext *context) const override {
-    return VectorType::get(lanes(), Float32Type::get(context));
+    return VectorType::get(this->lanes(), Float32Type::get(context));
   }
   Type panelElement(MLIRContext *context) const override {
     return IntegerType::get(context, 16);
   }
+  Value finish(OpBuilder &builder, Location loc, Value total,
+               Value sum) const override {
+    return arith::AddFOp::create(builder, loc, total, sum);
+  }
+};
+
+/// vpdpbusd: four products of an unsigned and a signed byte, added to an i32 that
+/// wraps. Exact, whatever the order.
+struct ByteQuads : OfBytes<Grouped> {
+  explicit ByteQuads(int64_t lanes)
+      : OfBytes(lanes, kernel::MultiplyAccumulate::U8S8Quads) {}
+
+  Value step(OpBuilder &builder, Location loc, Value left, Value right,
+             Value sum) const override {
+    return call(builder, loc, "avx512.vpdpbusd", {sum, left, right});
+  }
+};
+
+/// vdpbf16ps: two products, which are exact in f32. Denormal operands and sums are
+/// taken for zero (docs/numerics.md).
+struct Bfloat16Pairs : OfBfloat16<Grouped> {
+  explicit Bfloat16Pairs(int64_t lanes)
+      : OfBfloat16(lanes, kernel::MultiplyAccumulate::Bf16Pairs) {}
+
   Value right(OpBuilder &builder, Location loc, Value elements) const override {
     return vector::BitCastOp::create(
         builder, loc,
@@ -244,10 +260,6 @@ struct Bfloat16Pairs : Grouped {
   Value step(OpBuilder &builder, Location loc, Value left, Value right,
              Value sum) const override {
     return call(builder, loc, "avx512bf16.dpbf16ps", {sum, left, right});
-  }
-  Value finish(OpBuilder &builder, Location loc, Value total,
-               Value sum) const override {
-    return arith::AddFOp::create(builder, loc, total, sum);
   }
 };
 
@@ -263,53 +275,27 @@ struct Tiled : MultiplyAccumulate {
 };
 
 /// tdpbf16ps: 16 x 16 sums of 16 pairs, as of vdpbf16ps, one pair after the other.
-struct Bfloat16Tiles : Tiled {
+struct Bfloat16Tiles : OfBfloat16<Tiled> {
   explicit Bfloat16Tiles(int64_t lanes)
-      : Tiled(lanes, kernel::MultiplyAccumulate::Bf16Tiles) {}
+      : OfBfloat16(lanes, kernel::MultiplyAccumulate::Bf16Tiles) {}
 
-  std::string refusal(const Contraction &c) const override {
-    return refusalOfBfloat16(c);
-  }
-  VectorType sums(MLIRContext *context) const override {
-    return VectorType::get(lanes(), Float32Type::get(context));
-  }
-  Type panelElement(MLIRContext *context) const override {
-    return IntegerType::get(context, 16);
-  }
   Value step(OpBuilder &builder, Location loc, Value left, Value right,
              Value sum) const override {
     return amx::TileMulFOp::create(builder, loc, sum.getType(), left, right,
                                    sum);
   }
-  Value finish(OpBuilder &builder, Location loc, Value total,
-               Value sum) const override {
-    return arith::AddFOp::create(builder, loc, total, sum);
-  }
 };
 
 /// tdpbusd: 16 x 16 sums of 16 quads, as of vpdpbusd.
-struct ByteTiles : Tiled {
+struct ByteTiles : OfBytes<Tiled> {
   explicit ByteTiles(int64_t lanes)
-      : Tiled(lanes, kernel::MultiplyAccumulate::U8S8Tiles) {}
+      : OfBytes(lanes, kernel::MultiplyAccumulate::U8S8Tiles) {}
 
-  std::string refusal(const Contraction &c) const override {
-    return refusalOfBytes(c);
-  }
-  VectorType sums(MLIRContext *context) const override {
-    return VectorType::get(lanes(), IntegerType::get(context, 32));
-  }
-  Type panelElement(MLIRContext *context) const override {
-    return IntegerType::get(context, 8);
-  }
   Value step(OpBuilder &builder, Location loc, Value left, Value right,
              Value sum) const override {
     return amx::TileMulIOp::create(builder, loc, sum.getType(), left, right,
                                    sum, /*isZextLhs=*/true,
                                    /*isZextRhs=*/false);
-  }
-  Value finish(OpBuilder &builder, Location loc, Value total,
-               Value sum) const override {
-    return arith::AddIOp::create(builder, loc, total, sum);
   }
 };
 

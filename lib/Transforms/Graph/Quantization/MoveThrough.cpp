@@ -22,10 +22,6 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::quantization;
 
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
 /// The dimension of `group`, of `type`, that has `size` while all others have 1.
 static std::optional<int64_t> onlyDimension(RankedTensorType type,
                                             ArrayRef<int64_t> group,

@@ -6,6 +6,11 @@
 
 namespace tessera::quantization {
 
+/// The type of a tensor.
+inline mlir::RankedTensorType typeOf(mlir::Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType());
+}
+
 /// Whether both values are one or equal constants; two absent ones are equal.
 bool areEqualValues(mlir::Value a, mlir::Value b);
 

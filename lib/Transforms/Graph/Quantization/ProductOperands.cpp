@@ -1,5 +1,6 @@
 // The operands of a float product as quantized numbers; see the header.
 #include "lib/Transforms/Graph/Quantization/ProductOperands.h"
+#include "lib/Transforms/Graph/Quantization/Parameters.h"
 
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Interfaces/Movement.h"
@@ -12,10 +13,6 @@
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::quantization;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 static std::optional<ProductShape> convolutionShape(graph::ConvOp op) {
   ProductShape product{{op.getInput(), op.getFilter()}, op.getResult(), {}};

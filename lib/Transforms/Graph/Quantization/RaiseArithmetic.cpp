@@ -23,10 +23,6 @@ using namespace mlir;
 using namespace tessera;
 using namespace tessera::quantization;
 
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
 static Value scalarConstant(OpBuilder &builder, Location loc, TypedAttr number) {
   return arith::ConstantOp::create(
       builder, loc,

@@ -2,6 +2,7 @@
 #include "dialects/Graph/IR/Graph.h"
 #include "dialects/Quantization/Conversion/Lowering.h"
 #include "lib/Transforms/Graph/ConstantValues.h"
+#include "lib/Transforms/Graph/Quantization/Parameters.h"
 #include "lib/Transforms/Graph/Quantization/Passes.h"
 #include "lib/Transforms/Graph/Quantization/ProductOperands.h"
 
@@ -25,10 +26,6 @@ namespace tessera::quantization {
 using namespace mlir;
 using namespace tessera;
 using namespace tessera::quantization;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 static remark::RemarkOpts remarkOptions() {
   return remark::RemarkOpts::name("raise").category("quantization");
